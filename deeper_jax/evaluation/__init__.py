@@ -1,0 +1,1 @@
+"""Metrics, reference methods, statistics, tables and figures."""

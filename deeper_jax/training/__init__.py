@@ -1,0 +1,1 @@
+"""Optimizers and schedules, sharding, the train step, checkpoints and the loop."""
