@@ -1,3 +1,10 @@
-"""Deep-learning Raman imaging in JAX: denoising and hyperspectral super-resolution."""
+"""Deep-learning Raman imaging in JAX: denoising and hyperspectral super-resolution.
 
-__version__ = "0.1.0"
+`deeper_jax.load(path)` gives a model that takes NumPy arrays.
+"""
+
+from deeper_jax.api import load
+from deeper_jax.errors import InputError
+from deeper_jax.version import __version__
+
+__all__ = ["InputError", "__version__", "load"]

@@ -1,0 +1,313 @@
+"""Read and write pairs of noisy and clean spectra: DeepeR's folders, simulated folders, one file a cell."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
+from deeper_jax.data.spectral_pairs import (
+    SpectralPairs,
+    build_pairs,
+    join_cells,
+    same_axis,
+    with_cell_sizes,
+    with_image_shape,
+)
+from deeper_jax.errors import InputError
+
+__all__ = ["SpectralPairs", "read_pairs", "write_pairs"]
+
+SPLITS = ("train", "validation", "test")
+CELLS_FILE = "cells.json"
+AXIS_FILE = "axis.txt"
+_NOISY_KEYS = ("noisy", "low", "inputs", "input", "Train_Inputs", "Test_Inputs")
+_TARGET_KEYS = ("target", "high", "outputs", "output", "Train_Outputs", "Test_Outputs")
+_AXIS_KEYS = ("wavenumbers", "wavenumber", "axis")
+
+
+def read_pairs(
+    path: str | Path,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    cell_sizes: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, SpectralPairs]:
+    """Read paired spectra: {'train', 'validation', 'test'} as far as present, or {'all'} without splits.
+
+    path: (a) a folder in DeepeR's layout (Train_Inputs.mat, Train_Outputs.mat, Test_..., axis.txt optional);
+    (b) the same plus Train_Truth.mat and cells.json, as `write_pairs` leaves it; (c) one .npz or .mat file
+    with noisy/target, low/high or Inputs/Outputs of [N, L] or [H, W, L], optional wavenumbers, cell,
+    image_shape and truth; (d) a folder of such files, one cell a file.
+
+    image_shape: (H, W) of every cell whose file does not say it. cell_sizes: rows of each consecutive cell,
+    by split, for files that do not say it: DeepeR's own files do not, so without `cell_sizes` each of their
+    splits counts as one cell. A descending axis is reversed, spectra with it, and the step is recorded.
+    Raises InputError, before any other work, if anything is missing, damaged or contradictory.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(
+            f"{path}: no such file or folder; expected Train_Inputs.mat and its like, check the path."
+        )
+    if path.is_file():
+        splits = {"all": _read_pair_file(path)}
+    elif _split_files(path):
+        splits = _read_deeper_folder(path)
+    else:
+        splits = {"all": _read_cell_files(path)}
+    unknown = sorted(set(cell_sizes or ()) - set(splits))
+    if unknown:
+        raise InputError(
+            f"cell_sizes: found the splits {unknown}, expected some of {sorted(splits)} for {path}; "
+            "correct the names."
+        )
+    return {
+        name: with_image_shape(with_cell_sizes(pairs, (cell_sizes or {}).get(name), name), image_shape)
+        for name, pairs in splits.items()
+    }
+
+
+def write_pairs(folder: str | Path, splits: Mapping[str, SpectralPairs], *, seed: int | None = None) -> None:
+    """Write layout (b) of `read_pairs`: v5 .mat files in float32, axis.txt and cells.json.
+
+    splits: keys among 'train', 'validation', 'test', of one spectral axis. Rows are grouped by cell. The
+    folder appears only when complete. Raises InputError if it exists and is not empty.
+    """
+    folder = Path(folder).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder}: found existing content, expected a new or empty folder; choose another name."
+        )
+    if not splits or not set(splits) <= set(SPLITS):
+        raise ValueError(f"splits: found {sorted(splits)}, expected some of {SPLITS}")
+    axes = [pairs.wavenumbers for pairs in splits.values()]
+    if any(not same_axis(axis, axes[0]) for axis in axes) or len({p.simulated for p in splits.values()}) > 1:
+        raise ValueError("the splits differ in their wavenumbers or in being simulated")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_all(partial, splits, seed)
+        partial.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_all(folder: Path, splits: Mapping[str, SpectralPairs], seed: int | None) -> None:
+    first = next(iter(splits.values()))
+    record: dict[str, Any] = {
+        "version": 1,
+        "simulated": first.simulated,
+        "seed": seed,
+        "source": first.source,
+        "splits": {},
+    }
+    for split, pairs in splits.items():
+        grouped = pairs.take(np.argsort(pairs.cell, kind="stable"))
+        arrays = {"Inputs": grouped.noisy, "Outputs": grouped.target, "Truth": grouped.truth}
+        for kind, array in arrays.items():
+            if array is not None:
+                key = f"{split.capitalize()}_{kind}"
+                scipy.io.savemat(folder / f"{key}.mat", {key: np.asarray(array, np.float32)})
+        record["splits"][split] = {"cells": _cell_records(grouped), "steps": list(grouped.steps)}
+    if first.wavenumbers is not None:
+        # repr of a float64 reads back to the same bits.
+        (folder / AXIS_FILE).write_text("".join(f"{float(value)!r}\n" for value in first.wavenumbers))
+    (folder / CELLS_FILE).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _cell_records(pairs: SpectralPairs) -> list[dict[str, Any]]:
+    counts = np.bincount(pairs.cell, minlength=len(pairs.cell_names))
+    firsts = np.concatenate([[0], np.cumsum(counts)])
+    return [
+        {
+            "name": name,
+            "first_row": int(firsts[i]),
+            "rows": int(counts[i]),
+            "image_shape": list(pairs.image_shapes[name]) if name in pairs.image_shapes else None,
+        }
+        for i, name in enumerate(pairs.cell_names)
+    ]
+
+
+def _split_files(folder: Path) -> dict[str, dict[str, Path]]:
+    """{'train': {'inputs': path, 'outputs': path, 'truth': path}, ...} as far as present, in any case."""
+    by_name = {
+        plain_key(item.stem): item for item in sorted(folder.glob("*")) if item.suffix.lower() == ".mat"
+    }
+    kinds = ("inputs", "outputs", "truth")
+    found = {
+        split: {kind: by_name[split + kind] for kind in kinds if split + kind in by_name} for split in SPLITS
+    }
+    return {split: files for split, files in found.items() if files}
+
+
+def _read_deeper_folder(folder: Path) -> dict[str, SpectralPairs]:
+    axis = _read_axis(folder / AXIS_FILE)
+    record = _read_record(folder / CELLS_FILE)
+    splits = {}
+    for split, files in _split_files(folder).items():
+        for kind in ("inputs", "outputs"):
+            if kind not in files:
+                raise InputError(
+                    f"{folder}: found {', '.join(sorted(file.name for file in files.values()))}, expected "
+                    f"{split.capitalize()}_{kind.capitalize()}.mat beside it; add the missing file."
+                )
+        arrays = {kind: _read_spectra(path, kind) for kind, path in files.items()}
+        source = f"{files['inputs']} and its {split.capitalize()}_Outputs"
+        if axis is not None:
+            source += f" with {AXIS_FILE}"
+        pairs = build_pairs(
+            arrays["inputs"], arrays["outputs"], arrays.get("truth"), axis, source=source, name=split
+        )
+        splits[split] = _with_record(replace(pairs, source=str(folder)), record, split, folder / CELLS_FILE)
+    _check_lengths_agree({pairs.noisy.shape[1] for pairs in splits.values()}, folder)
+    return splits
+
+
+def _check_lengths_agree(lengths: set[int], folder: Path) -> None:
+    if len(lengths) > 1:
+        raise InputError(
+            f"{folder}: found spectra of {sorted(lengths)} channels, expected one length in all files; "
+            "resample them to one axis."
+        )
+
+
+def _read_spectra(path: Path, kind: str) -> np.ndarray:
+    names = (path.stem, kind, kind.rstrip("s"), "data")
+    return find_array(read_arrays(path), names, path, only_one=True)
+
+
+def _read_pair_file(path: Path) -> SpectralPairs:
+    arrays = read_arrays(path)
+    pairs = build_pairs(
+        find_array(arrays, _NOISY_KEYS, path),
+        find_array(arrays, _TARGET_KEYS, path),
+        find_optional(arrays, ("truth",)),
+        find_optional(arrays, _AXIS_KEYS),
+        source=str(path),
+        name=path.stem,
+    )
+    pairs = _with_cell_labels(pairs, find_optional(arrays, ("cell", "cells")))
+    shape = find_optional(arrays, ("image_shape",))
+    if shape is None:
+        return pairs
+    if shape.size != 2:
+        raise InputError(
+            f"{path}: found image_shape {shape.ravel().tolist()}, expected two numbers (H, W); correct it."
+        )
+    return with_image_shape(pairs, (int(shape.ravel()[0]), int(shape.ravel()[1])))
+
+
+def _with_cell_labels(pairs: SpectralPairs, labels: np.ndarray | None) -> SpectralPairs:
+    if labels is None:
+        return pairs
+    if labels.size != len(pairs):
+        raise InputError(
+            f"{pairs.source}: found {labels.size} entries under 'cell', expected {len(pairs)}, one a "
+            "spectrum; "
+            "correct it."
+        )
+    names, index = np.unique(labels.ravel(), return_inverse=True)
+    cell_names = tuple(str(name).strip() for name in names)
+    whole_raster = len(names) == 1 and pairs.image_shapes
+    shapes = {cell_names[0]: pairs.image_shapes[pairs.cell_names[0]]} if whole_raster else {}
+    return replace(pairs, cell=index.astype(np.int32), cell_names=cell_names, image_shapes=shapes)
+
+
+def _read_cell_files(folder: Path) -> SpectralPairs:
+    files = [item for item in sorted(folder.iterdir()) if item.suffix.lower() in ARRAY_SUFFIXES]
+    if not files:
+        raise InputError(
+            f"{folder}: found no .mat or .npz file, expected Train_Inputs.mat and Train_Outputs.mat or one "
+            "file "
+            "of paired spectra a cell; check the folder."
+        )
+    cells = [_read_pair_file(file) for file in files]
+    _check_lengths_agree({pairs.noisy.shape[1] for pairs in cells}, folder)
+    for file, pairs in zip(files, cells, strict=True):
+        if not same_axis(pairs.wavenumbers, cells[0].wavenumbers):
+            raise InputError(
+                f"{file}: found a wavenumber axis other than that of {files[0].name}, expected one axis in "
+                "the "
+                "whole folder; resample the cells to one axis."
+            )
+    return join_cells(cells, [file.stem for file in files], str(folder))
+
+
+def _read_axis(path: Path) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        return np.array([float(word) for word in path.read_text().replace(",", " ").split()])
+    except ValueError as error:
+        raise InputError(
+            f"{path}: found text that is no number ({error}), expected one wavenumber in cm^-1 a line; "
+            "correct it."
+        ) from error
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        if not isinstance(record["splits"], dict):
+            raise TypeError("'splits' is no object")
+        return record
+    except (ValueError, KeyError, TypeError) as error:
+        raise _bad_record(path, error) from error
+
+
+def _bad_record(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path}: found a damaged cell list ({type(error).__name__}: {error}), expected the file written "
+        "with the "
+        "data; restore it, or remove it to treat each split as one cell."
+    )
+
+
+def _with_record(
+    pairs: SpectralPairs, record: dict[str, Any] | None, split: str, path: Path
+) -> SpectralPairs:
+    """Cells, image shapes and steps as cells.json tells them."""
+    if record is None or split not in record["splits"]:
+        return pairs
+    try:
+        cells = record["splits"][split]["cells"]
+        names, sizes = tuple(str(cell["name"]) for cell in cells), [int(cell["rows"]) for cell in cells]
+        shapes = {
+            c["name"]: (int(c["image_shape"][0]), int(c["image_shape"][1])) for c in cells if c["image_shape"]
+        }
+        firsts = [int(cell["first_row"]) for cell in cells]
+        steps = (*pairs.steps, *(dict(step) for step in record["splits"][split].get("steps", ())))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise _bad_record(path, error) from error
+    contiguous = firsts == [sum(sizes[:i]) for i in range(len(sizes))]
+    rasters = all(
+        shapes[n][0] * shapes[n][1] == size for n, size in zip(names, sizes, strict=True) if n in shapes
+    )
+    if not contiguous or sum(sizes) != len(pairs) or not rasters or len(set(names)) < len(names):
+        raise InputError(
+            f"{path}: found cells of {sum(sizes)} rows in split '{split}' that do not fit its {len(pairs)} "
+            "spectra, "
+            "expected consecutive cells with whole rasters; write the data again."
+        )
+    cell = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    return replace(
+        pairs,
+        cell=cell,
+        cell_names=names,
+        image_shapes=shapes,
+        steps=steps,
+        simulated=bool(record.get("simulated", False)),
+    )

@@ -1,0 +1,313 @@
+"""Preprocessing of spectra as a list of named steps that can be written beside the data.
+
+A step is a plain dictionary with a `name` and parameters, for example
+`{"name": "crop", "low": 498.0, "high": 1800.0}`. The published pipeline is `PUBLISHED_STEPS`: cosmic rays
+out, a background under the spectrum taken away (the authors used the "shape" filter of WITec's software), and
+each spectrum divided by its own maximum (DeepeR, Methods).
+
+Everything on the spectra is JAX and works under `jax.jit` for concrete `wavenumbers` and steps.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deeper_jax.errors import InputError
+
+Array = jax.Array
+Step = Mapping[str, typing.Any]
+
+PUBLISHED_STEPS: tuple[dict[str, typing.Any], ...] = (
+    {"name": "remove_cosmic_rays"},
+    {"name": "subtract_background", "method": "rolling_ball"},
+    {"name": "normalise", "by": "max"},
+)
+
+
+def crop(spectra: Array, wavenumbers: np.ndarray, low: float, high: float) -> tuple[Array, np.ndarray]:
+    """Keep the channels between two wavenumbers.
+
+    Args:
+        spectra: `[..., L]`.
+        wavenumbers: `[L]`, cm^-1.
+        low: smallest wavenumber kept, cm^-1, included.
+        high: largest wavenumber kept, cm^-1, included.
+
+    Returns:
+        Spectra `[..., L']` and wavenumbers `[L']`.
+
+    Raises:
+        InputError: no channel lies in the range.
+    """
+    wavenumbers = np.asarray(wavenumbers)
+    kept = np.flatnonzero((wavenumbers >= low) & (wavenumbers <= high))
+    if kept.size == 0:
+        raise InputError(
+            f"Preprocessing step 'crop' keeps nothing: the range is {low} to {high} cm^-1 but the axis runs "
+            f"from {wavenumbers.min():.1f} to {wavenumbers.max():.1f}; choose a range inside it."
+        )
+    return spectra[..., kept], wavenumbers[kept]
+
+
+def remove_cosmic_rays(spectra: Array, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5) -> Array:
+    """Replace spikes too narrow for a Raman band by a straight line between their neighbours.
+
+    A spike is what a morphological opening removes (features of at most `channels` channels) and stands out
+    both of the spectrum's noise and of the spectrum's own range, so that sharp bands stay untouched.
+
+    Args:
+        spectra: `[..., L]`.
+        channels: width of the widest cosmic ray, channels.
+        noise_factor: smallest height of a spike over the noise's standard deviation.
+        height: smallest height of a spike over the range of the spectrum without spikes.
+
+    Returns:
+        The cleaned spectra, `[..., L]`.
+    """
+    if spectra.shape[-1] < 2 * channels + 1:
+        return spectra
+    # An odd window so that the opening is symmetric; one channel more than the spike is enough.
+    window = 2 * (channels // 2) + 3
+    opened = moving_maximum(moving_minimum(spectra, window), window)
+    excess = spectra - opened
+    middle = jnp.median(excess, axis=-1, keepdims=True)
+    noise = 1.4826 * jnp.median(jnp.abs(excess - middle), axis=-1, keepdims=True)
+    span = opened.max(-1, keepdims=True) - opened.min(-1, keepdims=True)
+    spike = excess - middle > jnp.maximum(noise_factor * noise, height * span)
+    # The flanks of a spike are lower than the spike but still wrong.
+    spike = moving_maximum(spike.astype(spectra.dtype), 3) > 0
+    spike = spike & (excess > middle + 3.0 * noise)
+    return _interpolate_over(spectra, spike)
+
+
+def lower_envelope(spectra: Array, window: int, smoothing: int = 0, presmoothing: int = 0) -> Array:
+    """Return a background that lies under the spectra: a morphological opening, smoothed (rolling ball).
+
+    On a noisy spectrum it follows the lower edge of the noise, as the filter of the published pipeline does,
+    so that what is left stands on a pedestal.
+
+    Args:
+        spectra: `[..., L]`.
+        window: width of the structuring element, an odd number of channels.
+        smoothing: width of a moving average of the envelope, an odd number of channels; 0 for none.
+        presmoothing: width of a moving average of the spectrum before the opening; 0 for none.
+
+    Returns:
+        The background, `[..., L]`.
+    """
+    smooth = moving_mean(spectra, presmoothing) if presmoothing > 1 else spectra
+    envelope = moving_maximum(moving_minimum(smooth, window), window)
+    return moving_mean(envelope, smoothing) if smoothing > 1 else envelope
+
+
+def subtract_lower_envelope(
+    spectra: Array, wavenumbers: np.ndarray, width: float = 250.0, smoothing: float = 100.0, presmoothing: float = 0.0
+) -> Array:
+    """Subtract `lower_envelope`, with all widths in cm^-1 (converted by the axis' mean step).
+
+    Args:
+        spectra: `[..., L]`.
+        wavenumbers: `[L]`, cm^-1.
+        width: width of the structuring element, cm^-1: wider than the broadest band to keep.
+        smoothing: width of the envelope's moving average, cm^-1; 0 for none.
+        presmoothing: width of the moving average before the opening, cm^-1; 0 for none.
+
+    Returns:
+        Spectra without background, `[..., L]`.
+    """
+    window, after, before = (_odd_channels(value, wavenumbers) for value in (width, smoothing, presmoothing))
+    return spectra - lower_envelope(spectra, window, after, before)
+
+
+def normalise(spectra: Array, by: str = "max") -> Array:
+    """Scale spectra; one that is zero everywhere (or constant, for "range") becomes zero, never NaN.
+
+    Args:
+        spectra: `[..., L]`.
+        by: "max", each spectrum over its own maximum (DeepeR); "range", each to [0, 1]; "area", each over the
+            sum of its absolute values; "global_max", all over their common maximum (an image, DeepeR's
+            super-resolution).
+
+    Returns:
+        Scaled spectra, `[..., L]`.
+    """
+    if by == "range":
+        spectra = spectra - spectra.min(-1, keepdims=True)
+    if by == "area":
+        size = jnp.abs(spectra).sum(-1, keepdims=True)
+    elif by == "global_max":
+        size = spectra.max()
+    elif by in ("max", "range"):
+        size = spectra.max(-1, keepdims=True)
+    else:
+        raise InputError(f"Normalisation is by {by!r}: expected one of {', '.join(NORMALISATIONS)}.")
+    return jnp.where(size > 0, spectra / jnp.where(size > 0, size, 1.0), 0.0)
+
+
+NORMALISATIONS = ("max", "range", "area", "global_max")
+
+
+def moving_minimum(values: Array, window: int) -> Array:
+    """Minimum over an odd, centred window along the last axis, cut at the ends."""
+    return -moving_maximum(-values, window)
+
+
+def moving_maximum(values: Array, window: int) -> Array:
+    """Maximum over an odd, centred window along the last axis, cut at the ends.
+
+    The window is doubled until it fits, so the work grows with the logarithm of its width.
+    """
+    length = values.shape[-1]
+    half = min(window // 2, length - 1)
+    window = 2 * half + 1
+    padding = [(0, 0)] * (values.ndim - 1) + [(half, half)]
+    result = jnp.pad(values, padding, constant_values=-jnp.inf)
+    covered = 1
+    while covered < window:
+        step = min(covered, window - covered)
+        result = jnp.maximum(result[..., :-step], result[..., step:])
+        covered += step
+    return result
+
+
+def moving_mean(values: Array, window: int) -> Array:
+    """Mean over an odd, centred window along the last axis; the values are mirrored at the ends."""
+    length = values.shape[-1]
+    half = min(window // 2, length)
+    padding = [(0, 0)] * (values.ndim - 1) + [(half, half)]
+    padded = jnp.pad(values, padding, mode="symmetric")
+    # Running sums lose digits in float32; a product with a banded matrix does not, and is as fast.
+    position = np.arange(length + 2 * half)[:, None] - np.arange(length)
+    band = ((position >= 0) & (position <= 2 * half)).astype(np.float32) / (2 * half + 1)
+    return jnp.matmul(padded, band, precision=jax.lax.Precision.HIGHEST)
+
+
+def _odd_channels(width: float, wavenumbers: np.ndarray) -> int:
+    """Convert a width in cm^-1 to an odd number of channels; 0 for no width."""
+    wavenumbers = np.asarray(wavenumbers, np.float64)
+    if width <= 0 or wavenumbers.size < 2:
+        return 0
+    step = abs(wavenumbers[-1] - wavenumbers[0]) / (wavenumbers.size - 1)
+    return 2 * int(round(width / step / 2)) + 1
+
+
+def _interpolate_over(spectra: Array, bad: Array) -> Array:
+    """Replace the channels marked `bad` by a line between the nearest good channels of the spectrum."""
+    length = spectra.shape[-1]
+    index = jnp.broadcast_to(jnp.arange(length), spectra.shape)
+    axis = spectra.ndim - 1
+    left = jax.lax.cummax(jnp.where(bad, -1, index), axis=axis)
+    right = jax.lax.cummin(jnp.where(bad, length, index), axis=axis, reverse=True)
+    # At an end, only one neighbour is good.
+    left, right = jnp.where(left < 0, right, left), jnp.where(right >= length, left, right)
+    left, right = jnp.clip(left, 0, length - 1), jnp.clip(right, 0, length - 1)
+    before = jnp.take_along_axis(spectra, left, axis=-1)
+    after = jnp.take_along_axis(spectra, right, axis=-1)
+    share = (index - left) / jnp.maximum(right - left, 1)
+    return jnp.where(bad, before + share * (after - before), spectra)
+
+
+def _subtract_background(
+    spectra: Array,
+    wavenumbers: np.ndarray,
+    method: str = "rolling_ball",
+    width: float = 250.0,
+    smoothing: float = 100.0,
+    presmoothing: float = 0.0,
+) -> tuple[Array, np.ndarray]:
+    if method == "minimum":
+        return spectra - spectra.min(-1, keepdims=True), wavenumbers
+    return subtract_lower_envelope(spectra, wavenumbers, width, smoothing, presmoothing), wavenumbers
+
+
+def _remove_cosmic_rays(
+    spectra: Array, wavenumbers: np.ndarray, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5
+) -> tuple[Array, np.ndarray]:
+    return remove_cosmic_rays(spectra, channels, noise_factor, height), wavenumbers
+
+
+def _normalise(spectra: Array, wavenumbers: np.ndarray, by: str = "max") -> tuple[Array, np.ndarray]:
+    return normalise(spectra, by), wavenumbers
+
+
+STEPS: Mapping[str, Callable[..., tuple[Array, np.ndarray]]] = types.MappingProxyType(
+    {
+        "crop": crop,
+        "remove_cosmic_rays": _remove_cosmic_rays,
+        "subtract_background": _subtract_background,
+        "normalise": _normalise,
+    }
+)
+_CHOICES = {("subtract_background", "method"): ("rolling_ball", "minimum"), ("normalise", "by"): NORMALISATIONS}
+
+
+def validate_steps(steps: Sequence[Step]) -> None:
+    """Check names, parameters and values of preprocessing steps, before any compute.
+
+    Raises:
+        InputError: a step is not a dictionary, its name or a parameter is unknown, one is missing, or a value
+            has the wrong type or is not one of the choices.
+    """
+    for number, step in enumerate(steps, 1):
+        _validate_step(f"Preprocessing step {number}", step)
+
+
+def _validate_step(where: str, step: Step) -> None:
+    if not isinstance(step, Mapping) or "name" not in step:
+        raise InputError(f"{where} is {step!r}: expected a dictionary with a 'name', for example {PUBLISHED_STEPS[0]}.")
+    name = step["name"]
+    if name not in STEPS:
+        raise InputError(f"{where} is named {name!r}: expected one of {', '.join(STEPS)}.")
+    known = dict(list(inspect.signature(STEPS[name]).parameters.items())[2:])
+    for key, value in step.items():
+        if key != "name":
+            if key not in known:
+                raise InputError(f"{where} ('{name}') has the unknown parameter {key!r}: expected {', '.join(known)}.")
+            _validate_value(f"{where} ('{name}')", name, key, value)
+    missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in step]
+    if missing:
+        raise InputError(f"{where} ('{name}') lacks {', '.join(missing)}: add it.")
+
+
+def _validate_value(where: str, name: str, key: str, value: object) -> None:
+    choices = _CHOICES.get((name, key))
+    if choices:
+        if value not in choices:
+            raise InputError(f"{where} has {key} {value!r}: expected one of {', '.join(choices)}.")
+    elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise InputError(f"{where} has {key} {value!r}: expected a number that is not negative.")
+    elif key == "channels" and (not isinstance(value, int) or value < 1):
+        raise InputError(f"{where} has channels {value!r}: expected a whole number of at least 1.")
+
+
+def apply_steps(spectra: Array, wavenumbers: np.ndarray, steps: Sequence[Step]) -> tuple[Array, np.ndarray]:
+    """Apply steps in order.
+
+    Args:
+        spectra: `[..., L]`, counts or any unit.
+        wavenumbers: `[L]`, cm^-1; concrete (not traced).
+        steps: dictionaries as in the module's description, readable from JSON.
+
+    Returns:
+        Float32 spectra `[..., L']` and the wavenumbers `[L']` left by the crops.
+
+    Raises:
+        InputError: as `validate_steps`; or the axis does not fit the spectra.
+    """
+    validate_steps(steps)
+    spectra = jnp.asarray(spectra, jnp.float32)
+    wavenumbers = np.asarray(wavenumbers)
+    if wavenumbers.ndim != 1 or spectra.ndim == 0 or spectra.shape[-1] != wavenumbers.size:
+        raise InputError(
+            f"The spectra have shape {spectra.shape} and the axis {wavenumbers.shape}: expected one wavenumber "
+            "for each entry of the last axis; pass the axis that belongs to these spectra."
+        )
+    for step in steps:
+        parameters = {key: value for key, value in step.items() if key != "name"}
+        spectra, wavenumbers = STEPS[step["name"]](spectra, wavenumbers, **parameters)
+    return spectra, wavenumbers

@@ -1,0 +1,21 @@
+"""Simulator of Raman images of cells in pure JAX: seeded, jit-able, runs on any device."""
+
+from deeper_jax.data.simulator.cell import SimulatedCell, simulate_cell, simulate_spectra
+from deeper_jax.data.simulator.config import (
+    CELL_MOLECULES,
+    SimulatorConfig,
+    default_config,
+    default_wavenumbers,
+    reference_cell_config,
+)
+
+__all__ = [
+    "CELL_MOLECULES",
+    "SimulatedCell",
+    "SimulatorConfig",
+    "default_config",
+    "default_wavenumbers",
+    "reference_cell_config",
+    "simulate_cell",
+    "simulate_spectra",
+]

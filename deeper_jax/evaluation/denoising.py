@@ -1,0 +1,158 @@
+"""Evaluation of denoising: every method on every image, one row each (paper, Figure 2 and its text)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deeper_jax.errors import InputError
+from deeper_jax.evaluation import metrics
+
+Array = npt.NDArray[np.float64]
+Method = Callable[[npt.NDArray], npt.ArrayLike]
+
+
+@dataclass(frozen=True)
+class EvaluationImage:
+    """One image, or one set of spectra, to evaluate on.
+
+    Attributes:
+        name: what the tables call it.
+        noisy: low-SNR spectra `[N, L]`.
+        target: high-SNR spectra `[N, L]`, measured, so noisy too.
+        truth: noise-free spectra `[N, L]`, known for simulated data only.
+        image_shape: (H, W) with H * W = N and rows in raster order; None for loose spectra.
+        wavenumbers: `[L]` in cm^-1.
+    """
+
+    name: str
+    noisy: npt.NDArray
+    target: npt.NDArray
+    truth: npt.NDArray | None = None
+    image_shape: tuple[int, int] | None = None
+    wavenumbers: npt.NDArray | None = None
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.noisy)
+        if len(shape) != 2 or 0 in shape:
+            raise InputError(f"{self.name}: noisy spectra have shape {shape}, expected [N, L] with N, L > 0.")
+        for what, array in (("target", self.target), ("truth", self.truth)):
+            if array is not None and np.shape(array) != shape:
+                raise InputError(f"{self.name}: {what} has shape {np.shape(array)}, noisy has {shape}.")
+        for what, array in (("noisy", self.noisy), ("target", self.target), ("truth", self.truth)):
+            if array is not None and not np.isfinite(array).all():
+                raise InputError(f"{self.name}: {what} has NaN or infinite values; remove them first.")
+        if self.image_shape is not None and self.image_shape[0] * self.image_shape[1] != shape[0]:
+            raise InputError(f"{self.name}: image shape {self.image_shape} does not hold {shape[0]} spectra.")
+        if self.wavenumbers is not None and np.shape(self.wavenumbers) != (shape[1],):
+            raise InputError(
+                f"{self.name}: wavenumbers have shape {np.shape(self.wavenumbers)}, expected ({shape[1]},)."
+            )
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of merit of one method on one image; None where they cannot be known.
+
+    `mse`, `psnr` (dB) and `ssim` compare output and target, each spectrum over its own maximum; `mse_truth`
+    compares with the noise-free truth in the same way. `mse_fit` and `mse_fit_truth` forgive scale and offset
+    per spectrum (`metrics.mse_fit`). The `*_released` columns repeat the released code's formulas.
+    """
+
+    method: str
+    image: str
+    mse: float
+    psnr: float
+    ssim: float | None
+    mse_truth: float | None
+    mse_fit: float
+    mse_fit_truth: float | None
+    spectra: int
+    uses_whole_map: bool
+    mse_released: float | None = None
+    psnr_released: float | None = None
+    ssim_released: float | None = None
+
+
+def evaluate_denoising(
+    images: Sequence[EvaluationImage], methods: Mapping[str, Method], *, released: bool = False
+) -> list[Row]:
+    """Score every method on every image; the same input gives the same rows, image by image.
+
+    Args:
+        images: what to evaluate on.
+        methods: by name, callables from noisy `[N, L]` (all the spectra of one image) to output `[N, L]`.
+        released: also fill the columns that repeat the released code's formulas.
+
+    Raises:
+        InputError: two images share a name, or a method returns another shape or values that are not finite.
+    """
+    names = [image.name for image in images]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
+    rows = []
+    for image in images:
+        for name, method in methods.items():
+            output = apply_method(image, name, method)
+            rows.append(score_output(image, name, method, output, released=released))
+    return rows
+
+
+def apply_method(image: EvaluationImage, name: str, method: Method) -> Array:
+    """Run one method on one image and check what it returns: `[N, L]` float64, finite."""
+    output = np.asarray(method(image.noisy), np.float64)
+    if output.shape != np.shape(image.noisy):
+        raise InputError(
+            f"{name} on {image.name}: output has shape {output.shape}, expected {np.shape(image.noisy)}."
+        )
+    if not np.isfinite(output).all():
+        raise InputError(f"{name} on {image.name}: output has NaN or infinite values; check the checkpoint.")
+    return output
+
+
+def score_output(
+    image: EvaluationImage, name: str, method: Method, output: Array, *, released: bool = False
+) -> Row:
+    """Compare one output `[N, L]` with the image's target and, where known, its truth."""
+    normalised, target = metrics.over_own_maximum(output), metrics.over_own_maximum(image.target)
+    truth = image.truth
+    return Row(
+        method=name,
+        image=image.name,
+        mse=metrics.mse(normalised, target),
+        psnr=metrics.psnr(normalised, target),
+        ssim=_on_image(metrics.ssim, normalised, target, image.image_shape),
+        mse_truth=None if truth is None else metrics.mse(normalised, metrics.over_own_maximum(truth)),
+        mse_fit=metrics.mse_fit(output, image.target),
+        mse_fit_truth=None if truth is None else metrics.mse_fit(output, truth),
+        spectra=len(output),
+        uses_whole_map=bool(getattr(method, "uses_whole_map", False)),
+        **(_released(image, method, normalised, target) if released else {}),
+    )
+
+
+def _released(
+    image: EvaluationImage, method: Method, normalised: Array, target: Array
+) -> dict[str, float | None]:
+    """Columns of the released code; its minus-minimum trick befalls Savitzky-Golay only."""
+    error = metrics.mse(normalised, target)
+    if getattr(method, "family", None) == "savitzky_golay":
+        error = metrics.released_savgol(image.noisy, image.target, **method.parameters)  # type: ignore[attr-defined]
+    return {
+        "mse_released": error,
+        "psnr_released": metrics.released_psnr(normalised, target),
+        "ssim_released": _on_image(metrics.released_ssim, normalised, target, image.image_shape),
+    }
+
+
+def _on_image(
+    metric: Callable[[Array, Array], float | None],
+    output: Array,
+    target: Array,
+    image_shape: tuple[int, int] | None,
+) -> float | None:
+    if image_shape is None:
+        return None
+    return metric(output.reshape(*image_shape, -1), target.reshape(*image_shape, -1))

@@ -1,0 +1,172 @@
+"""ResUNet1D: the U-Net with residual units that removes noise from single Raman spectra.
+
+Source: Horgan et al., Anal. Chem. 2021, Figure 1 and Supplementary Table 1, and the released code, from
+which the details are taken: PReLU before BatchNorm, skip inputs first in each concatenation, and three
+linear layers along the spectral axis at the end.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from deeper_jax.errors import InputError
+from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
+
+# Two poolings halve the spectrum twice, and the upsampled halves must meet their skip inputs again.
+LENGTH_MULTIPLE = 4
+
+
+class ConvUnit(nnx.Module):
+    """Convolution (3 channels wide), PReLU and, where wanted, BatchNorm: [N, L, in] to [N, L, out]."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        batch_norm: bool,
+        dtype: jax.typing.DTypeLike,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.convolution = convolution(in_features, out_features, (3,), dtype=dtype, rngs=rngs)
+        self.activation = PReLU()
+        self.norm = BatchNorm(out_features) if batch_norm else None
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L, in] to [N, L, out]."""
+        x = self.activation(self.convolution(x))
+        return x if self.norm is None else self.norm(x)
+
+
+class Residual(nnx.Module):
+    """Three ConvUnits with the identity added around all three and nothing after the sum."""
+
+    def __init__(
+        self, features: int, *, batch_norm: bool, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs
+    ) -> None:
+        self.units = nnx.List(
+            ConvUnit(features, features, batch_norm=batch_norm, dtype=dtype, rngs=rngs) for _ in range(3)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L, features] to the same shape."""
+        identity = x
+        for unit in self.units:
+            x = unit(x)
+        return x + identity
+
+
+class Stage(nnx.Module):
+    """What happens at one length of the spectrum: ConvUnit, Residual and, on the way up, a last ConvUnit."""
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        out_features: int | None = None,
+        *,
+        batch_norm: bool,
+        dtype: jax.typing.DTypeLike,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.entry = ConvUnit(in_features, features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
+        self.residual = Residual(features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
+        self.exit = (
+            None
+            if out_features is None
+            else ConvUnit(features, out_features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L, in] to [N, L, out]."""
+        x = self.residual(self.entry(x))
+        return x if self.exit is None else self.exit(x)
+
+
+class SpectralUnit(nnx.Module):
+    """Linear layer along the whole spectral axis, then PReLU: [N, L] to [N, L]."""
+
+    def __init__(self, length: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> None:
+        self.linear = linear(length, length, dtype=dtype, rngs=rngs)
+        self.activation = PReLU()
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L] to [N, L]."""
+        return self.activation(self.linear(x))
+
+
+class ResUNet1D(nnx.Module):
+    """Denoises spectra: [N, L] in, [N, L] float32 out.
+
+    Each input spectrum is expected divided by its own maximum; nothing here scales it.
+
+    Args:
+        length: L, the number of spectral channels; a multiple of 4, because the spectrum is halved twice.
+        width: features at full length; 2x and 4x as many at half and quarter length.
+        batch_norm: with (paper's table) or without (released weights) BatchNorm.
+        dtype: what is computed in; parameters and outputs are float32 always.
+        rngs: source of the initial values.
+
+    Raises:
+        InputError: if `length` is not a positive multiple of 4, `width` is not positive, or the input's
+            last axis is not `length`.
+
+    2,087,273 parameters with BatchNorm and 2,081,767 without, at length 500 and width 64.
+    """
+
+    def __init__(
+        self,
+        length: int = 500,
+        width: int = 64,
+        batch_norm: bool = True,
+        dtype: jax.typing.DTypeLike = jnp.float32,
+        *,
+        rngs: nnx.Rngs,
+    ) -> None:
+        if length < LENGTH_MULTIPLE or length % LENGTH_MULTIPLE:
+            raise InputError(
+                f"ResUNet1D halves the spectrum twice, so `length` must be a positive multiple of 4, but it "
+                f"is {length}: resample the spectra to {max(4, round(length / 4) * 4)} channels, say."
+            )
+        if width < 1:
+            raise InputError(f"ResUNet1D's `width` must be at least 1, but it is {width}.")
+        self.length = length
+        self.width = width
+        self.batch_norm = batch_norm
+        self.dtype = dtype
+
+        def stage(in_features: int, features: int, out_features: int | None = None) -> Stage:
+            return Stage(in_features, features, out_features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
+
+        self.encoder1 = stage(1, width)
+        self.encoder2 = stage(width, 2 * width)
+        self.middle = stage(2 * width, 4 * width, 2 * width)
+        self.decoder2 = stage(4 * width, 2 * width, width)
+        self.decoder1 = stage(2 * width, width, 1)
+        self.head = nnx.List(SpectralUnit(length, dtype=dtype, rngs=rngs) for _ in range(3))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L] noisy spectra to [N, L] denoised ones, float32."""
+        if x.ndim != 2 or x.shape[-1] != self.length:
+            raise InputError(
+                f"this ResUNet1D takes spectra of shape [N, {self.length}], but was given {list(x.shape)}: "
+                f"resample them to {self.length} channels or build the network for their length."
+            )
+        full = self.encoder1(x.astype(self.dtype)[..., None])
+        half = self.encoder2(halve(full))
+        raised = double(self.middle(halve(half)))
+        raised = double(self.decoder2(jnp.concatenate([half, raised], axis=-1)))
+        out = self.decoder1(jnp.concatenate([full, raised], axis=-1))[..., 0]
+        for unit in self.head:
+            out = unit(out)
+        return out.astype(jnp.float32)
+
+
+def halve(x: jax.Array) -> jax.Array:
+    """Max-pooling of neighbouring pairs: [N, L, C] to [N, L/2, C]."""
+    return nnx.max_pool(x, (2,), strides=(2,))
+
+
+def double(x: jax.Array) -> jax.Array:
+    """Nearest-neighbour upsampling: [N, L, C] to [N, 2L, C]."""
+    return jnp.repeat(x, 2, axis=1)

@@ -1,0 +1,143 @@
+"""Checkpoints, the only module that knows Orbax.
+
+A run keeps two kinds: *latest*, to resume from, and *best* (lowest validation MSE), to use. Each holds the
+arrays and a JSON record (config, wavenumbers, preprocessing, versions), so that a checkpoint explains itself.
+A checkpoint appears under its final name only when complete: a killed process leaves the one before it.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+
+from deeper_jax.errors import InputError
+from deeper_jax.training.state import TrainState
+
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+PyTree = Any
+FOLDER = "checkpoints"
+_STATE, _RECORD = "state", "record"
+
+
+class CheckpointWriter:
+    """Saves the states of one run without stopping the step."""
+
+    def __init__(self, workdir: str | Path, keep_latest: int = 2) -> None:
+        folder = Path(workdir).absolute() / FOLDER
+        self._latest = _manager(folder / "latest", keep_latest)
+        self._best = _manager(folder / "best", 1)
+
+    def save(self, state: TrainState, record: dict[str, Any], *, is_best: bool) -> None:
+        """Write `state` as the latest checkpoint and, if `is_best`, its weights as the best one."""
+        step = int(state.step)
+        # The next step donates the state's buffers: what is written must be a copy of its own.
+        state = jax.tree.map(jnp.copy, state)
+        if is_best and step not in self._best.all_steps(read=True):
+            self._write(self._best, step, {"params": state.params, "stats": state.stats}, record)
+        if step not in self._latest.all_steps(read=True):
+            self._write(self._latest, step, state._asdict(), record)
+
+    def _write(self, manager: ocp.CheckpointManager, step: int, tree: PyTree, record: dict) -> None:
+        items = {_STATE: ocp.args.StandardSave(tree), _RECORD: ocp.args.JsonSave(record)}
+        manager.save(step, args=ocp.args.Composite(**items), force=True)
+
+    def restore(self, like: TrainState) -> TrainState | None:
+        """The latest complete state of the run, placed as `like`; None if there is none."""
+        step = self._latest.latest_step()
+        if step is None:
+            return None
+        tree = _restore(self._latest.directory / str(step), like._asdict())
+        return TrainState(**tree)
+
+    def close(self) -> None:
+        """Wait until everything is written."""
+        for manager in (self._best, self._latest):
+            manager.wait_until_finished()
+            manager.close()
+
+
+def _manager(folder: Path, keep: int) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+    return ocp.CheckpointManager(folder, options=options)
+
+
+def _restore(checkpoint: Path, like: PyTree) -> PyTree:
+    target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore(Path(checkpoint) / _STATE, target)
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The checkpoint that `path` means: itself, or the best (else the latest) one of a run's directory.
+
+    Raises:
+      InputError: there is no checkpoint at `path`.
+    """
+    path = Path(path).absolute()
+    if (path / _STATE).is_dir():
+        return path
+    for folder in (path / FOLDER / "best", path / FOLDER / "latest", path / "best", path / "latest", path):
+        steps = [p for p in folder.glob("*") if p.name.isdigit() and (p / _STATE).is_dir()]
+        if steps:
+            return max(steps, key=lambda p: int(p.name))
+    found = "does not exist" if not path.exists() else "holds no complete checkpoint"
+    raise InputError(
+        f"{path}: {found}; give a run's directory (train.py --workdir), one of its checkpoints, or a .pt file."
+    )
+
+
+def read_record(checkpoint: str | Path) -> dict[str, Any]:
+    """The JSON record of a checkpoint: config, task, wavenumbers, preprocessing, versions."""
+    files = list((Path(checkpoint) / _RECORD).glob("*"))
+    if not files:
+        raise InputError(f"{checkpoint}: holds no record of its config; it was not written by train.py.")
+    return json.loads(files[0].read_text())
+
+
+def read_weights(checkpoint: str | Path, params: PyTree, stats: PyTree) -> tuple[PyTree, PyTree]:
+    """Parameters and statistics of a checkpoint, best or latest, shaped as the given ones.
+
+    Raises:
+      InputError: names or shapes differ; the message lists what is missing, left over and mis-shaped.
+    """
+    checkpoint = Path(checkpoint)
+    with ocp.StandardCheckpointer() as checkpointer:
+        metadata = checkpointer.metadata(checkpoint / _STATE)
+        tree = getattr(metadata, "item_metadata", metadata)
+        tree = getattr(tree, "tree", tree)
+        like = {"params": params, "stats": stats}
+        stored = {"params": tree["params"], "stats": tree.get("stats") or {}}
+        _check_same(stored, like, checkpoint)
+        target = {
+            key: jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(tuple(leaf.shape), leaf.dtype), tree[key])
+            for key in tree
+        }
+        target = jax.tree.map(_on_one_device, target)
+        restored = checkpointer.restore(checkpoint / _STATE, target)
+    return restored["params"], restored.get("stats") or {}
+
+
+def _on_one_device(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    # A checkpoint of eight devices must open on one: never the sharding it was written with.
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _check_same(stored: PyTree, like: PyTree, checkpoint: Path) -> None:
+    found = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(stored)}
+    wanted = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(like)}
+    missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    shapes = [
+        f"{k}: {found[k]}, not {wanted[k]}" for k in sorted(found.keys() & wanted) if found[k] != wanted[k]
+    ]
+    if missing or extra or shapes:
+        raise InputError(
+            f"{checkpoint}: the weights do not fit the model (missing: {missing[:5] or 'none'}; "
+            f"left over: {extra[:5] or 'none'}; other shapes: {shapes[:5] or 'none'}): "
+            "use the config that the checkpoint was trained with."
+        )

@@ -1,0 +1,164 @@
+"""The denoising task: ResUNet1D on pairs of spectra, from files through tf.data or simulated on the device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from deeper_jax.data.files import SpectralPairs
+from deeper_jax.data.splits import split_by_cell
+from deeper_jax.errors import InputError
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.task import Batch, Task
+
+
+def denoising_task(config: ConfigDict) -> Task:
+    """Network and data of a denoising config.
+
+    `data.source` is 'files' (`data.path` holds the pairs; a simulated set is written there first if there is
+    nothing and `data.simulate` says how) or 'simulator' (new spectra at every step, made on the device).
+
+    Raises:
+      InputError: unusable data or settings.
+    """
+    sources = {"files": _from_files, "simulator": _from_simulator}
+    if config.data.source not in sources:
+        raise InputError(f"data.source is {config.data.source!r}; choose 'files' or 'simulator'.")
+    return sources[config.data.source](config)
+
+
+def load_splits(config: ConfigDict) -> dict[str, SpectralPairs]:
+    """The 'train', 'validation' and 'test' pairs of a config with `data.source` 'files'."""
+    from deeper_jax.data.tfds_denoising import prepare_and_load
+
+    path = Path(config.data.path)
+    if config.data.simulate and not path.exists():
+        _simulate(path, config)
+    splits = prepare_and_load(path, config.data.tfds_dir)
+    if "validation" in splits:
+        return splits
+    known = splits.get("train", splits.get("all"))
+    if known is None:
+        raise InputError(f"{path}: holds no training spectra, only {sorted(splits)}.")
+    parts = split_by_cell(known, validation_fraction=config.data.validation_fraction, seed=config.seed)
+    return {**splits, **parts}
+
+
+def _simulate(path: Path, config: ConfigDict) -> None:
+    from deeper_jax.data.simulated_dataset import write_simulated_dataset
+
+    settings = config.data.simulate.to_dict()
+    print(f"{path} does not exist: simulating a data set there ({settings}).", flush=True)
+    write_simulated_dataset(path, **settings)
+
+
+def _from_files(config: ConfigDict) -> Task:
+    from deeper_jax.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+
+    splits = load_splits(config)
+    train, validation = splits["train"], splits["validation"]
+    if train.noisy.shape[1] != config.model.length:
+        raise InputError(
+            f"{config.data.path}: its spectra have {train.noisy.shape[1]} channels, the model takes "
+            f"{config.model.length}: set --config.model.length={train.noisy.shape[1]}."
+        )
+    batch_size = config.train.batch_size
+
+    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        batches = training_batches(
+            train,
+            batch_size=batch_size,
+            seed=config.seed,
+            start_step=start_step,
+            total_steps=total_steps,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            **config.augment.to_dict(),
+        )
+        return ({"input": b["noisy"], "target": b["target"]} for b in batches)
+
+    arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
+    return Task(
+        model=build_from_config(config.to_dict()),
+        train_batches=train_batches,
+        validation_batches=lambda: evaluation_batches(arrays, batch_size),
+        steps_per_epoch=steps_per_epoch(len(train), batch_size),
+        record={
+            "task": "denoising",
+            "normalisation": "each spectrum over its own maximum",
+            "wavenumbers": None if train.wavenumbers is None else train.wavenumbers.tolist(),
+            "preprocessing": list(train.steps),
+            "data": {
+                "source": str(config.data.path),
+                "simulated": train.simulated,
+                "train_cells": list(train.cell_names),
+                "validation_cells": list(validation.cell_names),
+            },
+        },
+    )
+
+
+def _from_simulator(config: ConfigDict) -> Task:
+    from deeper_jax.data.pipeline import evaluation_batches
+    from deeper_jax.data.preprocessing import apply_steps
+    from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_spectra
+
+    if config.model.length != len(default_wavenumbers()):
+        raise InputError(
+            f"model.length is {config.model.length}, but the simulator's axis has {len(default_wavenumbers())} "
+            "channels: set model.length to that."
+        )
+    axis = default_wavenumbers()
+    steps = [step.to_dict() for step in config.data.steps]
+    ranges = SimulatorConfig(**config.data.simulator.to_dict())
+    batch_size = config.train.batch_size
+    local_size = batch_size // jax.process_count()
+
+    @jax.jit
+    def make_batch(key: jax.Array) -> Batch:
+        low, high, _, high_truth = simulate_spectra(key, local_size, axis, ranges)
+        target = high_truth if config.data.noise_free_target else high
+        noisy, clean = (apply_steps(spectra, axis, steps)[0] for spectra in (low, target))
+        return {"input": _device_over_maximum(noisy), "target": _device_over_maximum(clean)}
+
+    base = jax.random.fold_in(jax.random.key(config.seed), jax.process_index())
+
+    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        for step in range(start_step, total_steps):
+            batch = make_batch(jax.random.fold_in(base, step))
+            yield batch if jax.process_count() == 1 else jax.device_get(batch)
+
+    validation_key = jax.random.key(config.seed + 1)
+    parts = [
+        jax.device_get(make_batch(jax.random.fold_in(validation_key, index)))
+        for index in range(max(1, config.data.validation_spectra // local_size))
+    ]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("input", "target")}
+    return Task(
+        model=build_from_config(config.to_dict()),
+        train_batches=train_batches,
+        validation_batches=lambda: evaluation_batches(arrays, batch_size),
+        steps_per_epoch=config.train.steps_per_epoch,
+        record={
+            "task": "denoising",
+            "normalisation": "each spectrum over its own maximum",
+            "wavenumbers": axis.tolist(),
+            "preprocessing": steps,
+            "data": {"source": "simulated on the device", "simulated": True},
+        },
+    )
+
+
+def over_maximum(spectra: np.ndarray) -> np.ndarray:
+    """Each spectrum [..., L] over its own maximum; a spectrum with no positive value is left as it is."""
+    maximum = spectra.max(-1, keepdims=True)
+    return (spectra / np.where(maximum > 0, maximum, 1)).astype(np.float32)
+
+
+def _device_over_maximum(spectra: Any) -> jax.Array:
+    maximum = spectra.max(-1, keepdims=True)
+    return spectra / jnp.where(maximum > 0, maximum, 1)

@@ -1,0 +1,186 @@
+"""The training loop, the same for every network."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from deeper_jax.version import __version__
+from deeper_jax.errors import InputError
+from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_weights
+from deeper_jax.training.optimizers import make_optimizer
+from deeper_jax.training.run_log import RunLog
+from deeper_jax.training.schedules import make_schedule
+from deeper_jax.training.sharding import check_batch_size, data_mesh, replicate, shard_batch
+from deeper_jax.training.state import TrainState, create_state, make_train_step, make_validation_step
+from deeper_jax.training.task import Task
+
+
+def total_steps(config: ConfigDict, steps_per_epoch: int) -> int:
+    """Steps of the whole run: `train.steps` if given, else `train.epochs` epochs."""
+    return config.train.steps or config.train.epochs * steps_per_epoch
+
+
+def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None = None) -> TrainState:
+    """Train `task` in `workdir`, from the latest checkpoint there if there is one; returns the final state.
+
+    Order of initialisation: the run's own latest checkpoint, else `init_from` (a source checkpoint to
+    fine-tune), else random weights from `seed`. On the CPU a run that was killed and started again ends with
+    the same bits as one that was not.
+
+    Raises:
+      InputError: the batch does not divide over the devices, `workdir` holds another experiment, or the source
+        checkpoint does not fit.
+    """
+    workdir = Path(workdir)
+    mesh = mesh or data_mesh()
+    check_batch_size(config.train.batch_size, mesh)
+    _claim(workdir, config)
+
+    steps = total_steps(config, task.steps_per_epoch)
+    schedule = make_schedule(
+        **config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch
+    )
+    optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
+    model = FunctionalModel(task.model)
+    state = create_state(model, optimizer)
+
+    checkpoints = CheckpointWriter(workdir)
+    restored = checkpoints.restore(state)
+    if restored is not None:
+        state = restored
+        _say(f"Resuming at step {int(state.step)} of {steps}.")
+    elif config.init_from:
+        source = find_checkpoint(config.init_from)
+        params, stats = read_weights(source, state.params, state.stats)
+        state = state._replace(params=params, stats=stats)
+        _say(f"Starting from the weights of {source}.")
+    state = replicate(state, mesh)
+
+    record = _record(config, task)
+    _say(f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} on {mesh.size} device(s).")
+    log = RunLog(workdir, int(state.step), steps, config.train.batch_size)
+    try:
+        state = _run(config, task, model, optimizer, schedule, state, steps, mesh, log, checkpoints, record)
+    finally:
+        log.close()
+        checkpoints.close()
+    return state
+
+
+def _run(
+    config: ConfigDict,
+    task: Task,
+    model: FunctionalModel,
+    optimizer: Any,
+    schedule: Any,
+    state: TrainState,
+    steps: int,
+    mesh: Mesh,
+    log: RunLog,
+    checkpoints: CheckpointWriter,
+    record: dict[str, Any],
+) -> TrainState:
+    train_step = make_train_step(model, optimizer)
+    validation_step = make_validation_step(model)
+    stop = _StopRequest()
+    start, clock = int(state.step), time.perf_counter()
+    batches = task.train_batches(start, steps)
+    for step in range(start + 1, steps + 1):
+        state, metrics = train_step(state, shard_batch(next(batches), mesh))
+        log.advance()
+        if step % config.train.log_every == 0 or step == steps:
+            # Only here does the host wait for the device.
+            values = {f"train/{name}": float(value) for name, value in metrics.items()}
+            values["train/learning_rate"] = float(schedule(step - 1))
+            values["train/examples_per_second"] = (
+                (step - start) * config.train.batch_size / (time.perf_counter() - clock)
+            )
+            log.write(step, values)
+        if step % config.train.evaluate_every == 0 or step == steps:
+            validation = _validate(task, validation_step, state, mesh)
+            improved = validation["mse"] < float(state.best)
+            if improved:
+                state = state._replace(best=replicate(jnp.float32(validation["mse"]), mesh))
+            log.write(step, {f"validation/{name}": value for name, value in validation.items()})
+            checkpoints.save(state, {**record, "step": step, "validation": validation}, is_best=improved)
+        elif step % config.train.checkpoint_every == 0 or stop.requested:
+            checkpoints.save(state, {**record, "step": step}, is_best=False)
+        if stop.requested and step < steps:
+            checkpoints.close()
+            log.close()
+            _say(f"Stopped at step {step} of {steps} on request; the same command resumes there.")
+            raise SystemExit(128 + stop.signal_number)
+    return state
+
+
+def _validate(task: Task, validation_step: Any, state: TrainState, mesh: Mesh) -> dict[str, float]:
+    sums: dict[str, float] = {"loss": 0.0, "mse": 0.0, "count": 0.0}
+    for batch, mask in task.validation_batches():
+        placed = shard_batch({**batch, "mask": np.asarray(mask, np.float32)}, mesh)
+        mask_array = placed.pop("mask")
+        for name, value in validation_step(state.params, state.stats, placed, mask_array).items():
+            sums[name] += float(value)
+    if not sums["count"]:
+        return {"loss": float("nan"), "mse": float("nan")}
+    return {name: sums[name] / sums["count"] for name in ("loss", "mse")}
+
+
+def _record(config: ConfigDict, task: Task) -> dict[str, Any]:
+    versions = {"deeper_jax": __version__, "jax": jax.__version__}
+    return {"config": config.to_dict(), "versions": versions, **task.record}
+
+
+def _claim(workdir: Path, config: ConfigDict) -> None:
+    """Write the config into the run's directory, or check that it is the one already there."""
+    path = workdir / "config.json"
+    wanted = json.loads(config.to_json())
+    if not path.exists():
+        workdir.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wanted, indent=1) + "\n")
+        return
+    found = json.loads(path.read_text())
+    changed = sorted(_differences(found, wanted))
+    if changed:
+        raise InputError(
+            f"{path}: this directory holds a run with other settings ({'; '.join(changed[:4])}): "
+            "give the settings it was started with to resume it, or another --workdir."
+        )
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = found.keys() | wanted.keys()
+        return [
+            line
+            for key in keys
+            for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".strip("."))
+        ]
+    return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
+
+
+class _StopRequest:
+    """Notes a polite request to stop (SIGTERM, as schedulers send before preemption)."""
+
+    def __init__(self) -> None:
+        self.requested, self.signal_number = False, 0
+        try:
+            signal.signal(signal.SIGTERM, self._note)
+        except ValueError:
+            pass  # not in the main thread: a notebook or a test
+
+    def _note(self, number: int, _: Any) -> None:
+        self.requested, self.signal_number = True, number
+
+
+def _say(text: str) -> None:
+    if jax.process_index() == 0:
+        print(text, flush=True)

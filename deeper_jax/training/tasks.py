@@ -1,0 +1,16 @@
+"""Tasks by name, as configs call them."""
+
+from ml_collections import ConfigDict
+
+from deeper_jax.errors import InputError
+from deeper_jax.training.denoising import denoising_task
+from deeper_jax.training.task import Task
+
+TASKS = {"denoising": denoising_task}
+
+
+def make_task(config: ConfigDict) -> Task:
+    """The task that `config.task` names; InputError if there is none of that name."""
+    if config.task not in TASKS:
+        raise InputError(f"config.task is {config.task!r}; there are: {', '.join(sorted(TASKS))}.")
+    return TASKS[config.task](config)
