@@ -18,24 +18,25 @@ flags.mark_flags_as_required(["workdir", "output"])
 
 
 def main(argv: list[str]) -> None:
-    """Evaluate, or print what is wrong with the input and exit with status 2."""
+    """Evaluate, and print the summary table."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    from deeper_jax.errors import InputError
+    from deeper_jax.command_line import run_quietly
+
+    run_quietly("eval.py", _evaluate)
+
+
+def _evaluate() -> None:
     from deeper_jax.evaluate_denoiser import evaluate
 
-    try:
-        evaluate(
-            FLAGS.workdir,
-            FLAGS.output,
-            data=FLAGS.data,
-            image_shape=_shape(FLAGS.image_shape),
-            released=FLAGS.released,
-            command="python " + " ".join(sys.argv),
-        )
-    except InputError as error:
-        print(f"eval.py: {error}", file=sys.stderr)
-        sys.exit(2)
+    evaluate(
+        FLAGS.workdir,
+        FLAGS.output,
+        data=FLAGS.data,
+        image_shape=_shape(FLAGS.image_shape),
+        released=FLAGS.released,
+        command="python " + " ".join(sys.argv),
+    )
     print((Path(FLAGS.output) / "metrics.md").read_text())
     print(f"Page with pictures: {Path(FLAGS.output) / 'index.html'}")
 

@@ -4,8 +4,6 @@ This file only reads the command line; the work is in deeper_jax/training/. The 
 that was stopped.
 """
 
-import sys
-
 from absl import app, flags
 from ml_collections import config_flags
 
@@ -16,18 +14,14 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 
 def main(argv: list[str]) -> None:
-    """Train, or print what is wrong with the input and exit with status 2."""
+    """Train what the config says."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    from deeper_jax.errors import InputError
+    from deeper_jax.command_line import run_quietly
     from deeper_jax.training.loop import train
     from deeper_jax.training.tasks import make_task
 
-    try:
-        train(FLAGS.config, make_task(FLAGS.config), FLAGS.workdir)
-    except InputError as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_quietly("train.py", lambda: train(FLAGS.config, make_task(FLAGS.config), FLAGS.workdir))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from ml_collections import ConfigDict
 from deeper_jax.api import load
 from deeper_jax.data.files import SpectralPairs, read_pairs
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.denoising import EvaluationImage, Row, evaluate_denoising
-from deeper_jax.evaluation.figures import write_figures
+from deeper_jax.evaluation.denoising import EvaluationImage, Row, apply_method, evaluate_denoising
+from deeper_jax.evaluation.error_figure import mse_figure
+from deeper_jax.evaluation.figures import denoising_figure
 from deeper_jax.evaluation.metrics import over_own_maximum
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods
 from deeper_jax.evaluation.report_page import write_report_page
@@ -71,9 +72,25 @@ def evaluate(
         "config": model.config,
     }
     write_tables(rows, output, context)
-    write_figures(images, methods, rows, output)
+    _draw(images[0], methods, rows, Path(output), parameters["pca_whittaker, best mse_fit"], test.simulated)
     write_report_page(output, rows, context)
     return rows
+
+
+def _draw(
+    image: EvaluationImage,
+    methods: Mapping[str, Callable],
+    rows: Sequence[Row],
+    folder: Path,
+    best_classical: str,
+    simulated: bool,
+) -> None:
+    """The paper's Figure 2a-c for one image, and the error that forgives scale and offset beside it."""
+    note = "simulated data" if simulated else "measured data"
+    drawn = ("SG(1,9)", best_classical, "network")
+    outputs = {name: apply_method(image, name, methods[name]) for name in drawn}
+    denoising_figure(folder, image, outputs, rows, best_classical=best_classical, data_note=note)
+    mse_figure(folder / "figure_mse_fit.png", rows, network="network", data_note=note, metric="mse_fit")
 
 
 def network_method(model: Denoiser, wavenumbers: np.ndarray | None) -> Callable[[Any], np.ndarray]:

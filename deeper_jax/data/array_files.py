@@ -99,4 +99,4 @@ def _holds_numbers(item: object) -> bool:
 
 
 def _is_plain(key: str, value: object) -> bool:
-    return not key.startswith("__") and isinstance(value, np.ndarray) and value.dtype.kind in "biufUS"
+    return not key.startswith("__") and isinstance(value, np.ndarray) and value.dtype.kind in "biufcUS"

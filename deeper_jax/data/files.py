@@ -48,7 +48,7 @@ def read_pairs(
 
     image_shape: (H, W) of every cell whose file does not say it. cell_sizes: rows of each consecutive cell,
     by split, for files that do not say it: DeepeR's own files do not, so without `cell_sizes` each of their
-    splits counts as one cell. A descending axis is reversed, spectra with it, and the step is recorded.
+    splits counts as one cell. A descending axis is reversed, and the spectra with it.
     Raises InputError, before any other work, if anything is missing, damaged or contradictory.
     """
     path = Path(path)
@@ -289,7 +289,7 @@ def _with_record(
             c["name"]: (int(c["image_shape"][0]), int(c["image_shape"][1])) for c in cells if c["image_shape"]
         }
         firsts = [int(cell["first_row"]) for cell in cells]
-        steps = (*pairs.steps, *(dict(step) for step in record["splits"][split].get("steps", ())))
+        steps = tuple(dict(step) for step in record["splits"][split].get("steps", ()))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _bad_record(path, error) from error
     contiguous = firsts == [sum(sizes[:i]) for i in range(len(sizes))]

@@ -94,7 +94,7 @@ def build_pairs(
     """Check arrays as read from a file and make them the pairs of one cell called `name`.
 
     noisy, target, truth: [N, L] or [H, W, L] of any real type. wavenumbers: L values in cm^-1, or None; if
-    they descend, axis and spectra are reversed and the step is recorded. source: what the errors call the
+    they descend, axis and spectra are reversed. source: what the errors call the
     file. Raises InputError on wrong shapes, NaN or infinite values, and a bad axis.
     """
     arrays = {"noisy": noisy, "target": target} | ({} if truth is None else {"truth": truth})
@@ -106,12 +106,10 @@ def build_pairs(
             )
         _check_spectra(array, source, kind)
     spectra = {kind: _rows(array) for kind, array in arrays.items()}
-    steps: tuple[dict[str, Any], ...] = ()
     axis = None if wavenumbers is None else checked_axis(wavenumbers, source, noisy.shape[-1])
     if axis is not None and axis[0] > axis[-1]:
         axis = axis[::-1].copy()
         spectra = {kind: np.ascontiguousarray(array[:, ::-1]) for kind, array in spectra.items()}
-        steps = ({"step": "reverse_axis"},)
     for kind, array in spectra.items():
         _check_finite(array, source, kind)
     height_width = noisy.shape[:2] if noisy.ndim == 3 else None
@@ -125,7 +123,6 @@ def build_pairs(
         image_shapes={} if height_width is None else {name: (height_width[0], height_width[1])},
         source=source,
         simulated=False,
-        steps=steps,
     )
 
 
@@ -221,13 +218,13 @@ def join_cells(cells: Sequence[SpectralPairs], names: Sequence[str], source: str
 def _check_spectra(array: np.ndarray, source: str, kind: str) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{source}: found {kind} values of type {array.dtype}, expected real numbers; export the "
-            "intensities."
+            f"{source}: found {kind} values of type {array.dtype}, expected real numbers; "
+            "export the intensities."
         )
     if array.ndim not in (2, 3):
         raise InputError(
-            f"{source}: found a {kind} array of shape {array.shape}, expected [N, L] or [H, W, L]; reshape "
-            "it."
+            f"{source}: found a {kind} array of shape {array.shape}, expected [N, L] or "
+            "[H, W, L]; reshape it."
         )
     if array.size == 0:
         raise InputError(
@@ -246,6 +243,5 @@ def _check_finite(spectra: np.ndarray, source: str, kind: str) -> None:
         first = int(np.flatnonzero(~finite.all(axis=1))[0])
         raise InputError(
             f"{source}: found {int(np.count_nonzero(~finite))} {kind} values that are NaN or infinite, "
-            "first in "
-            f"row {first}, expected finite numbers; repair or leave out these spectra."
+            f"first in row {first}, expected finite numbers; repair or leave out these spectra."
         )

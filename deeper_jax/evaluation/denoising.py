@@ -83,7 +83,8 @@ def evaluate_denoising(
     Args:
         images: what to evaluate on.
         methods: by name, callables from noisy `[N, L]` (all the spectra of one image) to output `[N, L]`.
-        released: also fill the columns that repeat the released code's formulas.
+        released: also fill the columns that repeat the released code's formulas; the outputs must then be in
+            the unit of `noisy`, for the other columns their scale per spectrum is free.
 
     Raises:
         InputError: two images share a name, or a method returns another shape or values that are not finite.
@@ -129,21 +130,26 @@ def score_output(
         mse_fit_truth=None if truth is None else metrics.mse_fit(output, truth),
         spectra=len(output),
         uses_whole_map=bool(getattr(method, "uses_whole_map", False)),
-        **(_released(image, method, normalised, target) if released else {}),
+        **(_released(image, method, output, target) if released else {}),
     )
 
 
 def _released(
-    image: EvaluationImage, method: Method, normalised: Array, target: Array
+    image: EvaluationImage, method: Method, output: Array, target: Array
 ) -> dict[str, float | None]:
-    """Columns of the released code; its minus-minimum trick befalls Savitzky-Golay only."""
-    error = metrics.mse(normalised, target)
-    if getattr(method, "family", None) == "savitzky_golay":
-        error = metrics.released_savgol(image.noisy, image.target, **method.parameters)  # type: ignore[attr-defined]
+    """Columns of the released code: outputs scaled by their inputs' maxima, not by their own.
+
+    Each Savitzky-Golay spectrum loses its own minimum there before its MSE, no other method's does.
+    """
+    maximum = np.max(image.noisy, axis=-1, keepdims=True)
+    scaled = output / np.where(maximum > 0, maximum, 1.0)
+    savgol = getattr(method, "family", None) == "savitzky_golay"
     return {
-        "mse_released": error,
-        "psnr_released": metrics.released_psnr(normalised, target),
-        "ssim_released": _on_image(metrics.released_ssim, normalised, target, image.image_shape),
+        "mse_released": metrics.mse(
+            scaled - scaled.min(axis=-1, keepdims=True) if savgol else scaled, target
+        ),
+        "psnr_released": metrics.released_psnr(scaled, target),
+        "ssim_released": _on_image(metrics.released_ssim, scaled, target, image.image_shape),
     }
 
 

@@ -23,7 +23,7 @@ METRIC_MEANINGS = {
     "mse_fit": "error of the shape: target scaled to [0, 1], output fitted to it with a slope and an offset "
     "of its own per spectrum, so that what dividing by a noisy maximum does plays no part",
     "mse_fit_truth": "as MSE fit, against the noise-free truth",
-    "mse_released": "MSE with the released code's treatment of Savitzky-Golay (minus its own minimum)",
+    "mse_released": "MSE as in the released code: outputs not scaled again, Savitzky-Golay minus its minimum",
     "psnr_released": "PSNR by the released code's formula, 10 log10(max(output) / MSE); for comparison only",
     "ssim_released": "SSIM by the released code's formula, data range about 0; for comparison only",
 }
@@ -56,7 +56,10 @@ def summary_table(rows: Sequence[Row], reference: str = REFERENCE) -> TextTable:
         cells += [mean_and_interval(each.metrics.get(name), name) for name in metrics]
         test = each.tests.get("mse")
         ratio = f"{each.ratio['mse']:.2f}" if "mse" in each.ratio else ""
-        cells[at:at] = [ratio, "" if test is None or test.p_value is None else f"{test.p_value:.2g}"]
+        cells[at:at] = [
+            ratio,
+            "" if test is None or test.p_value is None or test.n < 2 else f"{test.p_value:.2g}",
+        ]
         body.append(cells)
     return TextTable(header, body)
 
@@ -81,7 +84,7 @@ def format_value(value: float | None, metric: str) -> str:
         return ""
     if metric.startswith("psnr"):
         return f"{value:.2f}"
-    return f"{value:.4f}" if metric.startswith("ssim") else f"{value:.3g}"
+    return f"{value:.4f}" if metric.startswith("ssim") else f"{value:#.3g}"
 
 
 def mean_and_interval(summary: Summary | None, metric: str) -> str:
@@ -145,6 +148,8 @@ def _interval_sentence(images: int) -> str:
 
 
 def _test_sentence(images: int, reference: str) -> str:
+    if images < 2:
+        return "One image: no paired test over images."
     sentence = (
         f"p: two-tailed Wilcoxon signed-rank test of the MSE, paired by image, against {reference}; "
         "not corrected for the number of methods."
@@ -152,4 +157,4 @@ def _test_sentence(images: int, reference: str) -> str:
     if images >= SMALLEST_N_FOR_SIGNIFICANCE:
         return sentence
     least = 2 / 2**images
-    return f"{sentence} With {images} image(s) p < 0.05 cannot occur: the least possible p is {least:.3g}."
+    return f"{sentence} With {images} images p < 0.05 cannot occur: the least possible p is {least:.3g}."

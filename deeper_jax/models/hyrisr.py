@@ -77,11 +77,9 @@ class BlockWeights(nnx.Module):
 
     def arrays(self) -> Weights:
         """The stacked arrays by name, for a scan."""
-        names = (f"{part}_{kind}" for part in ("first", "second", "squeeze", "excite") for kind in KINDS)
+        parts = ("first", "second", "squeeze", "excite")
+        names = [f"{part}_{kind}" for part in parts for kind in ("kernel", "bias")]
         return {name: getattr(self, name)[...] for name in names}
-
-
-KINDS = ("kernel", "bias")
 
 
 class ResidualGroups(nnx.Module):
@@ -154,7 +152,11 @@ class HyRISR(nnx.Module):
         self.scale = scale
         self.length = length
         self.width = width
+        self.groups = groups
+        self.blocks = blocks
+        self.reduction = reduction
         self.dtype = dtype
+        self.remat = remat
 
         def conv(in_features: int, out_features: int) -> nnx.Conv:
             return convolution(in_features, out_features, (3, 3), dtype=dtype, rngs=rngs)

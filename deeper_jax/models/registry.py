@@ -1,8 +1,10 @@
 """Networks by name, so that a config or a checkpoint can say which one it means."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
@@ -20,9 +22,7 @@ def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module
     """
     if name not in MODELS:
         raise InputError(f"there is no network called {name!r}: choose one of {', '.join(sorted(MODELS))}.")
-    # Flax gives the class itself a signature of *args and **kwargs, so the constructor is asked.
-    parameters = inspect.signature(vars(MODELS[name])["__init__"]).parameters
-    known = [parameter for parameter in parameters if parameter not in ("self", "rngs")]
+    known = _argument_names(name)
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise InputError(
@@ -39,3 +39,21 @@ def build_from_config(config: dict[str, Any]) -> nnx.Module:
     """
     settings = dict(config["model"])
     return build_model(settings.pop("name"), rngs=nnx.Rngs(config["seed"]), **settings)
+
+
+def describe_model(model: nnx.Module) -> tuple[str, dict[str, object]]:
+    """The name and the arguments with which `build_model` makes a network like this one.
+
+    All values are plain (numbers, strings, booleans), so that they can be written to a JSON file.
+    """
+    for name, kind in MODELS.items():
+        if type(model) is kind:
+            arguments = {argument: getattr(model, argument) for argument in _argument_names(name)}
+            return name, arguments | {"dtype": jnp.dtype(arguments["dtype"]).name}
+    raise ValueError(f"{type(model).__name__} is not one of the networks {', '.join(sorted(MODELS))}")
+
+
+def _argument_names(name: str) -> list[str]:
+    # Flax gives the class itself a signature of *args and **kwargs, so the constructor is asked.
+    parameters = inspect.signature(vars(MODELS[name])["__init__"]).parameters
+    return [parameter for parameter in parameters if parameter not in ("self", "rngs")]

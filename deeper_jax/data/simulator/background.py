@@ -7,9 +7,25 @@ import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import SimulatorConfig
 from deeper_jax.data.simulator.molecules import pseudo_voigt
-from deeper_jax.data.simulator.random_ranges import draw
+from deeper_jax.data.simulator.random_ranges import draw_settings
 
 Array = jax.Array
+
+_SETTINGS = (
+    "filter_edge",
+    "filter_edge_width",
+    "filter_edge_depth",
+    "window_counts",
+    "window_decay",
+    "window_knee",
+    "floor_counts",
+    "water_counts",
+    "water_width",
+    "water_displaced",
+    "medium_fluorescence_counts",
+    "cell_fluorescence_counts",
+    "illumination_slope",
+)
 
 
 class Optics(NamedTuple):
@@ -31,23 +47,27 @@ class Optics(NamedTuple):
 
 def draw_optics(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Optics:
     """Draw the background of one cell on any axis `wavenumbers` `[L]`, cm^-1."""
-    keys = jax.random.split(key, 8)
+    keys = jax.random.split(key, 3)
     wavenumbers = jnp.asarray(wavenumbers, jnp.float32)
-    response = _filter_response(keys[0], wavenumbers, config)
+    values = draw_settings(keys[0], config, _SETTINGS)
+    edge = (wavenumbers - values["filter_edge"]) / values["filter_edge_width"]
+    response = 1.0 - values["filter_edge_depth"] * jax.nn.sigmoid(edge)
+    smooth = _smooth_shapes(keys[1], wavenumbers, 2)
+    water_position = 1640.0 + jnp.clip(2.0 * jax.random.normal(keys[2]), -4.0, 4.0)
+    water = pseudo_voigt(wavenumbers, water_position, values["water_width"], jnp.float32(0.35))
     sources = jnp.stack(
         [
-            _window(keys[1], wavenumbers, config),
-            _water(keys[2], wavenumbers, config),
-            draw(keys[3], config.medium_fluorescence_counts) * _smooth_shape(keys[4], wavenumbers),
-            draw(keys[5], config.cell_fluorescence_counts) * _smooth_shape(keys[6], wavenumbers),
+            _window(wavenumbers, values),
+            values["water_counts"] * water,
+            values["medium_fluorescence_counts"] * smooth[0],
+            values["cell_fluorescence_counts"] * smooth[1],
         ]
     )
-    displaced_key, slope_key = jax.random.split(keys[7])
     return Optics(
         response=response,
         sources=sources * response,
-        water_displaced=draw(displaced_key, config.water_displaced),
-        illumination_slope=draw(slope_key, config.illumination_slope),
+        water_displaced=values["water_displaced"],
+        illumination_slope=values["illumination_slope"],
     )
 
 
@@ -67,33 +87,17 @@ def background_counts(optics: Optics, density: Array, illumination: Array) -> Ar
     return (illumination[..., None] * weights) @ optics.sources
 
 
-def _filter_response(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Array:
-    keys = jax.random.split(key, 3)
-    edge = (wavenumbers - draw(keys[0], config.filter_edge)) / draw(keys[1], config.filter_edge_width)
-    return 1.0 - draw(keys[2], config.filter_edge_depth) * jax.nn.sigmoid(edge)
-
-
-def _window(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Array:
+def _window(wavenumbers: Array, values: dict[str, Array]) -> Array:
     """A fall that is exponential up to a knee near 900 cm^-1 and steeper there, above a flat floor."""
-    keys = jax.random.split(key, 4)
     # An axis that starts below 500 cm^-1 must not see the exponential explode.
-    fall = jnp.exp(-jnp.maximum(wavenumbers - 500.0, -100.0) / draw(keys[0], config.window_decay))
-    knee = 1.0 - 0.62 * jax.nn.sigmoid((wavenumbers - draw(keys[1], config.window_knee)) / 35.0)
-    return draw(keys[2], config.window_counts) * fall * knee + draw(keys[3], config.floor_counts)
+    fall = jnp.exp(-jnp.maximum(wavenumbers - 500.0, -100.0) / values["window_decay"])
+    knee = 1.0 - 0.62 * jax.nn.sigmoid((wavenumbers - values["window_knee"]) / 35.0)
+    return values["window_counts"] * fall * knee + values["floor_counts"]
 
 
-def _water(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Array:
-    keys = jax.random.split(key, 3)
-    position = 1640.0 + 2.0 * jax.random.truncated_normal(keys[0], -2.0, 2.0)
-    band = pseudo_voigt(wavenumbers, position, draw(keys[1], config.water_width), jnp.float32(0.35))
-    return draw(keys[2], config.water_counts) * band
-
-
-def _smooth_shape(key: Array, wavenumbers: Array) -> Array:
-    """A random smooth curve between 0 and 1: three bumps 500 to 1500 cm^-1 wide."""
-    keys = jax.random.split(key, 3)
-    centre = jax.random.uniform(keys[0], (3, 1), minval=300.0, maxval=2000.0)
-    width = jax.random.uniform(keys[1], (3, 1), minval=500.0, maxval=1500.0)
-    height = jax.random.uniform(keys[2], (3, 1), minval=0.2, maxval=1.0)
-    curve = (height * jnp.exp(-2.77 * ((wavenumbers - centre) / width) ** 2)).sum(0)
-    return curve / jnp.maximum(curve.max(), 1e-3)
+def _smooth_shapes(key: Array, wavenumbers: Array, count: int) -> Array:
+    """Draw smooth curves `[count, L]` between 0 and 1, each of three bumps 500 to 1500 cm^-1 wide."""
+    centre, width, height = jax.random.uniform(key, (3, count, 3, 1))
+    distance = (wavenumbers - (300.0 + 1700.0 * centre)) / (500.0 + 1000.0 * width)
+    curves = ((0.2 + 0.8 * height) * jnp.exp(-2.77 * distance**2)).sum(1)
+    return curves / jnp.maximum(curves.max(-1, keepdims=True), 1e-3)

@@ -18,7 +18,7 @@ from deeper_jax.data.simulator.phantom import (
     RIM,
     draw_phantom,
 )
-from deeper_jax.data.simulator.random_ranges import draw
+from deeper_jax.data.simulator.random_ranges import draw_settings
 
 Array = jax.Array
 
@@ -127,14 +127,14 @@ def simulate_spectra(
 
 
 def _draw_instrument(key: Array, wavenumbers: Array, config: SimulatorConfig) -> _Instrument:
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 4)
     optics = draw_optics(keys[0], wavenumbers, config)
+    levels = draw_settings(keys[3], config, ("signal_level", "molecular_counts"))
     return _Instrument(
         endmembers=draw_endmembers(keys[1], wavenumbers, config) * optics.response,
         optics=optics,
         detector=draw_detector(keys[2], config),
-        signal_level=draw(keys[3], config.signal_level),
-        molecular_counts=draw(keys[4], config.molecular_counts),
+        **levels,
     )
 
 
@@ -163,15 +163,15 @@ def _draw_compositions(key: Array, pixels: int) -> tuple[Array, Array]:
     A quarter is medium; the others mix the cell's regions at random and then change each molecule by a factor
     of its own, so that a network cannot learn that two molecules always go together.
     """
-    keys = jax.random.split(key, 6)
+    uniform_key, beta_key, normal_key = jax.random.split(key, 3)
     base = jnp.array([CYTOPLASM, NUCLEUS])
     extra = jnp.array([MITOCHONDRIA, NUCLEOLUS, DROPLET, RIM])
-    in_cell = jax.random.bernoulli(keys[0], 0.75, (pixels,))
-    density = in_cell * jax.random.uniform(keys[1], (pixels,), minval=0.1, maxval=1.2)
-    nuclear = jax.random.beta(keys[2], 0.3, 0.3, (pixels, 1))
+    chance, thickness, *extras = jax.random.uniform(uniform_key, (2 + extra.shape[0], pixels))
+    density = (chance < 0.75) * (0.1 + 1.1 * thickness)
+    nuclear = jax.nn.sigmoid(4.0 * jax.random.normal(beta_key, (pixels, 1)))
     shares = jnp.concatenate([1.0 - nuclear, nuclear], axis=1)
     # The fourth power makes most pixels free of most extras and a few full of one.
-    extras = jax.random.uniform(keys[3], (pixels, extra.shape[0])) ** 4
-    spread = jnp.exp(0.35 * jax.random.normal(keys[4], (pixels, len(CELL_MOLECULES))))
+    extras = jnp.stack(extras, axis=1) ** 4
+    spread = jnp.exp(0.35 * jax.random.normal(normal_key, (pixels, len(CELL_MOLECULES))))
     amounts = jnp.maximum(shares @ base + extras @ extra, 0.0) * spread
     return amounts * density[:, None], density

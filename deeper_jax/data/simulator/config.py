@@ -49,7 +49,7 @@ class SimulatorConfig:
         cell_fluorescence_counts: largest value of the cell's own smooth fluorescence, counts.
         illumination_slope: relative change of the background across the image.
         filter_edge: wavenumber of the filter's roll-off, cm^-1.
-        filter_edge_width: 10-90 % half width of the roll-off (logistic scale), cm^-1.
+        filter_edge_width: scale of the logistic roll-off, cm^-1.
         filter_edge_depth: fraction of the light that the roll-off takes away.
         band_shift: standard deviation of a band's position, cm^-1, cut at 2.5 deviations.
         axis_shift: standard deviation of a shift common to all bands (calibration), cm^-1.
@@ -58,7 +58,7 @@ class SimulatorConfig:
         resolution: spectral resolution, cm^-1; no band is narrower.
         cell_diameter: diameter of the cell over the shorter side of the image.
         nucleus_diameter: diameter of the nucleus over the cell's.
-        droplet_count: number of lipid droplets, at most `MAX_DROPLETS`.
+        droplet_count: number of lipid droplets, at most 40.
         droplet_diameter: diameter of a droplet, pixels.
         blur: standard deviation of the optical blur, pixels.
         low_offset: constant electronic offset of the short exposure, counts.
@@ -77,7 +77,7 @@ class SimulatorConfig:
     """
 
     signal_level: Range = (0.85, 1.25)
-    molecular_counts: Range = (4.0, 8.0)
+    molecular_counts: Range = (3.0, 7.5)
     window_counts: Range = (6.5, 10.5)
     window_decay: Range = (380.0, 520.0)
     window_knee: Range = (870.0, 930.0)
@@ -98,7 +98,7 @@ class SimulatorConfig:
     resolution: float = 11.0
     cell_diameter: Range = (0.6, 0.9)
     nucleus_diameter: Range = (0.30, 0.45)
-    droplet_count: tuple[int, int] = (6, 24)
+    droplet_count: tuple[int, int] = (8, 36)
     droplet_diameter: Range = (1.0, 4.0)
     blur: Range = (0.5, 0.8)
     low_offset: Range = (2.2, 2.6)
@@ -123,6 +123,8 @@ class SimulatorConfig:
                 raise InputError(
                     f"SimulatorConfig.{field.name} is {value!r}: expected (smallest, largest); swap the two."
                 )
+            if field.name == "droplet_count" and ends[1] > 40:
+                raise InputError(f"SimulatorConfig.droplet_count is {value!r}: expected at most 40 droplets.")
             if ends[0] < 0 and field.name != "illumination_slope":
                 raise InputError(f"SimulatorConfig.{field.name} is {value!r}: it cannot be negative.")
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import Range, SimulatorConfig
-from deeper_jax.data.simulator.random_ranges import draw
+from deeper_jax.data.simulator.random_ranges import draw_settings
 
 Array = jax.Array
 
@@ -31,9 +31,7 @@ class Detector(NamedTuple):
 
 def draw_detector(key: Array, config: SimulatorConfig) -> Detector:
     """Draw one cell's detector constants."""
-    keys = jax.random.split(key, len(Detector._fields))
-    values = {name: draw(k, getattr(config, name)) for name, k in zip(Detector._fields, keys, strict=True)}
-    return Detector(**values)
+    return Detector(**draw_settings(key, config, Detector._fields))
 
 
 def draw_offsets(key: Array, shape: tuple[int, ...], offset: Array, step_probability: float) -> Array:
@@ -86,18 +84,16 @@ def add_cosmic_rays(key: Array, counts: Array, expected: Array, rate: float, hei
     """
     if rate <= 0.0:
         return counts
-    keys = jax.random.split(key, 4)
     shape, length = counts.shape[:-1], counts.shape[-1]
-    hit = jax.random.bernoulli(keys[0], rate, shape)
-    centre = jax.random.randint(keys[1], shape, 0, length)
-    width = jax.random.randint(keys[2], shape, 1, 4)
-    log_low, log_high = jnp.log(height[0]), jnp.log(height[1])
-    peak = jnp.exp(jax.random.uniform(keys[3], shape, minval=log_low, maxval=log_high)) * expected.max(-1)
+    chance, place, size, strength = jax.random.uniform(key, (4, *shape))
+    centre = jnp.floor(place * length)
+    width = 1.0 + jnp.floor(3.0 * size)
+    peak = height[0] * (height[1] / height[0]) ** strength * expected.max(-1)
     distance = jnp.arange(length) - centre[..., None]
     after = jnp.where(width[..., None] >= 2, 0.6, 0.0) * (distance == 1)
     before = jnp.where(width[..., None] >= 3, 0.3, 0.0) * (distance == -1)
     profile = (distance == 0) + after + before
-    return counts + jnp.round((hit * peak)[..., None] * profile)
+    return counts + jnp.round(((chance < rate) * peak)[..., None] * profile)
 
 
 def expose(

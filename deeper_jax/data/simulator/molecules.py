@@ -19,8 +19,8 @@ BANDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "protein": (
         (621, 12, 0.09), (643, 13, 0.10), (757, 15, 0.14), (828, 18, 0.14), (852, 18, 0.18), (880, 22, 0.10),
         (937, 28, 0.20), (1003, 11, 0.42), (1031, 14, 0.14), (1080, 38, 0.16), (1126, 26, 0.22),
-        (1156, 16, 0.10), (1174, 16, 0.10), (1208, 22, 0.20), (1242, 38, 0.36), (1268, 32, 0.28),
-        (1313, 36, 0.34), (1339, 28, 0.36), (1400, 36, 0.13), (1449, 36, 0.85), (1552, 22, 0.12),
+        (1156, 16, 0.10), (1174, 16, 0.10), (1208, 24, 0.22), (1242, 42, 0.42), (1268, 40, 0.34),
+        (1313, 42, 0.42), (1339, 32, 0.40), (1400, 36, 0.13), (1449, 36, 0.90), (1552, 22, 0.12),
         (1584, 18, 0.09), (1605, 14, 0.12), (1617, 14, 0.12), (1658, 45, 1.00), (1670, 42, 0.22),
     ),
     "lipid": (
@@ -97,20 +97,21 @@ def draw_endmembers(
     Args:
         key: random key.
         wavenumbers: any axis, `[L]`, cm^-1.
-        config: `band_shift`, `axis_shift`, `band_width_spread`, `band_height_spread` and `resolution` are used.
+        config: its `band_*` settings, `axis_shift` and `resolution` are used.
         molecules: K names out of `BANDS`.
 
     Returns:
         `[K, L]`, not negative; the strongest band of each molecule is about 1 high.
     """
     bands, owner = _band_table(tuple(molecules))
-    keys = jax.random.split(key, 5)
-    count = (bands.shape[0],)
-    shift = config.band_shift * jax.random.truncated_normal(keys[0], -2.5, 2.5, count)
-    shift = shift + config.axis_shift * jax.random.truncated_normal(keys[1], -2.5, 2.5)
-    width = bands[:, 1] * jnp.exp(config.band_width_spread * jax.random.normal(keys[2], count))
-    width = jnp.maximum(width, config.resolution)
-    height = bands[:, 2] * jnp.exp(config.band_height_spread * jax.random.normal(keys[3], count))
-    lorentzian = jax.random.uniform(keys[4], count, minval=0.2, maxval=0.7)
+    normal_key, line_key = jax.random.split(key)
+    count = bands.shape[0]
+    normal = jnp.clip(jax.random.normal(normal_key, (3, count + 1)), -2.5, 2.5)
+    shift = config.band_shift * normal[0, :count] + config.axis_shift * normal[0, count]
+    width = jnp.maximum(
+        bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]), config.resolution
+    )
+    height = bands[:, 2] * jnp.exp(config.band_height_spread * normal[2, :count])
+    lorentzian = jax.random.uniform(line_key, (count,), minval=0.2, maxval=0.7)
     shapes = pseudo_voigt(jnp.asarray(wavenumbers, jnp.float32), bands[:, 0] + shift, width, lorentzian)
     return owner @ (height[:, None] * shapes)

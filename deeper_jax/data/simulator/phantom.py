@@ -6,17 +6,17 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import SimulatorConfig
-from deeper_jax.data.simulator.random_ranges import draw
+from deeper_jax.data.simulator.random_ranges import draw_settings
 
 Array = jax.Array
 
-MAX_DROPLETS = 32
+MAX_DROPLETS = 40
 MAX_NUCLEOLI = 3
 
 # Amounts of (protein, lipid, nucleic acid, carbohydrate, cytochrome c) at full density, each in units of the
 # endmember's strongest band, relative to cytoplasmic protein.
-CYTOPLASM = (0.90, 0.28, 0.10, 0.10, 0.06)
-MITOCHONDRIA = (0.05, 0.05, 0.00, 0.00, 0.18)
+CYTOPLASM = (0.85, 0.34, 0.10, 0.10, 0.06)
+MITOCHONDRIA = (0.08, 0.10, 0.00, 0.00, 0.18)
 NUCLEUS = (0.85, 0.06, 0.26, 0.04, 0.00)
 NUCLEOLUS = (0.35, 0.00, 0.22, 0.00, 0.00)
 DROPLET = (-0.25, 1.20, -0.03, 0.00, -0.03)
@@ -51,37 +51,43 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     Returns:
         The maps, `[H, W, ...]`.
     """
-    keys = jax.random.split(key, 10)
+    keys = jax.random.split(key, 8)
+    values = draw_settings(keys[0], config, ("cell_diameter", "nucleus_diameter", "blur"))
+    moved = jax.random.uniform(keys[1], (2, 2), minval=-1.0)
     rows, columns = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
     side = min(height, width)
-    centre = jnp.array([height, width]) * (0.5 + 0.08 * jax.random.uniform(keys[0], (2,), minval=-1.0))
-    radius = 0.5 * side * draw(keys[1], config.cell_diameter)
+    centre = jnp.array([height, width]) * (0.5 + 0.08 * moved[0])
+    radius = 0.5 * side * values["cell_diameter"]
     distance = _wobbly_distance(keys[2], rows, columns, centre, radius, 0.10)
     inside = _soft_step(1.0 - distance, radius)
     thickness = jnp.sqrt(jnp.clip(1.0 - 0.85 * distance**2, 0.05, 1.0))
     density = inside * thickness * (1.0 + 0.18 * _smooth_field(keys[3], rows, columns, side / 4.0))
 
-    nucleus_radius = radius * draw(keys[4], config.nucleus_diameter)
-    offset = 0.35 * radius * jax.random.uniform(keys[5], (2,), minval=-1.0)
-    nucleus_centre = centre + offset
-    nucleus_distance = _wobbly_distance(keys[6], rows, columns, nucleus_centre, nucleus_radius, 0.05)
+    nucleus_radius = radius * values["nucleus_diameter"]
+    nucleus_centre = centre + 0.35 * radius * moved[1]
+    nucleus_distance = _wobbly_distance(keys[4], rows, columns, nucleus_centre, nucleus_radius, 0.05)
     nucleus = _soft_step(1.0 - nucleus_distance, nucleus_radius) * inside
-    nucleoli = _nucleoli(keys[7], rows, columns, nucleus_centre, nucleus_radius) * nucleus
-    droplets = _droplets(keys[8], rows, columns, nucleus_centre, nucleus_radius, config)
+    nucleoli = _nucleoli(keys[5], rows, columns, nucleus_centre, nucleus_radius) * nucleus
+    droplets = _droplets(keys[6], rows, columns, nucleus_centre, nucleus_radius, config)
     droplets = droplets * inside * (1.0 - nucleus)
     rim = inside * jnp.exp(-0.5 * ((distance - 0.95) * radius / 1.2) ** 2)
 
-    blur_key, mitochondria_key = jax.random.split(keys[9])
-    grains = jax.nn.relu(_smooth_field(mitochondria_key, rows, columns, 3.0))
+    grains = jax.nn.relu(_smooth_field(keys[7], rows, columns, 3.0))
     cytoplasm = inside * (1.0 - nucleus)
     regions = jnp.stack(
-        [density * (1.0 - nucleus), cytoplasm * thickness * grains, density * nucleus, nucleoli, droplets, rim],
+        [
+            density * (1.0 - nucleus),
+            cytoplasm * thickness * grains,
+            density * nucleus,
+            nucleoli,
+            droplets,
+            rim,
+        ],
         axis=-1,
     )
     mixture = jnp.array([CYTOPLASM, MITOCHONDRIA, NUCLEUS, NUCLEOLUS, DROPLET, RIM])
     amounts = jnp.maximum(regions @ mixture, 0.0)
-    sigma = draw(blur_key, config.blur)
-    return Phantom(*(_blur(image, sigma) for image in (amounts, density, nucleus, droplets)))
+    return Phantom(*(_blur(image, values["blur"]) for image in (amounts, density, nucleus, droplets)))
 
 
 def _soft_step(depth: Array, radius: Array) -> Array:
@@ -93,38 +99,38 @@ def _wobbly_distance(
     key: Array, rows: Array, columns: Array, centre: Array, radius: Array, wobble: float
 ) -> Array:
     """Distance from `centre` over the radius of an ellipse with a wavy outline: 1 on the outline."""
-    keys = jax.random.split(key, 4)
-    turn = jax.random.uniform(keys[0], maxval=jnp.pi)
-    stretch = jax.random.uniform(keys[1], minval=0.85, maxval=1.15)
+    shape_key, size_key = jax.random.split(key)
+    turn, stretch, *phase = jax.random.uniform(shape_key, (6,))
+    turn, stretch = jnp.pi * turn, 0.85 + 0.3 * stretch
     down, right = rows - centre[0], columns - centre[1]
     along = (jnp.cos(turn) * down + jnp.sin(turn) * right) / stretch
     across = (jnp.cos(turn) * right - jnp.sin(turn) * down) * stretch
     angle = jnp.arctan2(across, along)
     order = jnp.arange(2, 6)
-    phase = jax.random.uniform(keys[2], order.shape, maxval=2 * jnp.pi)
-    size = wobble * jax.random.normal(keys[3], order.shape) / order
-    outline = 1.0 + jnp.clip((size * jnp.cos(order * angle[..., None] + phase)).sum(-1), -0.3, 0.3)
+    size = wobble * jax.random.normal(size_key, order.shape) / order
+    outline = 1.0 + jnp.clip(
+        (size * jnp.cos(order * angle[..., None] + 2 * jnp.pi * jnp.stack(phase))).sum(-1), -0.3, 0.3
+    )
     # The small constant keeps the root differentiable at the centre.
     return jnp.sqrt(along**2 + across**2 + 1e-6) / (radius * outline)
 
 
 def _smooth_field(key: Array, rows: Array, columns: Array, wavelength: Array | float) -> Array:
-    """A random field of mean 0 and standard deviation about 1 from 24 plane waves near `wavelength` pixels."""
-    keys = jax.random.split(key, 3)
-    angle = jax.random.uniform(keys[0], (24,), maxval=2 * jnp.pi)
-    frequency = 2 * jnp.pi / wavelength * jax.random.uniform(keys[1], (24,), minval=0.2, maxval=1.0)
-    phase = jax.random.uniform(keys[2], (24,), maxval=2 * jnp.pi)
+    """Draw a field of mean 0 and deviation about 1: 24 plane waves, `wavelength` pixels or longer."""
+    angle, frequency, phase = jax.random.uniform(key, (3, 24))
+    angle, phase = 2 * jnp.pi * angle, 2 * jnp.pi * phase
+    frequency = 2 * jnp.pi / wavelength * (0.2 + 0.8 * frequency)
     wave = rows[..., None] * jnp.cos(angle) * frequency + columns[..., None] * jnp.sin(angle) * frequency
     return jnp.cos(wave + phase).sum(-1) / jnp.sqrt(12.0)
 
 
 def _nucleoli(key: Array, rows: Array, columns: Array, centre: Array, radius: Array) -> Array:
     """One to three spots of 0.2 to 0.3 nuclear radii, within the inner part of the nucleus."""
-    keys = jax.random.split(key, 4)
-    present = jnp.arange(MAX_NUCLEOLI) < jax.random.randint(keys[0], (), 1, MAX_NUCLEOLI + 1)
-    angle = jax.random.uniform(keys[1], (MAX_NUCLEOLI,), maxval=2 * jnp.pi)
-    reach = radius * jax.random.uniform(keys[2], (MAX_NUCLEOLI,), minval=0.1, maxval=0.55)
-    size = jnp.maximum(radius * jax.random.uniform(keys[3], (MAX_NUCLEOLI,), minval=0.2, maxval=0.3), 0.8)
+    number, angle, reach, size = jax.random.uniform(key, (4, MAX_NUCLEOLI))
+    present = jnp.arange(MAX_NUCLEOLI) < 1.0 + jnp.floor(MAX_NUCLEOLI * number[0])
+    angle = 2 * jnp.pi * angle
+    reach = radius * (0.1 + 0.45 * reach)
+    size = jnp.maximum(radius * (0.2 + 0.1 * size), 0.8)
     return _spots(rows, columns, centre, angle, reach, size, present)
 
 
@@ -132,15 +138,17 @@ def _droplets(
     key: Array, rows: Array, columns: Array, centre: Array, radius: Array, config: SimulatorConfig
 ) -> Array:
     """Lipid droplets clustered on one side of the nucleus, outside it."""
-    keys = jax.random.split(key, 6)
+    shape_key, angle_key = jax.random.split(key)
+    number, side, reach, size, strength = jax.random.uniform(shape_key, (5, MAX_DROPLETS))
     fewest, most = config.droplet_count
-    number = jax.random.randint(keys[0], (), fewest, most + 1)
-    side = jax.random.uniform(keys[1], maxval=2 * jnp.pi)
-    angle = side + 0.9 * jax.random.normal(keys[2], (MAX_DROPLETS,))
-    reach = radius * (1.15 + 0.45 * jax.random.exponential(keys[3], (MAX_DROPLETS,)))
-    size = 0.5 * draw(keys[4], config.droplet_diameter, (MAX_DROPLETS,))
-    strength = jax.random.uniform(keys[5], (MAX_DROPLETS,), minval=0.5, maxval=1.0)
-    return _spots(rows, columns, centre, angle, reach, size, strength * (jnp.arange(MAX_DROPLETS) < number))
+    present = jnp.arange(MAX_DROPLETS) < fewest + jnp.floor((most + 1 - fewest) * number[0])
+    angle = 2 * jnp.pi * side[0] + 0.9 * jax.random.normal(angle_key, (MAX_DROPLETS,))
+    # An exponential fall-off of the distance from the nucleus' edge.
+    reach = radius * (1.15 - 0.45 * jnp.log(1.0 - reach))
+    smallest, largest = config.droplet_diameter
+    size = 0.5 * (smallest + (largest - smallest) * size)
+    strength = present * (0.5 + 0.5 * strength)
+    return _spots(rows, columns, centre, angle, reach, size, strength)
 
 
 def _spots(
@@ -154,7 +162,7 @@ def _spots(
 
 
 def _blur(image: Array, sigma: Array) -> Array:
-    """Gaussian blur of `[H, W]` or `[H, W, K]` over the first two axes, weights renormalised at the border."""
+    """Gaussian blur of `[H, W]` or `[H, W, K]` over the first two axes, normalised at the border."""
 
     def kernel(length: int) -> Array:
         position = jnp.arange(length)

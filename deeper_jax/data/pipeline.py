@@ -1,0 +1,131 @@
+"""Batches of paired spectra: augmented training batches through tf.data, masked evaluation batches."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from deeper_jax.data.augmentation import AugmentationConfig, Draws, augment, draw, padded_pairs
+from deeper_jax.data.quiet_tensorflow import quiet_first_compilation, tf
+from deeper_jax.data.spectral_pairs import SpectralPairs
+
+Batch = dict[str, np.ndarray]
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Whole batches in `examples`; 1 if there are fewer examples than `batch_size`.
+
+    The remainder is dropped; each epoch has its own permutation, so every example has its turn.
+    """
+    if examples < 1 or batch_size < 1:
+        raise ValueError(f"examples {examples} and batch_size {batch_size} must be 1 or more")
+    return max(1, examples // batch_size)
+
+
+def training_batches(
+    pairs: SpectralPairs,
+    *,
+    batch_size: int,
+    seed: int,
+    total_steps: int,
+    start_step: int = 0,
+    shift: float = 0.1,
+    flip: bool = False,
+    mixup: float = 0.5,
+    mixup_alpha: float = 0.2,
+    shuffle: bool = True,
+    process_index: int = 0,
+    process_count: int = 1,
+    prefetch: int = 2,
+) -> Iterator[Batch]:
+    """The augmented batches of steps start_step ... total_steps - 1: {'noisy', 'target'}, [B, L] float32.
+
+    B = batch_size // process_count: this process's slice of the global batch, whose content does not depend
+    on the number of processes. The batch of step i depends on (seed, i) only, so a run resumed at
+    `start_step` sees the same bits. An epoch shows each example once, but for the remainder that fills no
+    batch; with fewer examples than `batch_size` it is one batch in which examples repeat.
+    shift, flip, mixup, mixup_alpha: see `AugmentationConfig`. prefetch: batches made ahead.
+    The arrays are read-only. Raises ValueError on impossible settings.
+    """
+    config = AugmentationConfig(shift, flip, mixup, mixup_alpha)
+    if batch_size % process_count or not 0 <= process_index < process_count:
+        raise ValueError(f"batch_size {batch_size} over {process_count} processes, this one {process_index}")
+    if not 0 <= start_step <= total_steps:
+        raise ValueError(f"start_step {start_step} must lie in 0 ... total_steps {total_steps}")
+    quiet_first_compilation()
+    examples, length = pairs.noisy.shape
+    largest_shift = config.largest_shift(length)
+    padded = tf.constant(padded_pairs(pairs.noisy, pairs.target, largest_shift))
+    draws = draws_by_step(examples, length, batch_size, seed, start_step, total_steps, shuffle, config)
+    share = batch_size // process_count
+
+    def make_batch(*global_draws: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        local = Draws(
+            *(values[process_index * share : (process_index + 1) * share] for values in global_draws)
+        )
+        noisy, target = augment(padded, local, largest_shift, flip)
+        return {"noisy": noisy, "target": target}
+
+    batches = draws.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    options = tf.data.Options()
+    options.deterministic = True
+    return batches.prefetch(prefetch).with_options(options).as_numpy_iterator()
+
+
+def draws_by_step(
+    examples: int,
+    length: int,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    total_steps: int,
+    shuffle: bool,
+    config: AugmentationConfig,
+) -> "tf.data.Dataset":
+    """The `Draws` of the global batch, each [batch_size], of steps start_step ... total_steps - 1.
+
+    An epoch's draws are made at once from (seed, epoch): its order from `_epoch_order`, the rest from `draw`.
+    """
+    steps = steps_per_epoch(examples, batch_size)
+    first_epoch = start_step // steps
+    seed_words = tf.constant(np.random.SeedSequence(seed).generate_state(2).view(np.int32))
+
+    def epoch_draws(epoch: "tf.Tensor") -> "tf.data.Dataset":
+        order_seed, draw_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed_words, epoch)))
+        index = _epoch_order(examples, steps * batch_size, shuffle, order_seed)
+        draws = draw(index, draw_seed, examples, length, config)
+        return tf.data.Dataset.from_tensor_slices(
+            tuple(tf.reshape(values, [steps, batch_size]) for values in draws)
+        )
+
+    epochs = tf.data.Dataset.range(first_epoch, math.ceil(total_steps / steps))
+    by_step = epochs.flat_map(epoch_draws).skip(start_step - first_epoch * steps)
+    return by_step.take(total_steps - start_step)
+
+
+def _epoch_order(examples: int, count: int, shuffle: bool, seed: "tf.Tensor") -> "tf.Tensor":
+    """`count` rows in the order of the epoch; if there are fewer examples, permutations one after another."""
+    rounds = math.ceil(count / examples)
+    orders = [tf.range(examples, dtype=tf.int32)] * rounds
+    if shuffle:
+        seeds = tf.unstack(tf.random.split(seed, rounds))
+        orders = [tf.random.experimental.stateless_shuffle(o, s) for o, s in zip(orders, seeds, strict=True)]
+    return tf.concat(orders, axis=0)[:count]
+
+
+def evaluation_batches(
+    arrays: Mapping[str, np.ndarray], batch_size: int
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Every example once, in order, in batches of one size: ({name: [B, ...]}, mask [B] bool).
+
+    arrays: equally long along axis 0. The last batch is filled by repeating its last example; the mask is
+    False there. Raises ValueError if the lengths differ.
+    """
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) != 1 or batch_size < 1:
+        raise ValueError(f"arrays of one length expected, found {sorted(lengths)}; batch_size {batch_size}")
+    (examples,) = lengths
+    for start in range(0, examples, batch_size):
+        rows = np.arange(start, start + batch_size)
+        kept = np.minimum(rows, examples - 1)
+        yield {name: np.asarray(array)[kept] for name, array in arrays.items()}, rows < examples

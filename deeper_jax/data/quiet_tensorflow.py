@@ -1,0 +1,38 @@
+"""TensorFlow for feeding data only: no accelerator, no chatter. Import `tf` from here, never directly."""
+
+import functools
+import os
+
+# Read when TensorFlow's library is loaded, so set before the import.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import tensorflow as tf  # noqa: E402
+
+__all__ = ["quiet_first_compilation", "tf"]
+
+
+@functools.cache
+def quiet_first_compilation() -> None:
+    """Compile something trivial so that XLA's one-time notice, which no log level silences, goes nowhere."""
+    trivial = tf.function(tf.identity, jit_compile=True, autograph=False)
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        trivial(tf.constant(0.0))
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+def _hide_accelerators() -> None:
+    """Leave the accelerators' memory to JAX; too late once TensorFlow has run something."""
+    for kind in ("GPU", "TPU"):
+        try:
+            tf.config.set_visible_devices([], kind)
+        except RuntimeError:
+            tf.get_logger().warning("TensorFlow was already running and may hold %s memory.", kind)
+
+
+_hide_accelerators()

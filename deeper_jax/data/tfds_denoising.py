@@ -1,0 +1,252 @@
+"""Paired spectra as a TensorFlow Datasets builder, built once from the user's files and cached."""
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+# Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
+from deeper_jax.data import quiet_tensorflow  # noqa: F401
+from deeper_jax.data.files import SpectralPairs, read_pairs
+from deeper_jax.errors import InputError
+
+# tfds keeps 'all' to itself.
+_STORED_NAMES = {"all": "whole"}
+_READ_BATCH = 2048
+
+
+@dataclasses.dataclass
+class DenoisingConfig(tfds.core.BuilderConfig):
+    """One source of pairs.
+
+    length: spectral channels L, None to accept any. truth: whether noise-free spectra are stored too.
+    simulate: simulate cells instead of reading files. cells, height, width, seed: what is simulated.
+    """
+
+    length: int | None = None
+    truth: bool = False
+    simulate: bool = False
+    cells: int = 14
+    height: int = 32
+    width: int = 32
+    seed: int = 0
+
+
+class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
+    """Pairs of noisy and clean Raman spectra, one example a pixel, in the order of the files."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Put the paired spectra into the manual directory (`--manual_dir`): DeepeR's Train_Inputs.mat,
+    Train_Outputs.mat, Test_Inputs.mat, Test_Outputs.mat and, if you have it, axis.txt; or one .npz or .mat
+    file of paired spectra a cell. deeper_jax.data.files.read_pairs lists all that is accepted. The config
+    'simulated' needs no files.
+    """
+    BUILDER_CONFIGS = [
+        DenoisingConfig(name="deeper_files", description="Pairs read from the user's own files."),
+        DenoisingConfig(name="simulated", description="Simulated cells.", truth=True, simulate=True),
+    ]
+
+    # tfds finds this itself only where importlib_resources is installed, which 4.9.10 does not ask for.
+    code_path = tfds.core.Path(__file__)
+
+    def __init__(self, *args: Any, pairs: dict[str, SpectralPairs] | None = None, **kwargs: Any) -> None:
+        """As any builder; `pairs`: what to store, if already read, in place of the manual directory."""
+        self._pairs = pairs
+        super().__init__(*args, **kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config = self.builder_config
+        # As bytes: lists of floats are several times slower to write and to read.
+        spectrum = tfds.features.Tensor(
+            shape=(config.length,), dtype=np.float32, encoding=tfds.features.Encoding.BYTES
+        )
+        kinds = ("noisy", "target", "truth") if config.truth else ("noisy", "target")
+        features = {kind: spectrum for kind in kinds} | {
+            "cell": tfds.features.Text(doc="Name of the cell."),
+            "pixel": tfds.features.Scalar(
+                np.int32, doc="Row within the cell, a raster's in row-major order."
+            ),
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.__doc__,
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("noisy", "target"),
+            homepage="https://github.com/conor-horgan/DeepeR",
+            metadata=tfds.core.MetadataDict(),
+            # Examples stay in file order, which also spares the sorting on disk.
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
+        splits = self._pairs if self._pairs is not None else self._source_pairs(dl_manager)
+        self.info.metadata["splits"] = {name: _describe(pairs) for name, pairs in splits.items()}
+        return {
+            _STORED_NAMES.get(name, name): self._generate_examples(pairs) for name, pairs in splits.items()
+        }
+
+    def _source_pairs(self, dl_manager: tfds.download.DownloadManager) -> dict[str, SpectralPairs]:
+        config = self.builder_config
+        if not config.simulate:
+            return read_pairs(dl_manager.manual_dir)
+        # Imported here: the simulator needs JAX, reading files does not.
+        from deeper_jax.data.simulated_dataset import write_simulated_dataset
+
+        folder = Path(dl_manager.download_dir) / f"simulated-{_digest(dataclasses.asdict(config))}"
+        if not folder.exists():
+            write_simulated_dataset(
+                folder, cells=config.cells, height=config.height, width=config.width, seed=config.seed
+            )
+        return read_pairs(folder)
+
+    def _generate_examples(self, pairs: SpectralPairs) -> Iterator[tuple[int, dict[str, Any]]]:
+        pixel = _pixels(pairs.cell)
+        for row in range(len(pairs)):
+            example = {
+                "noisy": pairs.noisy[row],
+                "target": pairs.target[row],
+                "cell": pairs.cell_names[pairs.cell[row]],
+                "pixel": pixel[row],
+            }
+            if self.builder_config.truth:
+                example["truth"] = pairs.truth[row]  # type: ignore[index]
+            yield row, example
+
+
+def prepare_and_load(
+    path: str | Path,
+    data_dir: str | Path,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    cell_sizes: dict[str, list[int]] | None = None,
+) -> dict[str, SpectralPairs]:
+    """The pairs that `read_pairs` finds at `path`, by split, through a copy built once under `data_dir`.
+
+    The copy is found again by the source files' paths, sizes and times of change, and by the two settings,
+    which are those of `read_pairs`. Raises InputError as `read_pairs` does.
+    """
+    path = Path(path).absolute()
+    name = f"deeper_files_{_fingerprint(path, image_shape, cell_sizes)}"
+    folder = Path(data_dir) / "deeper_denoising" / name / str(DeeperDenoising.VERSION)
+    if not folder.exists():
+        pairs = read_pairs(path, image_shape=image_shape, cell_sizes=cell_sizes)
+        first = next(iter(pairs.values()))
+        has_truth = all(split.truth is not None for split in pairs.values())
+        config = DenoisingConfig(name=name, length=first.noisy.shape[1], truth=has_truth)
+        with _only_errors_logged():
+            builder = DeeperDenoising(data_dir=str(data_dir), config=config, pairs=pairs)
+        manual_dir = path if path.is_dir() else path.parent
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
+    return load_pairs(tfds.builder_from_directory(str(folder)))
+
+
+def load_pairs(builder: tfds.core.DatasetBuilder) -> dict[str, SpectralPairs]:
+    """All splits of a built `DeeperDenoising` data set in memory, rows in file order."""
+    described = builder.info.metadata["splits"]
+    return {name: _load_split(builder, name, described[name]) for name in described}
+
+
+def _load_split(builder: tfds.core.DatasetBuilder, name: str, described: dict[str, Any]) -> SpectralPairs:
+    stored = _STORED_NAMES.get(name, name)
+    count = builder.info.splits[stored].num_examples
+    kinds = tuple(kind for kind in ("noisy", "target", "truth") if kind in builder.info.features)
+    spectra = {kind: np.empty((count, described["length"]), np.float32) for kind in kinds}
+    cell = _runs_to_rows(described["cell_runs"])
+    pixel = np.empty(count, np.int32)
+    start = 0
+    for batch in _batches_in_order(builder, stored, (*kinds, "pixel")):
+        rows = slice(start, start + len(batch["pixel"]))
+        pixel[rows] = batch["pixel"]
+        for kind in kinds:
+            spectra[kind][rows] = batch[kind]
+        start = rows.stop
+    if start != count or not np.array_equal(pixel, _pixels(cell)):
+        raise RuntimeError(
+            f"{builder.data_path}: split '{stored}' did not come back in the order of the files"
+        )
+    axis = described["wavenumbers"]
+    return SpectralPairs(
+        noisy=spectra["noisy"],
+        target=spectra["target"],
+        truth=spectra.get("truth"),
+        wavenumbers=None if axis is None else np.asarray(axis, np.float64),
+        cell=cell,
+        cell_names=tuple(described["cell_names"]),
+        image_shapes={cell: (shape[0], shape[1]) for cell, shape in described["image_shapes"].items()},
+        source=described["source"],
+        simulated=described["simulated"],
+        steps=tuple(described["steps"]),
+    )
+
+
+def _batches_in_order(
+    builder: tfds.core.DatasetBuilder, split: str, features: tuple[str, ...]
+) -> Iterator[dict[str, np.ndarray]]:
+    # One file at a time: interleaving them would mix the rows.
+    config = tfds.ReadConfig(interleave_cycle_length=1)
+    decoders = tfds.decode.PartialDecoding(dict.fromkeys(features, True))
+    with _only_errors_logged():
+        dataset = builder.as_dataset(
+            split=split, batch_size=_READ_BATCH, decoders=decoders, read_config=config, shuffle_files=False
+        )
+        yield from tfds.as_numpy(dataset)
+
+
+def _pixels(cell: np.ndarray) -> np.ndarray:
+    """[N] int32: the how-manieth row of its cell each row is."""
+    pixel = np.zeros(len(cell), np.int32)
+    for index in np.unique(cell):
+        rows = np.flatnonzero(cell == index)
+        pixel[rows] = np.arange(len(rows))
+    return pixel
+
+
+def _describe(pairs: SpectralPairs) -> dict[str, Any]:
+    """Everything of the pairs but the spectra, JSON-able; the cells as runs [index, rows]."""
+    starts = np.flatnonzero(np.diff(pairs.cell, prepend=-1))
+    lengths = np.diff(starts, append=len(pairs))
+    return {
+        "length": pairs.noisy.shape[1],
+        "wavenumbers": None if pairs.wavenumbers is None else pairs.wavenumbers.tolist(),
+        "cell_names": list(pairs.cell_names),
+        "cell_runs": [[int(pairs.cell[s]), int(n)] for s, n in zip(starts, lengths, strict=True)],
+        "image_shapes": {name: list(shape) for name, shape in pairs.image_shapes.items()},
+        "source": pairs.source,
+        "simulated": pairs.simulated,
+        "steps": list(pairs.steps),
+    }
+
+
+def _runs_to_rows(runs: list[list[int]]) -> np.ndarray:
+    indices, lengths = np.asarray(runs, np.int32).T
+    return np.repeat(indices, lengths)
+
+
+@contextlib.contextmanager
+def _only_errors_logged() -> Iterator[None]:
+    """Spare the user tfds's warning that the configuration is a custom one."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _fingerprint(path: Path, *settings: Any) -> str:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; expected paired spectra, check the path.")
+    files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return _digest([stats, settings])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

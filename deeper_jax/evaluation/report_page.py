@@ -1,0 +1,108 @@
+"""One web page with the pictures and tables of an evaluation; it opens without a network."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deeper_jax.evaluation.denoising import Row
+from deeper_jax.evaluation.report_text import (
+    METRIC_MEANINGS,
+    METRIC_TITLES,
+    TextTable,
+    notes,
+    per_image_table,
+    summary_table,
+)
+from deeper_jax.evaluation.summary import REFERENCE
+
+CAPTIONS = {
+    "figure_spectra.png": "Example spectra: the noisy input, its target and what the methods make of it. "
+    "Each is divided by its own maximum. The pixels are chosen by rank in the target, not by eye.",
+    "figure_mse.png": "Mean squared error of each method over all images, with its 95 % interval where there "
+    "is more than one image, and a small circle for each image. Shorter is better.",
+    "figure_maps.png": "The same band as a map, one colour scale for all panels, with the time that the "
+    "measurement takes at that dwell time. A denoised map costs the time of the noisy one.",
+}
+"""What is under each known picture."""
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
+h1{font-size:1.6rem} h2{font-size:1.25rem;margin-top:2.2rem}
+figure{margin:1.5rem 0} img{max-width:100%;height:auto} figcaption{color:#555;max-width:50rem}
+.wide{overflow-x:auto} table{border-collapse:collapse;font-size:.85rem}
+th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left} tr.reference{background:#fdeee4;font-weight:600}
+.data{padding:.6rem 1rem;background:#fff6d6;border-left:4px solid #e69f00}
+"""
+
+
+def write_report_page(
+    folder: str | Path,
+    rows: Sequence[Row],
+    context: Mapping[str, Any],
+    *,
+    figures: Sequence[str | Path] | None = None,
+    title: str = "Denoising evaluation",
+    reference: str = REFERENCE,
+) -> Path:
+    """Write index.html: what the data are, the pictures, the tables and what the metrics mean.
+
+    Args:
+        folder: where to write; made where it is missing.
+        rows: as for `tables.write_tables`.
+        context: as for `tables.write_tables`.
+        figures: PNG files to show; by default those of `denoising_figure` that lie in the folder.
+        title: the page's heading.
+        reference: the method whose line is marked.
+
+    Returns:
+        The page's path.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if figures is None:
+        figures = [folder / name for name in CAPTIONS if (folder / name).exists()]
+    summary = summary_table(rows, reference)
+    data, *others = notes(rows, context, reference)
+    shown = [name for name, words in METRIC_TITLES.items() if words in summary.header]
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        f'<p class="data">{html.escape(data)}</p>',
+        *(_picture(Path(path)) for path in figures),
+        "<h2>Mean over images [95 % interval], least MSE first</h2>",
+        _table(summary, reference),
+        _list(others),
+        "<h2>What the metrics mean</h2>",
+        _list([f"{METRIC_TITLES[name]}: {METRIC_MEANINGS[name]}." for name in shown]),
+        "<h2>MSE of every image</h2>",
+        _table(per_image_table(rows), reference),
+    ]
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts)
+    path = folder / "index.html"
+    path.write_text(page + "\n</body></html>\n", encoding="utf-8")
+    return path
+
+
+def _picture(path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    words = CAPTIONS.get(path.name, path.stem.replace("_", " "))
+    image = f'<img alt="{html.escape(words, quote=True)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>"
+
+
+def _table(table: TextTable, reference: str) -> str:
+    header = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
+    body = "".join(
+        ('<tr class="reference">' if row[0] == reference else "<tr>")
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in table.body
+    )
+    return f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _list(items: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
