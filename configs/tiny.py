@@ -1,6 +1,6 @@
 """A run of seconds with everything switched on: for the tests, and to try a change.
 
-    python train.py --config=configs/tiny.py --config.data.path=FOLDER --workdir=runs/tiny
+python train.py --config=configs/tiny.py --config.data.path=FOLDER --workdir=runs/tiny
 """
 
 from ml_collections import ConfigDict

@@ -125,7 +125,11 @@ class Denoiser:
 
     def _check_axis(self, axis: np.ndarray, length: int) -> np.ndarray:
         steps = np.diff(axis)
-        if axis.shape != (length,) or not np.isfinite(axis).all() or not (steps > 0).all() | (steps < 0).all():
+        if (
+            axis.shape != (length,)
+            or not np.isfinite(axis).all()
+            or not (steps > 0).all() | (steps < 0).all()
+        ):
             raise InputError(
                 f"wavenumbers has shape {axis.shape}; denoise() takes one strictly rising or falling value "
                 f"for each of the {length} channels, in cm⁻¹."

@@ -7,7 +7,8 @@ import pytest
 import scipy.stats
 
 from deeper_jax.data.augmentation import AugmentationConfig, Draws, augment, draw, padded_pairs
-from deeper_jax.data.pipeline import draws_by_step, evaluation_batches, steps_per_epoch, training_batches
+from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
+from deeper_jax.data.pipeline import draws_by_step, training_batches
 from deeper_jax.data.quiet_tensorflow import tf
 from deeper_jax.data.spectral_pairs import SpectralPairs
 

@@ -45,7 +45,9 @@ def noise_task(config: ConfigDict, scale: float = 0.5, fail_at: int | None = Non
     return Task(
         model=build_from_config(config.to_dict()),
         train_batches=train_batches,
-        validation_batches=lambda: iter([(batch(10**6), np.ones(size)), (batch(10**6 + 1), np.r_[1, [0] * (size - 1)])]),
+        validation_batches=lambda: iter(
+            [(batch(10**6), np.ones(size)), (batch(10**6 + 1), np.r_[1, [0] * (size - 1)])]
+        ),
         steps_per_epoch=10,
         record={"task": "denoising", "wavenumbers": list(range(LENGTH)), "preprocessing": [{"name": "crop"}]},
     )
@@ -89,7 +91,8 @@ def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(tmp_path)
     assert [line for line in log(tmp_path / "whole") if "train/loss" in line] != []
     for name in ("train/loss", "train/learning_rate"):
         curves = [
-            [line[name] for line in log(tmp_path / workdir) if name in line] for workdir in ("whole", "halted")
+            [line[name] for line in log(tmp_path / workdir) if name in line]
+            for workdir in ("whole", "halted")
         ]
         assert curves[0] == curves[1] and len(curves[0]) == 30
     moved = train(config, noise_task(config), tmp_path / "moved", data_mesh())

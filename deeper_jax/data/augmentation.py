@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from tensorflow.compiler.tf2xla.python import xla
-from tensorflow.compiler.xla import xla_data_pb2
 
-from deeper_jax.data.quiet_tensorflow import tf
+from deeper_jax.data.quiet_tensorflow import tf, xla, xla_data_pb2
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,14 @@
-"""Batches of paired spectra: augmented training batches through tf.data, masked evaluation batches."""
+"""Augmented training batches of paired spectra, through tf.data."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from deeper_jax.data.augmentation import AugmentationConfig, Draws, augment, draw, padded_pairs
+from deeper_jax.data.batches import Batch, steps_per_epoch
 from deeper_jax.data.quiet_tensorflow import quiet_first_compilation, tf
 from deeper_jax.data.spectral_pairs import SpectralPairs
-
-Batch = dict[str, np.ndarray]
-
-
-def steps_per_epoch(examples: int, batch_size: int) -> int:
-    """Whole batches in `examples`; 1 if there are fewer examples than `batch_size`.
-
-    The remainder is dropped; each epoch has its own permutation, so every example has its turn.
-    """
-    if examples < 1 or batch_size < 1:
-        raise ValueError(f"examples {examples} and batch_size {batch_size} must be 1 or more")
-    return max(1, examples // batch_size)
 
 
 def training_batches(
@@ -111,21 +100,3 @@ def _epoch_order(examples: int, count: int, shuffle: bool, seed: "tf.Tensor") ->
         seeds = tf.unstack(tf.random.split(seed, rounds))
         orders = [tf.random.experimental.stateless_shuffle(o, s) for o, s in zip(orders, seeds, strict=True)]
     return tf.concat(orders, axis=0)[:count]
-
-
-def evaluation_batches(
-    arrays: Mapping[str, np.ndarray], batch_size: int
-) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Every example once, in order, in batches of one size: ({name: [B, ...]}, mask [B] bool).
-
-    arrays: equally long along axis 0. The last batch is filled by repeating its last example; the mask is
-    False there. Raises ValueError if the lengths differ.
-    """
-    lengths = {len(array) for array in arrays.values()}
-    if len(lengths) != 1 or batch_size < 1:
-        raise ValueError(f"arrays of one length expected, found {sorted(lengths)}; batch_size {batch_size}")
-    (examples,) = lengths
-    for start in range(0, examples, batch_size):
-        rows = np.arange(start, start + batch_size)
-        kept = np.minimum(rows, examples - 1)
-        yield {name: np.asarray(array)[kept] for name, array in arrays.items()}, rows < examples

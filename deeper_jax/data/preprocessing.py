@@ -82,7 +82,7 @@ def remove_cosmic_rays(
         return spectra
     # An odd window so that the opening is symmetric; one channel more than the spike is enough.
     window = 2 * (channels // 2) + 3
-    opened = moving_maximum(moving_minimum(spectra, window), window)
+    opened = _opening_within(spectra, window, channels)
     excess = spectra - opened
     noise = _noise_level(spectra)
     span = opened.max(-1, keepdims=True) - opened.min(-1, keepdims=True)
@@ -223,6 +223,18 @@ def _mean_step(wavenumbers: np.ndarray) -> float:
 def _odd_channels(width: float, wavenumbers: np.ndarray) -> int:
     """Convert a width in cm^-1 to an odd number of channels, at least 1."""
     return 2 * round(width / _mean_step(wavenumbers) / 2) + 1
+
+
+def _opening_within(spectra: Array, window: int, channels: int) -> Array:
+    """Morphological opening that also removes spikes touching an end.
+
+    The spectrum is continued by its value `channels` away from each end, where such a spike does not reach.
+    """
+    shape = (*spectra.shape[:-1], window)
+    left = jnp.broadcast_to(spectra[..., channels : channels + 1], shape)
+    right = jnp.broadcast_to(spectra[..., -1 - channels : spectra.shape[-1] - channels], shape)
+    padded = jnp.concatenate([left, spectra, right], axis=-1)
+    return moving_maximum(moving_minimum(padded, window), window)[..., window:-window]
 
 
 def _noise_level(spectra: Array) -> Array:

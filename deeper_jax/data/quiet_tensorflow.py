@@ -1,15 +1,18 @@
-"""TensorFlow for feeding data only: no accelerator, no chatter. Import `tf` from here, never directly."""
+"""TensorFlow for feeding data only: no accelerator, no chatter. Import it from here, never directly."""
 
 import functools
 import os
 
 # Read when TensorFlow's library is loaded, so set before the import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import tensorflow as tf  # noqa: E402
 
-__all__ = ["quiet_first_compilation", "tf"]
+# XLA's own operations, which JAX's jax2tf imports from the same place.
+from tensorflow.compiler.tf2xla.python import xla  # noqa: E402
+from tensorflow.compiler.xla import xla_data_pb2  # noqa: E402
+
+__all__ = ["quiet_first_compilation", "tf", "xla", "xla_data_pb2"]
 
 
 @functools.cache

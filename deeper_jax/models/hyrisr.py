@@ -98,7 +98,8 @@ class ResidualGroups(nnx.Module):
         """[N, H, W, width] to the same shape."""
         block = attention_block
         if self.remat in ("blocks", "both"):
-            block = jax.checkpoint(block)
+            # A scan keeps the compiler from undoing this, so the costly barriers are not needed.
+            block = jax.checkpoint(block, prevent_cse=False)
 
         def group(x: jax.Array, weights: tuple[Weights, jax.Array, jax.Array]) -> jax.Array:
             block_weights, kernel, bias = weights
@@ -106,7 +107,7 @@ class ResidualGroups(nnx.Module):
             return x + convolve(y, kernel, bias)
 
         if self.remat in ("groups", "both"):
-            group = jax.checkpoint(group)
+            group = jax.checkpoint(group, prevent_cse=False)
         stacked = (self.blocks.arrays(), self.kernel[...], self.bias[...])
         y, _ = jax.lax.scan(lambda y, w: (group(y, w), None), x, stacked)
         return y

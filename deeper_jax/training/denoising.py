@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
 from deeper_jax.data.files import SpectralPairs
 from deeper_jax.data.splits import split_by_cell
 from deeper_jax.errors import InputError
@@ -57,7 +58,7 @@ def _simulate(path: Path, config: ConfigDict) -> None:
 
 
 def _from_files(config: ConfigDict) -> Task:
-    from deeper_jax.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+    from deeper_jax.data.pipeline import training_batches
 
     splits = load_splits(config)
     train, validation = splits["train"], splits["validation"]
@@ -103,7 +104,6 @@ def _from_files(config: ConfigDict) -> Task:
 
 
 def _from_simulator(config: ConfigDict) -> Task:
-    from deeper_jax.data.pipeline import evaluation_batches
     from deeper_jax.data.preprocessing import apply_steps
     from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_spectra
 

@@ -12,7 +12,6 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from deeper_jax.version import __version__
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_weights
@@ -22,6 +21,7 @@ from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import check_batch_size, data_mesh, replicate, shard_batch
 from deeper_jax.training.state import TrainState, create_state, make_train_step, make_validation_step
 from deeper_jax.training.task import Task
+from deeper_jax.version import __version__
 
 
 def total_steps(config: ConfigDict, steps_per_epoch: int) -> int:
@@ -66,7 +66,9 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     state = replicate(state, mesh)
 
     record = _record(config, task)
-    _say(f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} on {mesh.size} device(s).")
+    _say(
+        f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} on {mesh.size} device(s)."
+    )
     log = RunLog(workdir, int(state.step), steps, config.train.batch_size)
     try:
         state = _run(config, task, model, optimizer, schedule, state, steps, mesh, log, checkpoints, record)

@@ -23,7 +23,12 @@ class RunLog:
         self._file = self._path.open("a")
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
         self._bar = tqdm(
-            total=total_steps, initial=start_step, desc="training", unit="step", dynamic_ncols=True, mininterval=1
+            total=total_steps,
+            initial=start_step,
+            desc="training",
+            unit="step",
+            dynamic_ncols=True,
+            mininterval=1,
         )
         self._shown: dict[str, str] = {}
 

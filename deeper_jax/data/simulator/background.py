@@ -7,10 +7,11 @@ import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import SimulatorConfig
 from deeper_jax.data.simulator.molecules import pseudo_voigt
-from deeper_jax.data.simulator.random_ranges import draw_settings
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
+_BUMPS = 3
 _SETTINGS = (
     "filter_edge",
     "filter_edge_width",
@@ -47,13 +48,13 @@ class Optics(NamedTuple):
 
 def draw_optics(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Optics:
     """Draw the background of one cell on any axis `wavenumbers` `[L]`, cm^-1."""
-    keys = jax.random.split(key, 3)
+    draws = Draws(key, len(_SETTINGS) + 2 * _BUMPS * 3 + 1)
     wavenumbers = jnp.asarray(wavenumbers, jnp.float32)
-    values = draw_settings(keys[0], config, _SETTINGS)
+    values = draws.settings(config, _SETTINGS)
     edge = (wavenumbers - values["filter_edge"]) / values["filter_edge_width"]
     response = 1.0 - values["filter_edge_depth"] * jax.nn.sigmoid(edge)
-    smooth = _smooth_shapes(keys[1], wavenumbers, 2)
-    water_position = 1640.0 + jnp.clip(2.0 * jax.random.normal(keys[2]), -4.0, 4.0)
+    smooth = _smooth_shapes(draws.uniform((3, 2, _BUMPS, 1)), wavenumbers)
+    water_position = 1640.0 + 2.0 * draws.normal()
     water = pseudo_voigt(wavenumbers, water_position, values["water_width"], jnp.float32(0.35))
     sources = jnp.stack(
         [
@@ -95,9 +96,9 @@ def _window(wavenumbers: Array, values: dict[str, Array]) -> Array:
     return values["window_counts"] * fall * knee + values["floor_counts"]
 
 
-def _smooth_shapes(key: Array, wavenumbers: Array, count: int) -> Array:
-    """Draw smooth curves `[count, L]` between 0 and 1, each of three bumps 500 to 1500 cm^-1 wide."""
-    centre, width, height = jax.random.uniform(key, (3, count, 3, 1))
+def _smooth_shapes(numbers: Array, wavenumbers: Array) -> Array:
+    """Turn uniform `[3, C, B, 1]` into C curves in [0, 1], each of B bumps 500 to 1500 cm^-1 wide."""
+    centre, width, height = numbers
     distance = (wavenumbers - (300.0 + 1700.0 * centre)) / (500.0 + 1000.0 * width)
     curves = ((0.2 + 0.8 * height) * jnp.exp(-2.77 * distance**2)).sum(1)
     return curves / jnp.maximum(curves.max(-1, keepdims=True), 1e-3)

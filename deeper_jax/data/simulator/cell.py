@@ -18,7 +18,7 @@ from deeper_jax.data.simulator.phantom import (
     RIM,
     draw_phantom,
 )
-from deeper_jax.data.simulator.random_ranges import draw_settings
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
@@ -129,7 +129,7 @@ def simulate_spectra(
 def _draw_instrument(key: Array, wavenumbers: Array, config: SimulatorConfig) -> _Instrument:
     keys = jax.random.split(key, 4)
     optics = draw_optics(keys[0], wavenumbers, config)
-    levels = draw_settings(keys[3], config, ("signal_level", "molecular_counts"))
+    levels = Draws(keys[3], 2).settings(config, ("signal_level", "molecular_counts"))
     return _Instrument(
         endmembers=draw_endmembers(keys[1], wavenumbers, config) * optics.response,
         optics=optics,
@@ -163,15 +163,16 @@ def _draw_compositions(key: Array, pixels: int) -> tuple[Array, Array]:
     A quarter is medium; the others mix the cell's regions at random and then change each molecule by a factor
     of its own, so that a network cannot learn that two molecules always go together.
     """
-    uniform_key, beta_key, normal_key = jax.random.split(key, 3)
     base = jnp.array([CYTOPLASM, NUCLEUS])
     extra = jnp.array([MITOCHONDRIA, NUCLEOLUS, DROPLET, RIM])
-    chance, thickness, *extras = jax.random.uniform(uniform_key, (2 + extra.shape[0], pixels))
+    molecules = len(CELL_MOLECULES)
+    draws = Draws(key, pixels * (3 + extra.shape[0] + molecules))
+    chance, thickness, *extras = draws.uniform((2 + extra.shape[0], pixels))
     density = (chance < 0.75) * (0.1 + 1.1 * thickness)
-    nuclear = jax.nn.sigmoid(4.0 * jax.random.normal(beta_key, (pixels, 1)))
+    nuclear = jax.nn.sigmoid(4.0 * draws.normal((pixels, 1)))
     shares = jnp.concatenate([1.0 - nuclear, nuclear], axis=1)
     # The fourth power makes most pixels free of most extras and a few full of one.
     extras = jnp.stack(extras, axis=1) ** 4
-    spread = jnp.exp(0.35 * jax.random.normal(normal_key, (pixels, len(CELL_MOLECULES))))
+    spread = jnp.exp(0.35 * draws.normal((pixels, molecules)))
     amounts = jnp.maximum(shares @ base + extras @ extra, 0.0) * spread
     return amounts * density[:, None], density

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import Range, SimulatorConfig
-from deeper_jax.data.simulator.random_ranges import draw_settings
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
@@ -31,7 +31,7 @@ class Detector(NamedTuple):
 
 def draw_detector(key: Array, config: SimulatorConfig) -> Detector:
     """Draw one cell's detector constants."""
-    return Detector(**draw_settings(key, config, Detector._fields))
+    return Detector(**Draws(key, len(Detector._fields)).settings(config, Detector._fields))
 
 
 def draw_offsets(key: Array, shape: tuple[int, ...], offset: Array, step_probability: float) -> Array:
@@ -69,11 +69,11 @@ def count(key: Array, expected: Array, gain: Array, read_noise: Array, readouts:
     return jnp.maximum(jnp.round(noisy), 0.0)
 
 
-def add_cosmic_rays(key: Array, counts: Array, expected: Array, rate: float, height: Range) -> Array:
+def add_cosmic_rays(numbers: Array, counts: Array, expected: Array, rate: float, height: Range) -> Array:
     """Add rare cosmic rays, one to three channels wide.
 
     Args:
-        key: random key.
+        numbers: uniform in [0, 1), `[4, ...]`.
         counts: `[..., L]`.
         expected: the same shape; its largest value in a spectrum is the unit of `height`.
         rate: probability that a spectrum is hit.
@@ -85,7 +85,7 @@ def add_cosmic_rays(key: Array, counts: Array, expected: Array, rate: float, hei
     if rate <= 0.0:
         return counts
     shape, length = counts.shape[:-1], counts.shape[-1]
-    chance, place, size, strength = jax.random.uniform(key, (4, *shape))
+    chance, place, size, strength = numbers
     centre = jnp.floor(place * length)
     width = 1.0 + jnp.floor(3.0 * size)
     peak = height[0] * (height[1] / height[0]) ** strength * expected.max(-1)
@@ -111,9 +111,10 @@ def expose(
     Returns:
         Low and high counts, whole numbers as float32, `[..., L]` each.
     """
-    keys = jax.random.split(key, 4)
+    keys = jax.random.split(key, 3)
+    chances = jax.random.uniform(keys[2], (2, 4, *low_truth.shape[:-1]))
     low = count(keys[0], low_truth, detector.low_gain, detector.read_noise)
     high = count(keys[1], high_truth, detector.high_gain, detector.read_noise, config.high_readouts)
-    low = add_cosmic_rays(keys[2], low, low_truth, config.low_cosmic_rate, config.cosmic_height)
-    high = add_cosmic_rays(keys[3], high, high_truth, config.high_cosmic_rate, config.cosmic_height)
+    low = add_cosmic_rays(chances[0], low, low_truth, config.low_cosmic_rate, config.cosmic_height)
+    high = add_cosmic_rays(chances[1], high, high_truth, config.high_cosmic_rate, config.cosmic_height)
     return low, high

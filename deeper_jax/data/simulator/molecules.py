@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.simulator.config import CELL_MOLECULES, SimulatorConfig
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
@@ -35,7 +36,7 @@ BANDS: dict[str, tuple[tuple[float, float, float], ...]] = {
         (1660, 42, 0.52),
     ),
     "carbohydrate": (
-        (480, 18, 0.95), (578, 18, 0.28), (852, 22, 0.50), (937, 24, 0.66), (1048, 30, 0.52),
+        (480, 18, 1.00), (578, 18, 0.28), (852, 22, 0.50), (937, 24, 0.66), (1048, 30, 0.52),
         (1083, 32, 0.74), (1125, 28, 0.80), (1260, 32, 0.32), (1340, 34, 0.66), (1380, 28, 0.60),
         (1460, 30, 0.50),
     ),
@@ -104,14 +105,14 @@ def draw_endmembers(
         `[K, L]`, not negative; the strongest band of each molecule is about 1 high.
     """
     bands, owner = _band_table(tuple(molecules))
-    normal_key, line_key = jax.random.split(key)
     count = bands.shape[0]
-    normal = jnp.clip(jax.random.normal(normal_key, (3, count + 1)), -2.5, 2.5)
+    draws = Draws(key, 4 * count + 3)
+    normal = draws.normal((3, count + 1))
     shift = config.band_shift * normal[0, :count] + config.axis_shift * normal[0, count]
     width = jnp.maximum(
         bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]), config.resolution
     )
     height = bands[:, 2] * jnp.exp(config.band_height_spread * normal[2, :count])
-    lorentzian = jax.random.uniform(line_key, (count,), minval=0.2, maxval=0.7)
+    lorentzian = draws.uniform((count,), 0.2, 0.7)
     shapes = pseudo_voigt(jnp.asarray(wavenumbers, jnp.float32), bands[:, 0] + shift, width, lorentzian)
     return owner @ (height[:, None] * shapes)

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import SimulatorConfig
-from deeper_jax.data.simulator.random_ranges import draw_settings
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
 MAX_DROPLETS = 40
 MAX_NUCLEOLI = 3
+_WAVES = 24
 
 # Amounts of (protein, lipid, nucleic acid, carbohydrate, cytochrome c) at full density, each in units of the
 # endmember's strongest band, relative to cytoplasmic protein.
@@ -51,28 +52,28 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     Returns:
         The maps, `[H, W, ...]`.
     """
-    keys = jax.random.split(key, 8)
-    values = draw_settings(keys[0], config, ("cell_diameter", "nucleus_diameter", "blur"))
-    moved = jax.random.uniform(keys[1], (2, 2), minval=-1.0)
+    draws = Draws(key, 3 + 4 + 2 * 10 + 2 * 3 * _WAVES + 4 * MAX_NUCLEOLI + 6 * MAX_DROPLETS)
+    values = draws.settings(config, ("cell_diameter", "nucleus_diameter", "blur"))
+    moved = draws.uniform((2, 2), -1.0, 1.0)
     rows, columns = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
     side = min(height, width)
     centre = jnp.array([height, width]) * (0.5 + 0.08 * moved[0])
     radius = 0.5 * side * values["cell_diameter"]
-    distance = _wobbly_distance(keys[2], rows, columns, centre, radius, 0.10)
+    distance = _wobbly_distance(draws, rows, columns, centre, radius, 0.10)
     inside = _soft_step(1.0 - distance, radius)
     thickness = jnp.sqrt(jnp.clip(1.0 - 0.85 * distance**2, 0.05, 1.0))
-    density = inside * thickness * (1.0 + 0.18 * _smooth_field(keys[3], rows, columns, side / 4.0))
+    density = inside * thickness * (1.0 + 0.18 * _smooth_field(draws, rows, columns, side / 4.0))
 
     nucleus_radius = radius * values["nucleus_diameter"]
     nucleus_centre = centre + 0.35 * radius * moved[1]
-    nucleus_distance = _wobbly_distance(keys[4], rows, columns, nucleus_centre, nucleus_radius, 0.05)
+    nucleus_distance = _wobbly_distance(draws, rows, columns, nucleus_centre, nucleus_radius, 0.05)
     nucleus = _soft_step(1.0 - nucleus_distance, nucleus_radius) * inside
-    nucleoli = _nucleoli(keys[5], rows, columns, nucleus_centre, nucleus_radius) * nucleus
-    droplets = _droplets(keys[6], rows, columns, nucleus_centre, nucleus_radius, config)
+    nucleoli = _nucleoli(draws, rows, columns, nucleus_centre, nucleus_radius) * nucleus
+    droplets = _droplets(draws, rows, columns, nucleus_centre, nucleus_radius, config)
     droplets = droplets * inside * (1.0 - nucleus)
     rim = inside * jnp.exp(-0.5 * ((distance - 0.95) * radius / 1.2) ** 2)
 
-    grains = jax.nn.relu(_smooth_field(keys[7], rows, columns, 3.0))
+    grains = jax.nn.relu(_smooth_field(draws, rows, columns, 3.0))
     cytoplasm = inside * (1.0 - nucleus)
     regions = jnp.stack(
         [
@@ -96,37 +97,32 @@ def _soft_step(depth: Array, radius: Array) -> Array:
 
 
 def _wobbly_distance(
-    key: Array, rows: Array, columns: Array, centre: Array, radius: Array, wobble: float
+    draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array, wobble: float
 ) -> Array:
     """Distance from `centre` over the radius of an ellipse with a wavy outline: 1 on the outline."""
-    shape_key, size_key = jax.random.split(key)
-    turn, stretch, *phase = jax.random.uniform(shape_key, (6,))
-    turn, stretch = jnp.pi * turn, 0.85 + 0.3 * stretch
+    turn, stretch = draws.uniform((), 0.0, jnp.pi), draws.uniform((), 0.85, 1.15)
     down, right = rows - centre[0], columns - centre[1]
     along = (jnp.cos(turn) * down + jnp.sin(turn) * right) / stretch
     across = (jnp.cos(turn) * right - jnp.sin(turn) * down) * stretch
     angle = jnp.arctan2(across, along)
     order = jnp.arange(2, 6)
-    size = wobble * jax.random.normal(size_key, order.shape) / order
-    outline = 1.0 + jnp.clip(
-        (size * jnp.cos(order * angle[..., None] + 2 * jnp.pi * jnp.stack(phase))).sum(-1), -0.3, 0.3
-    )
+    size, phase = wobble * draws.normal(order.shape) / order, draws.uniform(order.shape, 0.0, 2 * jnp.pi)
+    outline = 1.0 + jnp.clip((size * jnp.cos(order * angle[..., None] + phase)).sum(-1), -0.3, 0.3)
     # The small constant keeps the root differentiable at the centre.
     return jnp.sqrt(along**2 + across**2 + 1e-6) / (radius * outline)
 
 
-def _smooth_field(key: Array, rows: Array, columns: Array, wavelength: Array | float) -> Array:
-    """Draw a field of mean 0 and deviation about 1: 24 plane waves, `wavelength` pixels or longer."""
-    angle, frequency, phase = jax.random.uniform(key, (3, 24))
-    angle, phase = 2 * jnp.pi * angle, 2 * jnp.pi * phase
-    frequency = 2 * jnp.pi / wavelength * (0.2 + 0.8 * frequency)
+def _smooth_field(draws: Draws, rows: Array, columns: Array, wavelength: Array | float) -> Array:
+    """Draw a field of mean 0 and deviation about 1: plane waves, `wavelength` pixels or longer."""
+    angle, phase = draws.uniform((2, _WAVES), 0.0, 2 * jnp.pi)
+    frequency = 2 * jnp.pi / wavelength * draws.uniform((_WAVES,), 0.2, 1.0)
     wave = rows[..., None] * jnp.cos(angle) * frequency + columns[..., None] * jnp.sin(angle) * frequency
-    return jnp.cos(wave + phase).sum(-1) / jnp.sqrt(12.0)
+    return jnp.cos(wave + phase).sum(-1) / jnp.sqrt(_WAVES / 2)
 
 
-def _nucleoli(key: Array, rows: Array, columns: Array, centre: Array, radius: Array) -> Array:
+def _nucleoli(draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array) -> Array:
     """One to three spots of 0.2 to 0.3 nuclear radii, within the inner part of the nucleus."""
-    number, angle, reach, size = jax.random.uniform(key, (4, MAX_NUCLEOLI))
+    number, angle, reach, size = draws.uniform((4, MAX_NUCLEOLI))
     present = jnp.arange(MAX_NUCLEOLI) < 1.0 + jnp.floor(MAX_NUCLEOLI * number[0])
     angle = 2 * jnp.pi * angle
     reach = radius * (0.1 + 0.45 * reach)
@@ -135,14 +131,13 @@ def _nucleoli(key: Array, rows: Array, columns: Array, centre: Array, radius: Ar
 
 
 def _droplets(
-    key: Array, rows: Array, columns: Array, centre: Array, radius: Array, config: SimulatorConfig
+    draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array, config: SimulatorConfig
 ) -> Array:
     """Lipid droplets clustered on one side of the nucleus, outside it."""
-    shape_key, angle_key = jax.random.split(key)
-    number, side, reach, size, strength = jax.random.uniform(shape_key, (5, MAX_DROPLETS))
+    number, side, reach, size, strength = draws.uniform((5, MAX_DROPLETS))
     fewest, most = config.droplet_count
     present = jnp.arange(MAX_DROPLETS) < fewest + jnp.floor((most + 1 - fewest) * number[0])
-    angle = 2 * jnp.pi * side[0] + 0.9 * jax.random.normal(angle_key, (MAX_DROPLETS,))
+    angle = 2 * jnp.pi * side[0] + 0.9 * draws.normal((MAX_DROPLETS,))
     # An exponential fall-off of the distance from the nucleus' edge.
     reach = radius * (1.15 - 0.45 * jnp.log(1.0 - reach))
     smallest, largest = config.droplet_diameter

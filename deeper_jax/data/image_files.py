@@ -1,0 +1,443 @@
+"""Read and write hyperspectral images: DeepeR's folders of .mat images, simulated folders, users' own files."""
+
+import csv
+import io
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+
+from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
+from deeper_jax.data.files import AXIS_FILE, _read_axis
+from deeper_jax.data.spectral_pairs import checked_axis, same_axis
+from deeper_jax.errors import InputError
+
+IMAGE_SUFFIXES = (*ARRAY_SUFFIXES, ".npy", ".h5", ".hdf5")
+LIST_FILE = "Image_IDs.csv"
+RECORD_FILE = "images.json"
+TRUTH_FOLDER = "truth"
+_IMAGE_KEYS = ("image", "hr_image", "cube", "data", "map")
+_AXIS_KEYS = ("wavenumbers", "wavenumber", "axis")
+
+
+@dataclass(frozen=True, eq=False)
+class HyperspectralImages:
+    """Hyperspectral images of one spectral axis; heights and widths may differ.
+
+    images: [H, W, L] float32 each, possibly memory-mapped and read-only. names: one an image, all different.
+    wavenumbers: [L] float64 in cm^-1, ascending. steps: preprocessing already applied, one JSON-able dict a
+    step. truths: noise-free images of the same shapes (simulated data only). test_names: images that the
+    source itself keeps for testing.
+    """
+
+    images: list[np.ndarray]
+    names: tuple[str, ...]
+    wavenumbers: np.ndarray | None
+    source: str
+    simulated: bool = False
+    steps: tuple[dict[str, Any], ...] = ()
+    truths: list[np.ndarray] | None = None
+    test_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.names) or len(set(self.names)) != len(self.names) or not self.images:
+            raise ValueError(
+                f"{len(self.images)} images with the names {self.names}: one different name each"
+            )
+        if any(image.ndim != 3 or image.shape[-1] != self.length for image in self.images):
+            raise ValueError(f"images {[image.shape for image in self.images]}: expected [H, W, L], one L")
+        shapes = [image.shape for image in self.images]
+        if self.truths is not None and [truth.shape for truth in self.truths] != shapes:
+            raise ValueError("truths do not match the images")
+        if self.wavenumbers is not None and self.wavenumbers.shape != (self.length,):
+            raise ValueError(f"wavenumbers {self.wavenumbers.shape} do not match {self.length} channels")
+        if not set(self.test_names) <= set(self.names):
+            raise ValueError(f"test_names {self.test_names} are not all among the names")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def length(self) -> int:
+        """L, the number of spectral channels."""
+        return self.images[0].shape[-1]
+
+    def select(self, names: Iterable[str]) -> "HyperspectralImages":
+        """The named images only, in the order of this set. Raises InputError on unknown or no names."""
+        wanted = set(names)
+        unknown = sorted(wanted - set(self.names))
+        if unknown or not wanted:
+            raise InputError(
+                f"{self.source}: found no image {', '.join(map(repr, unknown)) or 'named'}, expected some of "
+                f"{', '.join(map(repr, self.names))}; check the names."
+            )
+        kept = [i for i, name in enumerate(self.names) if name in wanted]
+        return replace(
+            self,
+            images=[self.images[i] for i in kept],
+            names=tuple(self.names[i] for i in kept),
+            truths=None if self.truths is None else [self.truths[i] for i in kept],
+            test_names=tuple(name for name in self.test_names if name in wanted),
+        )
+
+
+def split_images(
+    images: HyperspectralImages,
+    fractions: tuple[float, float, float] = (0.85, 0.10, 0.05),
+    *,
+    test_names: Iterable[str] | None = None,
+    validation_names: Iterable[str] = (),
+) -> dict[str, HyperspectralImages]:
+    """Split whole images in their order into 'train', 'validation' and 'test'; empty ones are left out.
+
+    fractions: shares of the three, adding up to 1; rounded as the released code does (169 images: 144, 17,
+    8), but from three images on no positive share stays empty. test_names: test on these instead (None: on
+    those that the source marks, if any); then the other two shares divide the rest. validation_names:
+    likewise. Raises InputError on impossible fractions, unknown or doubly used names, or nothing to train on.
+    """
+    if min(fractions) < 0 or fractions[0] <= 0 or not np.isclose(sum(fractions), 1):
+        raise InputError(
+            f"fractions: found {fractions}, expected three shares adding up to 1, the first above 0; "
+            "correct them."
+        )
+    test = images.test_names if test_names is None else tuple(test_names)
+    validation = tuple(validation_names)
+    for name in (*test, *validation):
+        if name not in images.names or (name in test and name in validation):
+            raise InputError(
+                f"test_names, validation_names: found '{name}' unknown or in both, expected each of "
+                f"{', '.join(images.names)} in one at most; correct the names."
+            )
+    rest = [name for name in images.names if name not in test and name not in validation]
+    if not test and not validation:
+        validation, test = _named_shares(rest, fractions[1], fractions[2])
+    elif not validation:
+        validation, _ = _named_shares(rest, fractions[1] / (fractions[0] + fractions[1]), 0.0)
+    elif not test:
+        _, test = _named_shares(rest, 0.0, fractions[2] / (fractions[0] + fractions[2]))
+    train = tuple(name for name in rest if name not in test and name not in validation)
+    if not train:
+        raise InputError(
+            f"{images.source}: found all {len(images)} images in validation and test, expected at least one "
+            "to train on; name fewer."
+        )
+    splits = {"train": train, "validation": validation, "test": test}
+    return {split: images.select(names) for split, names in splits.items() if names}
+
+
+def _named_shares(
+    names: Sequence[str], validation: float, test: float
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that follow the training images: (validation, test)."""
+    count = len(names)
+    train = round((1 - validation - test) * count)
+    held = [0, 0]
+    held[0] = min(round(validation * count), count - train) if test else count - train
+    held[1] = count - train - held[0]
+    if count >= 3:
+        held = [max(n, 1) if share > 0 else n for n, share in zip(held, (validation, test), strict=True)]
+    start = max(count - sum(held), 0)
+    return tuple(names[start : start + held[0]]), tuple(names[start + held[0] :])
+
+
+def read_images(path: str | Path) -> HyperspectralImages:
+    """Read a folder of images, one a file, or a single file.
+
+    Files: .mat (v5 or v7.3), .npz, .npy, .h5 holding [H, W, L] under image, cube or data, or as their only
+    array of three axes, with optional wavenumbers. A folder's Image_IDs.csv (column `id`, names without
+    extension) decides what is read and in which order; where there is none the sorted list is used and, if
+    the folder can be written, left there. A folder's axis.txt gives the wavenumbers. .npy files in float32
+    are memory-mapped, so that all processes share one copy. A descending axis is reversed, the images with it.
+    Raises InputError, before any other work, if anything is missing, damaged or contradictory.
+    """
+    path = Path(path)
+    files = list_images(path)
+    record = _read_record(path / RECORD_FILE) if path.is_dir() else {}
+    axis = _read_axis(path / AXIS_FILE) if path.is_dir() else None
+    first_file = path / AXIS_FILE
+    images = []
+    for number, file in enumerate(files.values()):
+        image, own_axis = _read_image(file)
+        if number == 0 and axis is None:
+            axis, first_file = own_axis, file
+        elif own_axis is not None and not same_axis(own_axis.ravel(), None if axis is None else axis.ravel()):
+            raise InputError(
+                f"{file}: found a wavenumber axis other than that of {first_file.name}, expected one axis in "
+                "the whole folder; resample the images to one axis."
+            )
+        if images and image.shape[-1] != images[0].shape[-1]:
+            raise InputError(
+                f"{file}: found {image.shape[-1]} spectral channels, expected {images[0].shape[-1]} as in "
+                f"{next(iter(files.values())).name}; resample the images to one axis."
+            )
+        images.append(image)
+    truth_folder = path / TRUTH_FOLDER
+    truths = _read_truths(truth_folder, files, images) if truth_folder.is_dir() else None
+    return _assemble(path, tuple(files), images, truths, axis, record)
+
+
+def list_images(path: str | Path) -> dict[str, Path]:
+    """The image files at `path` by name, in order, without reading them; see `read_images`.
+
+    Builds Image_IDs.csv where a folder has none and can be written. Raises InputError.
+    """
+    path = Path(path)
+    if path.is_file():
+        return {path.stem: path}
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder; expected hyperspectral images, check the path.")
+    files: dict[str, Path] = {}
+    for item in sorted(path.iterdir()):
+        if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file():
+            if item.stem in files:
+                raise InputError(
+                    f"{path}: found {files[item.stem].name} and {item.name}, expected one file an image; "
+                    "remove one of them."
+                )
+            files[item.stem] = item
+    listed = _listed_names(path / LIST_FILE)
+    if listed is None:
+        if not files:
+            raise InputError(
+                f"{path}: found no image file, expected one of {', '.join(IMAGE_SUFFIXES)} an image; check "
+                "the folder."
+            )
+        _write_list(path / LIST_FILE, files)
+        return files
+    missing = [name for name in listed if name not in files]
+    if missing:
+        raise InputError(
+            f"{path / LIST_FILE}: found the id '{missing[0]}' without a file ({len(missing)} of "
+            f"{len(listed)}), expected {missing[0]}.mat or its like beside it; add the file or remove the id."
+        )
+    if len(listed) < len(files):
+        logging.getLogger(__name__).warning(
+            "%s lists %d of the %d images beside it: the others are left out.",
+            path / LIST_FILE,
+            len(listed),
+            len(files),
+        )
+    return {name: files[name] for name in listed}
+
+
+def _listed_names(path: Path) -> list[str] | None:
+    if not path.is_file():
+        return None
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        column = next((key for key in reader.fieldnames or () if key.strip().lower() == "id"), None)
+        names = [row[column].strip() for row in reader if row[column]] if column else []
+    except (ValueError, csv.Error) as error:
+        raise InputError(
+            f"{path}: found a damaged table ({error}), expected CSV text; restore it."
+        ) from error
+    names = [name[: -len(Path(name).suffix)] if _has_image_suffix(name) else name for name in names]
+    if not names or len(set(names)) < len(names):
+        raise InputError(
+            f"{path}: found {len(names)} ids, {len(set(names))} of them different, expected a column 'id' "
+            "naming each image once; correct the file, or remove it to have it built."
+        )
+    return names
+
+
+def _has_image_suffix(name: str) -> bool:
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _write_list(path: Path, names: Iterable[str]) -> None:
+    """Write the list if the folder allows it; several processes may do so at once."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["id"], *([name] for name in names)])
+    try:
+        handle, partial = tempfile.mkstemp(prefix=".ids-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text.getvalue())
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except OSError:
+        # Read-only data is fine: the order is the same, it is only not written down.
+        pass
+
+
+def _read_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """(image [H, W, L] float32, wavenumbers as stored or None)."""
+    arrays = _read_any(path)
+    image = find_optional(arrays, _IMAGE_KEYS)
+    cubes = [array for array in arrays.values() if array.ndim == 3 and array.dtype.kind in "biuf"]
+    if image is None and len(cubes) == 1:
+        image = cubes[0]
+    elif image is None and len(arrays) == 1:
+        (image,) = arrays.values()
+    if image is None:
+        raise InputError(
+            f"{path}: found the keys {', '.join(map(repr, arrays))}, expected one of "
+            f"{', '.join(map(repr, _IMAGE_KEYS))} or a single array [H, W, L]; rename the array."
+        )
+    if image.ndim != 3 or image.size == 0 or image.dtype.kind not in "biuf":
+        raise InputError(
+            f"{path}: found an array of shape {image.shape} and type {image.dtype}, expected one image "
+            "[H, W, L] of real numbers; reshape it."
+        )
+    _check_finite(image, path)
+    if image.dtype != np.float32:
+        image = image.astype(np.float32)
+    return image, find_optional(arrays, _AXIS_KEYS)
+
+
+def _read_any(path: Path) -> dict[str, np.ndarray]:
+    suffix = path.suffix.lower()
+    if suffix in ARRAY_SUFFIXES:
+        return read_arrays(path)
+    try:
+        if suffix == ".npy":
+            return {"image": np.load(path, mmap_mode="r", allow_pickle=False)}
+        if suffix in IMAGE_SUFFIXES:
+            return _read_hdf5(path)
+    # As in `read_arrays`: whatever the reader raises, the file is no good.
+    except Exception as error:
+        raise InputError(
+            f"{path}: found bytes that cannot be read ({error or type(error).__name__}), expected a complete "
+            f"{suffix} file; the file is damaged or cut short, copy or export it again."
+        ) from error
+    raise InputError(
+        f"{path}: found a '{path.suffix}' file, expected one of {', '.join(IMAGE_SUFFIXES)}; export the image "
+        "as one."
+    )
+
+
+def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf":
+            arrays[name.rsplit("/", 1)[-1]] = np.asarray(item[()])
+
+    with h5py.File(path, "r") as file:
+        file.visititems(keep)
+    return arrays
+
+
+def _check_finite(image: np.ndarray, path: Path) -> None:
+    # Line by line: a memory-mapped image may be larger than the memory.
+    for line, values in enumerate(image):
+        if not np.isfinite(values).all():
+            column = int(np.flatnonzero(~np.isfinite(values).all(axis=-1))[0])
+            raise InputError(
+                f"{path}: found values that are NaN or infinite, first in pixel ({line}, {column}), expected "
+                "finite numbers; repair the image or leave it out."
+            )
+
+
+def _read_truths(folder: Path, files: Mapping[str, Path], images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    truths = []
+    for (name, file), image in zip(files.items(), images, strict=True):
+        truth, _ = _read_image(folder / file.name)
+        if truth.shape != image.shape:
+            raise InputError(
+                f"{folder / file.name}: found a truth of shape {truth.shape}, expected {image.shape} as in "
+                f"image '{name}'; write the data again."
+            )
+        truths.append(truth)
+    return truths
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text())
+        return {
+            "simulated": bool(record["simulated"]),
+            "steps": tuple(dict(step) for step in record["steps"]),
+            "test_names": tuple(str(name) for name in record["test_names"]),
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: found a damaged record ({type(error).__name__}: {error}), expected the file written "
+            "with the images; restore it, or remove it to read the images without it."
+        ) from error
+
+
+def _assemble(
+    path: Path,
+    names: tuple[str, ...],
+    images: list[np.ndarray],
+    truths: list[np.ndarray] | None,
+    wavenumbers: np.ndarray | None,
+    record: dict[str, Any],
+) -> HyperspectralImages:
+    axis = None if wavenumbers is None else checked_axis(wavenumbers, str(path), images[0].shape[-1])
+    if axis is not None and axis[0] > axis[-1]:
+        # Views, so that memory-mapped images stay so.
+        axis = axis[::-1].copy()
+        images = [image[..., ::-1] for image in images]
+        truths = None if truths is None else [truth[..., ::-1] for truth in truths]
+    record = {**record, "test_names": tuple(n for n in record.get("test_names", ()) if n in names)}
+    return HyperspectralImages(images, names, axis, str(path), truths=truths, **record)
+
+
+def write_images(folder: str | Path, images: HyperspectralImages, *, seed: int | None = None) -> None:
+    """Write a folder that `read_images` gives back: v5 .mat images, Image_IDs.csv, axis.txt, images.json.
+
+    Truths go to the folder `truth` inside. seed: recorded with simulated data. The folder appears only when
+    complete. Raises InputError if it exists and is not empty.
+    """
+    truths = images.truths or [None] * len(images)
+    parts = zip(images.names, images.images, truths, strict=True)
+    record = {
+        "simulated": images.simulated,
+        "seed": seed,
+        "source": images.source,
+        "steps": list(images.steps),
+        "test_names": list(images.test_names),
+    }
+    write_image_folder(folder, parts, images.wavenumbers, record)
+
+
+def write_image_folder(
+    folder: str | Path,
+    parts: Iterable[tuple[str, np.ndarray, np.ndarray | None]],
+    wavenumbers: np.ndarray | None,
+    record: Mapping[str, Any],
+) -> None:
+    """As `write_images`, from an iterable of (name, image, truth or None), one in memory at a time."""
+    folder = Path(folder).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder}: found existing content, expected a new or empty folder; choose another name."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        names = [_write_part(partial, *part) for part in parts]
+        _write_list(partial / LIST_FILE, names)
+        if wavenumbers is not None:
+            # repr of a float64 reads back to the same bits.
+            (partial / AXIS_FILE).write_text("".join(f"{float(value)!r}\n" for value in wavenumbers))
+        text = json.dumps({"version": 1, **record, "names": names}, indent=1)
+        (partial / RECORD_FILE).write_text(text + "\n")
+        partial.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_part(folder: Path, name: str, image: np.ndarray, truth: np.ndarray | None) -> str:
+    if not name or Path(name).name != name:
+        raise ValueError(f"name: found {name!r}, expected one that can be a file's")
+    for place, array in ((folder, image), (folder / TRUTH_FOLDER, truth)):
+        if array is not None:
+            place.mkdir(exist_ok=True)
+            scipy.io.savemat(place / f"{name}.mat", {"image": np.asarray(array, np.float32)})
+    return name

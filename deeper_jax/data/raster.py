@@ -1,0 +1,100 @@
+"""Low-resolution images as a raster scan takes them, and smaller spectral axes for small runs. NumPy only."""
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+
+SCALES = (2, 3, 4)
+
+
+def default_start(scale: int) -> int:
+    """The HR index of the first LR pixel along either axis: 1 for every scale.
+
+    The released code takes 1 for 2x and 3x, and 1 or 2 at random for 4x, even in evaluation; here 4x takes 1
+    unless training asks for the random choice. Raises InputError for a scale other than 2, 3 or 4.
+    """
+    return start_choices(scale)[0]
+
+
+def start_choices(scale: int) -> tuple[int, ...]:
+    """The start indices that the released code draws from: (1,) for 2x and 3x, (1, 2) for 4x."""
+    if scale not in SCALES:
+        raise InputError(f"scale: found {scale}, expected one of {SCALES}; correct the setting.")
+    return (1, 2) if scale == 4 else (1,)
+
+
+def downsample(hr_image: np.ndarray, scale: int, start: int) -> np.ndarray:
+    """Keep every `scale`-th pixel of both axes from `start` on, without averaging: a view.
+
+    hr_image: [..., H, W, L] with H and W multiples of `scale`; 0 <= start < scale.
+    Returns [..., H / scale, W / scale, L]: LR pixel (i, j) is HR pixel (start + i scale, start + j scale).
+    Raises InputError if H or W is no multiple, ValueError if `start` lies outside.
+    """
+    if not 0 <= start < scale:
+        raise ValueError(f"start: found {start}, expected 0 <= start < scale = {scale}")
+    check_divisible(hr_image.shape[-3:-1], scale)
+    return hr_image[..., start::scale, start::scale, :]
+
+
+def check_divisible(size: tuple[int, ...], scale: int) -> None:
+    """Raise InputError unless the HR height and width are multiples of the scale."""
+    if any(edge < scale or edge % scale for edge in size):
+        fitting = tuple(max(edge // scale, 1) * scale for edge in size)
+        raise InputError(
+            f"high-resolution size: found {' x '.join(map(str, size))}, expected multiples of the scale "
+            f"{scale}; crop to {' x '.join(map(str, fitting))}."
+        )
+
+
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
+    """The largest part of [..., H, W, L] from the first pixel on whose size divides by `scale`: a view."""
+    height, width = (edge // scale * scale for edge in image.shape[-3:-1])
+    check_divisible((height, width), scale)
+    return image[..., :height, :width, :]
+
+
+def bin_spectra(
+    image: np.ndarray, wavenumbers: np.ndarray | None, *, factor: int | None = None, length: int | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Average neighbouring channels: [..., L] and [L] to [..., L'] and [L'].
+
+    Give either `factor`, channels a bin (L' = L // factor), or `length` = L' (the factor is then L // L').
+    Channels at the end that fill no bin are dropped. Raises InputError unless 1 <= factor <= L.
+    """
+    if (factor is None) == (length is None):
+        raise ValueError("give either factor or length")
+    channels = image.shape[-1]
+    if length is not None:
+        factor = channels // length if length > 0 else 0
+    assert factor is not None
+    if not 1 <= factor <= channels:
+        wanted = f"factor {factor}" if length is None else f"length {length}"
+        raise InputError(f"spectral binning: found {wanted}, expected 1 ... {channels}; correct the setting.")
+    kept = length if length is not None else channels // factor
+    binned = _bin_means(image, kept, factor)
+    return binned, None if wavenumbers is None else _bin_means(np.asarray(wavenumbers), kept, factor)
+
+
+def _bin_means(values: np.ndarray, kept: int, factor: int) -> np.ndarray:
+    if factor == 1:
+        return values[..., :kept]
+    # Summed slice by slice: a mean over a short last axis of a reshaped array is several times slower.
+    total = values[..., 0 : kept * factor : factor].astype(np.result_type(values.dtype, np.float32))
+    for offset in range(1, factor):
+        total += values[..., offset : kept * factor : factor]
+    total /= factor
+    return total
+
+
+def crop_spectra(
+    image: np.ndarray, wavenumbers: np.ndarray | None, *, first: int = 0, length: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The `length` channels from `first` on: views of [..., L] and [L]. Raises InputError if L is too small."""
+    channels = image.shape[-1]
+    if first < 0 or length < 1 or first + length > channels:
+        raise InputError(
+            f"spectral crop: found channels {first} ... {first + length - 1}, expected them within "
+            f"0 ... {channels - 1}; correct the setting."
+        )
+    window = slice(first, first + length)
+    return image[..., window], None if wavenumbers is None else wavenumbers[window]

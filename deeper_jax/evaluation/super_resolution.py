@@ -1,0 +1,200 @@
+"""Evaluation of super-resolution: every method on every image, one row each (paper, Figure 3 and its text)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from deeper_jax.errors import InputError
+from deeper_jax.evaluation import metrics
+
+Array = npt.NDArray[np.float64]
+Method = Callable[[npt.NDArray], npt.ArrayLike]
+
+
+@dataclass(frozen=True)
+class EvaluationPair:
+    """One image at both resolutions. All arrays share one unit.
+
+    Attributes:
+        name: what the tables call it.
+        lr_image: what the methods see, `[h, w, L]`.
+        hr_image: what they should return, `[s h, s w, L]`, measured, so noisy.
+        truth: noise-free high-resolution image, known for simulated data only.
+        scale: s, 2, 3 or 4 in the paper.
+        start: row and column of the high-resolution pixel that low-resolution pixel (0, 0) sits on.
+        wavenumbers: `[L]` in cm^-1.
+        pixel_size_um: side of a HIGH-resolution pixel in micrometres.
+    """
+
+    name: str
+    lr_image: npt.NDArray
+    hr_image: npt.NDArray
+    truth: npt.NDArray | None = None
+    scale: int = 2
+    start: int = 1
+    wavenumbers: npt.NDArray | None = None
+    pixel_size_um: float | None = None
+
+    def __post_init__(self) -> None:
+        low, high = np.shape(self.lr_image), np.shape(self.hr_image)
+        if self.scale < 1 or not 0 <= self.start < self.scale:
+            raise InputError(f"{self.name}: scale {self.scale}, start {self.start}; need 0 <= start < scale.")
+        if len(low) != 3 or 0 in low:
+            raise InputError(f"{self.name}: lr_image has shape {low}, expected [h, w, L], none of them 0.")
+        wanted = (self.scale * low[0], self.scale * low[1], low[2])
+        for what, array in (("hr_image", self.hr_image), ("truth", self.truth)):
+            if array is not None and np.shape(array) != wanted:
+                raise InputError(
+                    f"{self.name}: {what} has shape {np.shape(array)}, expected {wanted}, {self.scale} times "
+                    f"the lr_image's {low}; crop it to a multiple of the scale before sampling."
+                )
+        for what, array in (("lr_image", self.lr_image), ("hr_image", self.hr_image), ("truth", self.truth)):
+            if array is not None and not np.isfinite(array).all():
+                raise InputError(f"{self.name}: {what} has NaN or infinite values; remove them first.")
+        if np.max(self.hr_image) <= 0:
+            raise InputError(f"{self.name}: hr_image has no positive value, so it has no scale.")
+        if self.wavenumbers is not None and np.shape(self.wavenumbers) != (high[2],):
+            raise InputError(
+                f"{self.name}: wavenumbers have shape {np.shape(self.wavenumbers)}, expected ({high[2]},)."
+            )
+
+
+@dataclass(frozen=True)
+class SuperResolutionRow:
+    """Figures of merit of one method on one image; None where they cannot be known.
+
+    Output, target and truth are divided by one number, the target's maximum over all pixels and channels (the
+    paper's normalisation, which leaves an error of scale visible). `mse`, `psnr` (dB) and `ssim` compare output
+    and target, `mse_truth` and `psnr_truth` output and noise-free truth, both with x_max = 1.
+
+    `mse_sampled` is over the pixels that the low-resolution image was sampled from, where an interpolator that
+    returns the given pixels may repeat even the target's noise; `mse_between` is over all the others.
+    `mse_border` is over the outermost `scale` pixels on each side and `mse_interior` over the rest.
+    `channel_mse` `[L]` is the MSE of each wavenumber. The `*_released` columns repeat the released formulas.
+    """
+
+    task: ClassVar[str] = "super_resolution"
+
+    method: str
+    image: str
+    mse: float
+    psnr: float
+    ssim: float | None
+    mse_truth: float | None
+    psnr_truth: float | None
+    mse_between: float | None
+    mse_sampled: float
+    mse_interior: float | None
+    mse_border: float
+    scale: int
+    start: int
+    pixels: int
+    uses_whole_map: bool
+    registered: bool
+    psnr_released: float | None = None
+    ssim_released: float | None = None
+    channel_mse: tuple[float, ...] = ()
+
+
+def evaluate_super_resolution(
+    pairs: Sequence[EvaluationPair], methods: Mapping[str, Method], *, released: bool = False
+) -> list[SuperResolutionRow]:
+    """Score every method on every image; the same input gives the same rows, image by image.
+
+    Args:
+        pairs: what to evaluate on, all of one scale and start (one table, one raster).
+        methods: by name, callables from `[h, w, L]` to `[s h, s w, L]` in the same unit.
+        released: also fill the columns that repeat the released code's formulas.
+
+    Raises:
+        InputError: two images share a name, the pairs or a method differ in scale or start, or a method
+            returns another shape or values that are not finite.
+    """
+    names = [pair.name for pair in pairs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
+    rasters = sorted({(pair.scale, pair.start) for pair in pairs})
+    if len(rasters) > 1:
+        raise InputError(f"Images differ in (scale, start), found {rasters}; evaluate each by itself.")
+    return [
+        score_output(pair, name, method, apply_method(pair, name, method), released=released)
+        for pair in pairs
+        for name, method in methods.items()
+    ]
+
+
+def apply_method(pair: EvaluationPair, name: str, method: Method) -> Array:
+    """Run one method on one image and check what it returns: `[s h, s w, L]` float64, finite."""
+    raster = (getattr(method, "scale", pair.scale), getattr(method, "start", pair.start))
+    if raster != (pair.scale, pair.start):
+        raise InputError(
+            f"{name} is for (scale, start) {raster}, but {pair.name} has {(pair.scale, pair.start)}."
+        )
+    output = np.asarray(method(pair.lr_image), np.float64)
+    if output.shape != np.shape(pair.hr_image):
+        raise InputError(
+            f"{name} on {pair.name}: output has shape {output.shape}, expected {np.shape(pair.hr_image)}."
+        )
+    if not np.isfinite(output).all():
+        raise InputError(f"{name} on {pair.name}: output has NaN or infinite values; check the checkpoint.")
+    return output
+
+
+def over_global_maximum(image: npt.ArrayLike, of: npt.ArrayLike) -> Array:
+    """Divide an image by the maximum of another over all its pixels and channels (the target's)."""
+    return np.asarray(image, np.float64) / float(np.max(of))
+
+
+def score_output(
+    pair: EvaluationPair, name: str, method: Method, output: Array, *, released: bool = False
+) -> SuperResolutionRow:
+    """Compare one output `[s h, s w, L]` with the image's target and, where known, its truth."""
+    scaled, target = (over_global_maximum(each, pair.hr_image) for each in (output, pair.hr_image))
+    error = np.square(scaled - target)
+    pixel_error, sampled, border = error.mean(axis=-1), sampled_pixels(pair), border_pixels(pair)
+    mse_truth = None
+    if pair.truth is not None:
+        mse_truth = metrics.mse(scaled, over_global_maximum(pair.truth, pair.hr_image))
+    return SuperResolutionRow(
+        method=name,
+        image=pair.name,
+        mse=float(error.mean()),
+        psnr=metrics.psnr(scaled, target),
+        ssim=metrics.ssim(scaled, target),
+        mse_truth=mse_truth,
+        psnr_truth=None if not mse_truth else float(-10 * np.log10(mse_truth)),
+        mse_between=_mean_where(pixel_error, ~sampled),
+        mse_sampled=float(pixel_error[sampled].mean()),
+        mse_interior=_mean_where(pixel_error, ~border),
+        mse_border=float(pixel_error[border].mean()),
+        scale=pair.scale,
+        start=pair.start,
+        pixels=pixel_error.size,
+        uses_whole_map=bool(getattr(method, "uses_whole_map", False)),
+        registered=bool(getattr(method, "registered", True)),
+        psnr_released=metrics.released_psnr(scaled, target) if released else None,
+        ssim_released=metrics.released_ssim(scaled, target) if released else None,
+        channel_mse=tuple(error.mean(axis=(0, 1)).tolist()),
+    )
+
+
+def sampled_pixels(pair: EvaluationPair) -> npt.NDArray[np.bool_]:
+    """`[s h, s w]`, true at the high-resolution pixels that the low-resolution image was sampled from."""
+    mask = np.zeros(np.shape(pair.hr_image)[:2], bool)
+    mask[pair.start :: pair.scale, pair.start :: pair.scale] = True
+    return mask
+
+
+def border_pixels(pair: EvaluationPair) -> npt.NDArray[np.bool_]:
+    """`[s h, s w]`, true within `scale` pixels of an edge, where methods extrapolate or lack neighbours."""
+    mask = np.ones(np.shape(pair.hr_image)[:2], bool)
+    mask[pair.scale : -pair.scale, pair.scale : -pair.scale] = False
+    return mask
+
+
+def _mean_where(values: Array, mask: npt.NDArray[np.bool_]) -> float | None:
+    return float(values[mask].mean()) if mask.any() else None
