@@ -46,6 +46,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.epochs = 500
     # Steps of the whole run; 0: as many as the epochs make.
     config.train.steps = 0
+    # Decay of a moving average of the weights, which is then validated and used; 0: none.
+    config.train.ema_decay = 0.0
     config.train.log_every = 100
     config.train.evaluate_every = 561
     config.train.checkpoint_every = 561

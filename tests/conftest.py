@@ -1,6 +1,13 @@
-"""Eight CPU devices for every test, so that sharding is always exercised."""
+"""Eight CPU devices for every test, so that sharding is always exercised; compiled programs are kept."""
 
 import os
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parents[1] / ".jax_cache"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+# Tests compile the same small programs again and again, in this process and in those that they start.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")

@@ -60,15 +60,25 @@ def test_counts_lie_in_the_measured_range():
     assert 1 <= np.percentile(low, 1) <= 3 and 13 <= np.percentile(low, 99) <= 20
 
 
-def test_same_key_same_arrays_and_vmap_equals_single():
-    key = jax.random.split(jax.random.key(0), 4)[2]
-    first, second, other = (simulate(k, SIZE, SIZE, AXIS, CONFIG) for k in (key, key, jax.random.key(99)))
-    for name, a, b, batch in zip(first._fields, first, second, cells(), strict=True):
+def test_same_key_gives_same_arrays():
+    config = simulator.reference_cell_config()
+    key = jax.random.key(4)
+    first, second, other = (simulate(k, SIZE, SIZE, AXIS, config) for k in (key, key, jax.random.key(99)))
+    for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
-        if name not in ("low", "high"):
-            np.testing.assert_allclose(a, batch[2], rtol=1e-3, atol=1e-4)
-    assert np.mean(np.asarray(first.low) != np.asarray(cells().low[2])) < 1e-3
     assert np.mean(np.asarray(other.low) != np.asarray(first.low)) > 0.5
+
+
+@pytest.mark.slow
+def test_vmap_equals_single():
+    key = jax.random.split(jax.random.key(0), 4)[2]
+    single = simulate(key, SIZE, SIZE, AXIS, CONFIG)
+    for name, one, batch in zip(single._fields, single, cells(), strict=True):
+        if name in ("low", "high"):
+            # A rounding error of the expected counts may tip a count over.
+            assert np.mean(np.asarray(one) != np.asarray(batch[2])) < 1e-3
+        else:
+            np.testing.assert_allclose(one, batch[2], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -94,9 +104,7 @@ def test_another_axis_sees_the_same_spectrum():
 
 @pytest.mark.parametrize("name", sorted(molecules.BANDS))
 def test_bands_lie_where_the_table_says(name):
-    exact = dataclasses.replace(
-        CONFIG, band_shift=0.0, axis_shift=0.0, band_width_spread=0.0, band_height_spread=0.0
-    )
+    exact = dataclasses.replace(CONFIG, band_shift=0.0, axis_shift=0.0, band_width_spread=0.0, band_height_spread=0.0)
     axis = np.arange(440.0, 1850.0, 0.5)
     table = np.asarray(molecules.BANDS[name])
     assert (table[:, 1] >= 11).all() and (table[:, 1] <= 45).all() and table[:, 2].max() == 1.0
@@ -116,9 +124,7 @@ def test_bands_lie_where_the_table_says(name):
 @pytest.mark.parametrize("width", [11.0, 30.0])
 def test_line_shape_has_its_width(width, lorentzian):
     axis = np.arange(900.0, 1100.0, 0.1, np.float32)
-    line = np.asarray(
-        molecules.pseudo_voigt(axis, jnp.float32(1003.0), jnp.float32(width), jnp.float32(lorentzian))
-    )
+    line = np.asarray(molecules.pseudo_voigt(axis, jnp.float32(1003.0), jnp.float32(width), jnp.float32(lorentzian)))
     assert line.max() == pytest.approx(1.0, abs=1e-3) and axis[line.argmax()] == pytest.approx(1003, abs=0.1)
     assert np.ptp(axis[line >= 0.5]) == pytest.approx(width, abs=0.25)
 

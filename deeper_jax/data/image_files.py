@@ -2,13 +2,13 @@
 
 import csv
 import io
+import itertools
 import json
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ import scipy.io
 
 from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
 from deeper_jax.data.files import AXIS_FILE, _read_axis
+from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.spectral_pairs import checked_axis, same_axis
 from deeper_jax.errors import InputError
+
+__all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_image_folder", "write_images"]
 
 IMAGE_SUFFIXES = (*ARRAY_SUFFIXES, ".npy", ".h5", ".hdf5")
 LIST_FILE = "Image_IDs.csv"
@@ -27,126 +30,6 @@ RECORD_FILE = "images.json"
 TRUTH_FOLDER = "truth"
 _IMAGE_KEYS = ("image", "hr_image", "cube", "data", "map")
 _AXIS_KEYS = ("wavenumbers", "wavenumber", "axis")
-
-
-@dataclass(frozen=True, eq=False)
-class HyperspectralImages:
-    """Hyperspectral images of one spectral axis; heights and widths may differ.
-
-    images: [H, W, L] float32 each, possibly memory-mapped and read-only. names: one an image, all different.
-    wavenumbers: [L] float64 in cm^-1, ascending. steps: preprocessing already applied, one JSON-able dict a
-    step. truths: noise-free images of the same shapes (simulated data only). test_names: images that the
-    source itself keeps for testing.
-    """
-
-    images: list[np.ndarray]
-    names: tuple[str, ...]
-    wavenumbers: np.ndarray | None
-    source: str
-    simulated: bool = False
-    steps: tuple[dict[str, Any], ...] = ()
-    truths: list[np.ndarray] | None = None
-    test_names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.images) != len(self.names) or len(set(self.names)) != len(self.names) or not self.images:
-            raise ValueError(
-                f"{len(self.images)} images with the names {self.names}: one different name each"
-            )
-        if any(image.ndim != 3 or image.shape[-1] != self.length for image in self.images):
-            raise ValueError(f"images {[image.shape for image in self.images]}: expected [H, W, L], one L")
-        shapes = [image.shape for image in self.images]
-        if self.truths is not None and [truth.shape for truth in self.truths] != shapes:
-            raise ValueError("truths do not match the images")
-        if self.wavenumbers is not None and self.wavenumbers.shape != (self.length,):
-            raise ValueError(f"wavenumbers {self.wavenumbers.shape} do not match {self.length} channels")
-        if not set(self.test_names) <= set(self.names):
-            raise ValueError(f"test_names {self.test_names} are not all among the names")
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def length(self) -> int:
-        """L, the number of spectral channels."""
-        return self.images[0].shape[-1]
-
-    def select(self, names: Iterable[str]) -> "HyperspectralImages":
-        """The named images only, in the order of this set. Raises InputError on unknown or no names."""
-        wanted = set(names)
-        unknown = sorted(wanted - set(self.names))
-        if unknown or not wanted:
-            raise InputError(
-                f"{self.source}: found no image {', '.join(map(repr, unknown)) or 'named'}, expected some of "
-                f"{', '.join(map(repr, self.names))}; check the names."
-            )
-        kept = [i for i, name in enumerate(self.names) if name in wanted]
-        return replace(
-            self,
-            images=[self.images[i] for i in kept],
-            names=tuple(self.names[i] for i in kept),
-            truths=None if self.truths is None else [self.truths[i] for i in kept],
-            test_names=tuple(name for name in self.test_names if name in wanted),
-        )
-
-
-def split_images(
-    images: HyperspectralImages,
-    fractions: tuple[float, float, float] = (0.85, 0.10, 0.05),
-    *,
-    test_names: Iterable[str] | None = None,
-    validation_names: Iterable[str] = (),
-) -> dict[str, HyperspectralImages]:
-    """Split whole images in their order into 'train', 'validation' and 'test'; empty ones are left out.
-
-    fractions: shares of the three, adding up to 1; rounded as the released code does (169 images: 144, 17,
-    8), but from three images on no positive share stays empty. test_names: test on these instead (None: on
-    those that the source marks, if any); then the other two shares divide the rest. validation_names:
-    likewise. Raises InputError on impossible fractions, unknown or doubly used names, or nothing to train on.
-    """
-    if min(fractions) < 0 or fractions[0] <= 0 or not np.isclose(sum(fractions), 1):
-        raise InputError(
-            f"fractions: found {fractions}, expected three shares adding up to 1, the first above 0; "
-            "correct them."
-        )
-    test = images.test_names if test_names is None else tuple(test_names)
-    validation = tuple(validation_names)
-    for name in (*test, *validation):
-        if name not in images.names or (name in test and name in validation):
-            raise InputError(
-                f"test_names, validation_names: found '{name}' unknown or in both, expected each of "
-                f"{', '.join(images.names)} in one at most; correct the names."
-            )
-    rest = [name for name in images.names if name not in test and name not in validation]
-    if not test and not validation:
-        validation, test = _named_shares(rest, fractions[1], fractions[2])
-    elif not validation:
-        validation, _ = _named_shares(rest, fractions[1] / (fractions[0] + fractions[1]), 0.0)
-    elif not test:
-        _, test = _named_shares(rest, 0.0, fractions[2] / (fractions[0] + fractions[2]))
-    train = tuple(name for name in rest if name not in test and name not in validation)
-    if not train:
-        raise InputError(
-            f"{images.source}: found all {len(images)} images in validation and test, expected at least one "
-            "to train on; name fewer."
-        )
-    splits = {"train": train, "validation": validation, "test": test}
-    return {split: images.select(names) for split, names in splits.items() if names}
-
-
-def _named_shares(
-    names: Sequence[str], validation: float, test: float
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names that follow the training images: (validation, test)."""
-    count = len(names)
-    train = round((1 - validation - test) * count)
-    held = [0, 0]
-    held[0] = min(round(validation * count), count - train) if test else count - train
-    held[1] = count - train - held[0]
-    if count >= 3:
-        held = [max(n, 1) if share > 0 else n for n, share in zip(held, (validation, test), strict=True)]
-    start = max(count - sum(held), 0)
-    return tuple(names[start : start + held[0]]), tuple(names[start + held[0] :])
 
 
 def read_images(path: str | Path) -> HyperspectralImages:
@@ -164,7 +47,7 @@ def read_images(path: str | Path) -> HyperspectralImages:
     record = _read_record(path / RECORD_FILE) if path.is_dir() else {}
     axis = _read_axis(path / AXIS_FILE) if path.is_dir() else None
     first_file = path / AXIS_FILE
-    images = []
+    images: list[np.ndarray] = []
     for number, file in enumerate(files.values()):
         image, own_axis = _read_image(file)
         if number == 0 and axis is None:
@@ -208,8 +91,7 @@ def list_images(path: str | Path) -> dict[str, Path]:
     if listed is None:
         if not files:
             raise InputError(
-                f"{path}: found no image file, expected one of {', '.join(IMAGE_SUFFIXES)} an image; check "
-                "the folder."
+                f"{path}: found no image file, expected one of {', '.join(IMAGE_SUFFIXES)} an image; check the folder."
             )
         _write_list(path / LIST_FILE, files)
         return files
@@ -237,9 +119,7 @@ def _listed_names(path: Path) -> list[str] | None:
         column = next((key for key in reader.fieldnames or () if key.strip().lower() == "id"), None)
         names = [row[column].strip() for row in reader if row[column]] if column else []
     except (ValueError, csv.Error) as error:
-        raise InputError(
-            f"{path}: found a damaged table ({error}), expected CSV text; restore it."
-        ) from error
+        raise InputError(f"{path}: found a damaged table ({error}), expected CSV text; restore it.") from error
     names = [name[: -len(Path(name).suffix)] if _has_image_suffix(name) else name for name in names]
     if not names or len(set(names)) < len(names):
         raise InputError(
@@ -309,8 +189,7 @@ def _read_any(path: Path) -> dict[str, np.ndarray]:
             f"{suffix} file; the file is damaged or cut short, copy or export it again."
         ) from error
     raise InputError(
-        f"{path}: found a '{path.suffix}' file, expected one of {', '.join(IMAGE_SUFFIXES)}; export the image "
-        "as one."
+        f"{path}: found a '{path.suffix}' file, expected one of {', '.join(IMAGE_SUFFIXES)}; export the image as one."
     )
 
 
@@ -391,8 +270,8 @@ def write_images(folder: str | Path, images: HyperspectralImages, *, seed: int |
     Truths go to the folder `truth` inside. seed: recorded with simulated data. The folder appears only when
     complete. Raises InputError if it exists and is not empty.
     """
-    truths = images.truths or [None] * len(images)
-    parts = zip(images.names, images.images, truths, strict=True)
+    truths = itertools.repeat(None) if images.truths is None else images.truths
+    parts = zip(images.names, images.images, truths, strict=False)
     record = {
         "simulated": images.simulated,
         "seed": seed,
@@ -412,9 +291,7 @@ def write_image_folder(
     """As `write_images`, from an iterable of (name, image, truth or None), one in memory at a time."""
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder}: found existing content, expected a new or empty folder; choose another name."
-        )
+        raise InputError(f"{folder}: found existing content, expected a new or empty folder; choose another name.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

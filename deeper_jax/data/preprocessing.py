@@ -60,9 +60,7 @@ def crop(spectra: Array, wavenumbers: np.ndarray, low: float, high: float) -> tu
     return spectra[..., kept], wavenumbers[kept]
 
 
-def remove_cosmic_rays(
-    spectra: Array, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5
-) -> Array:
+def remove_cosmic_rays(spectra: Array, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5) -> Array:
     """Replace spikes too narrow for a Raman band by the mean of the two channels just outside.
 
     A spike is what a morphological opening removes (features of at most `channels` channels) and stands out
@@ -82,7 +80,8 @@ def remove_cosmic_rays(
         return spectra
     # An odd window so that the opening is symmetric; one channel more than the spike is enough.
     window = 2 * (channels // 2) + 3
-    opened = _opening_within(spectra, window, channels)
+    padded = _extend(spectra, window, channels)
+    opened = moving_maximum(moving_minimum(padded, window), window)[..., window:-window]
     excess = spectra - opened
     noise = _noise_level(spectra)
     span = opened.max(-1, keepdims=True) - opened.min(-1, keepdims=True)
@@ -90,8 +89,9 @@ def remove_cosmic_rays(
     # The flanks of a spike are lower than the spike but still wrong.
     beside = moving_maximum(spike.astype(spectra.dtype), 2 * channels - 1) > 0
     spike = spike | (beside & (excess > 5.0 * noise))
-    padded = jnp.pad(spectra, [(0, 0)] * (spectra.ndim - 1) + [(channels, channels)], mode="reflect")
-    return jnp.where(spike, 0.5 * (padded[..., :length] + padded[..., 2 * channels :]), spectra)
+    before, after = window - channels, window + channels
+    mean = 0.5 * (padded[..., before : before + length] + padded[..., after : after + length])
+    return jnp.where(spike, mean, spectra)
 
 
 def lower_envelope(spectra: Array, window: int, smoothing: int = 0, presmoothing: float = 0.0) -> Array:
@@ -225,16 +225,15 @@ def _odd_channels(width: float, wavenumbers: np.ndarray) -> int:
     return 2 * round(width / _mean_step(wavenumbers) / 2) + 1
 
 
-def _opening_within(spectra: Array, window: int, channels: int) -> Array:
-    """Morphological opening that also removes spikes touching an end.
+def _extend(spectra: Array, count: int, channels: int) -> Array:
+    """Add `count` channels at both ends, of the median of the nearest `2 channels + 1`.
 
-    The spectrum is continued by its value `channels` away from each end, where such a spike does not reach.
+    A spike of up to `channels` channels near the end is less than half of those.
     """
-    shape = (*spectra.shape[:-1], window)
-    left = jnp.broadcast_to(spectra[..., channels : channels + 1], shape)
-    right = jnp.broadcast_to(spectra[..., -1 - channels : spectra.shape[-1] - channels], shape)
-    padded = jnp.concatenate([left, spectra, right], axis=-1)
-    return moving_maximum(moving_minimum(padded, window), window)[..., window:-window]
+    shape, nearest = (*spectra.shape[:-1], count), 2 * channels + 1
+    left = jnp.broadcast_to(jnp.median(spectra[..., :nearest], axis=-1, keepdims=True), shape)
+    right = jnp.broadcast_to(jnp.median(spectra[..., -nearest:], axis=-1, keepdims=True), shape)
+    return jnp.concatenate([left, spectra, right], axis=-1)
 
 
 def _noise_level(spectra: Array) -> Array:
@@ -302,9 +301,7 @@ def validate_steps(steps: Sequence[Step]) -> None:
 
 def _validate_step(where: str, step: Step) -> None:
     if not isinstance(step, Mapping) or "name" not in step:
-        raise InputError(
-            f"{where} is {step!r}: expected a dictionary with a 'name', for example {PUBLISHED_STEPS[0]}."
-        )
+        raise InputError(f"{where} is {step!r}: expected a dictionary with a 'name', for example {PUBLISHED_STEPS[0]}.")
     name = step["name"]
     if not isinstance(name, str) or name not in STEPS:
         raise InputError(f"{where} is named {name!r}: expected one of {', '.join(STEPS)}.")
@@ -312,9 +309,7 @@ def _validate_step(where: str, step: Step) -> None:
     for key, value in step.items():
         if key != "name":
             if key not in known:
-                raise InputError(
-                    f"{where} ('{name}') has the unknown parameter {key!r}: expected {', '.join(known)}."
-                )
+                raise InputError(f"{where} ('{name}') has the unknown parameter {key!r}: expected {', '.join(known)}.")
             _validate_value(f"{where} ('{name}')", name, key, value)
     missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in step]
     if missing:

@@ -23,6 +23,12 @@ def start_choices(scale: int) -> tuple[int, ...]:
     return (1, 2) if scale == 4 else (1,)
 
 
+def default_patch(scale: int) -> int:
+    """Height and width of the HR patches of training: 64 as in the paper, but 63 for 3x, which must divide it."""
+    default_start(scale)
+    return 64 // scale * scale
+
+
 def downsample(hr_image: np.ndarray, scale: int, start: int) -> np.ndarray:
     """Keep every `scale`-th pixel of both axes from `start` on, without averaging: a view.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.image_files import write_image_folder
@@ -43,7 +44,7 @@ def write_simulated_images(
             "at least one training image and one pixel; correct the numbers."
         )
     axis = default_wavenumbers()
-    wavenumbers = apply_steps(np.zeros((1, axis.size)), axis, PUBLISHED_STEPS)[1]
+    wavenumbers = apply_steps(jnp.zeros((1, axis.size)), axis, PUBLISHED_STEPS)[1]
     names = [f"cell_{number:03d}" for number in range(images)]
     record = {
         "simulated": True,
@@ -65,7 +66,8 @@ def _simulate(
     @jax.jit
     def image_and_truth(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         cell = simulate_cell(key, height, width, axis, config)
-        return tuple(apply_steps(part, axis, PUBLISHED_STEPS)[0] for part in (cell.high, cell.high_truth))
+        image, truth = (apply_steps(part, axis, PUBLISHED_STEPS)[0] for part in (cell.high, cell.high_truth))
+        return image, truth
 
     for name, key in zip(names, jax.random.split(jax.random.key(seed), len(names)), strict=True):
         image, truth = image_and_truth(key)

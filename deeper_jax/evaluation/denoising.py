@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,8 @@ class Row:
     per spectrum (`metrics.mse_fit`). The `*_released` columns repeat the released code's formulas.
     """
 
+    task: ClassVar[str] = "denoising"
+
     method: str
     image: str
     mse: float
@@ -105,17 +108,13 @@ def apply_method(image: EvaluationImage, name: str, method: Method) -> Array:
     """Run one method on one image and check what it returns: `[N, L]` float64, finite."""
     output = np.asarray(method(image.noisy), np.float64)
     if output.shape != np.shape(image.noisy):
-        raise InputError(
-            f"{name} on {image.name}: output has shape {output.shape}, expected {np.shape(image.noisy)}."
-        )
+        raise InputError(f"{name} on {image.name}: output has shape {output.shape}, expected {np.shape(image.noisy)}.")
     if not np.isfinite(output).all():
         raise InputError(f"{name} on {image.name}: output has NaN or infinite values; check the checkpoint.")
     return output
 
 
-def score_output(
-    image: EvaluationImage, name: str, method: Method, output: Array, *, released: bool = False
-) -> Row:
+def score_output(image: EvaluationImage, name: str, method: Method, output: Array, *, released: bool = False) -> Row:
     """Compare one output `[N, L]` with the image's target and, where known, its truth."""
     normalised, target = metrics.over_own_maximum(output), metrics.over_own_maximum(image.target)
     truth = image.truth
@@ -134,9 +133,7 @@ def score_output(
     )
 
 
-def _released(
-    image: EvaluationImage, method: Method, output: Array, target: Array
-) -> dict[str, float | None]:
+def _released(image: EvaluationImage, method: Method, output: Array, target: Array) -> dict[str, float | None]:
     """Columns of the released code: outputs scaled by their inputs' maxima, not by their own.
 
     Each Savitzky-Golay spectrum loses its own minimum there before its MSE, no other method's does.
@@ -145,9 +142,7 @@ def _released(
     scaled = output / np.where(maximum > 0, maximum, 1.0)
     savgol = getattr(method, "family", None) == "savitzky_golay"
     return {
-        "mse_released": metrics.mse(
-            scaled - scaled.min(axis=-1, keepdims=True) if savgol else scaled, target
-        ),
+        "mse_released": metrics.mse(scaled - scaled.min(axis=-1, keepdims=True) if savgol else scaled, target),
         "psnr_released": metrics.released_psnr(scaled, target),
         "ssim_released": _on_image(metrics.released_ssim, scaled, target, image.image_shape),
     }

@@ -72,9 +72,7 @@ def _kind(summary: MethodSummary, network: str) -> str:
     return "whole map" if summary.uses_whole_map else "one spectrum"
 
 
-def _draw_method(
-    panel: Axes, height: int, summary: Summary, values: Sequence[float], colour: str, log: bool
-) -> None:
+def _draw_method(panel: Axes, height: int, summary: Summary, values: Sequence[float], colour: str, log: bool) -> None:
     mean, low, high, _ = summary
     if mean is None:
         return

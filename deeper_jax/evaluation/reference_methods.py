@@ -50,9 +50,7 @@ def whittaker(spectra: npt.ArrayLike, lam: float, order: int = 2) -> Array:
     return scipy.linalg.solveh_banded(_whittaker_bands(values.shape[-1], lam, order), values.T).T
 
 
-def wavelet(
-    spectra: npt.ArrayLike, name: str = "db4", levels: int = 5, threshold_factor: float = 1.0
-) -> Array:
+def wavelet(spectra: npt.ArrayLike, name: str = "db4", levels: int = 5, threshold_factor: float = 1.0) -> Array:
     """Soft-threshold the detail coefficients of each spectrum's discrete wavelet transform.
 
     The threshold is `threshold_factor` times the universal one, sigma sqrt(2 ln L) (Donoho and Johnstone

@@ -6,16 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deeper_jax.evaluation.denoising import Row
-from deeper_jax.evaluation.report_text import (
-    METRIC_MEANINGS,
-    METRIC_TITLES,
-    TextTable,
-    notes,
-    per_image_table,
-    summary_table,
-)
-from deeper_jax.evaluation.summary import REFERENCE
+import numpy.typing as npt
+
+from deeper_jax.evaluation.report_sections import Section, report_sections
+from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow
 
 CAPTIONS = {
     "figure_spectra.png": "Example spectra: the noisy input, its target and what the methods make of it. "
@@ -24,6 +19,15 @@ CAPTIONS = {
     "is more than one image, and a small circle for each image. Shorter is better.",
     "figure_maps.png": "The same band as a map, one colour scale for all panels, with the time that the "
     "measurement takes at that dwell time. A denoised map costs the time of the noisy one.",
+    "figure_super_resolution_maps.png": "One band as a map: what was measured, what the methods make of it and "
+    "the target, on one colour scale. Under each output its difference from the target, red where it is too "
+    "bright. The cross marks the pixel whose spectra are shown.",
+    "figure_super_resolution_spectra.png": "Spectra at marked pixels that were not measured, each over the "
+    "target's maximum in the whole image. The pixels are chosen by rule, not by eye.",
+    "figure_super_resolution_scores.png": "Mean of each metric over all images, with its 95 % interval where "
+    "there is more than one image, and a small circle for each image.",
+    "figure_super_resolution_channels.png": "Mean squared error of each wavenumber channel, mean over images, "
+    "over the target's mean spectrum; shaded: the band groups of the table.",
 }
 """What is under each known picture."""
 
@@ -40,12 +44,13 @@ th:first-child,td:first-child{text-align:left} tr.reference{background:#fdeee4;f
 
 def write_report_page(
     folder: str | Path,
-    rows: Sequence[Row],
+    rows: Sequence[EvaluationRow],
     context: Mapping[str, Any],
     *,
     figures: Sequence[str | Path] | None = None,
     title: str = "Denoising evaluation",
     reference: str = REFERENCE,
+    wavenumbers: npt.ArrayLike | None = None,
 ) -> Path:
     """Write index.html: what the data are, the pictures, the tables and what the metrics mean.
 
@@ -53,9 +58,10 @@ def write_report_page(
         folder: where to write; made where it is missing.
         rows: as for `tables.write_tables`.
         context: as for `tables.write_tables`.
-        figures: PNG files to show; by default those of `denoising_figure` that lie in the folder.
+        figures: PNG files to show; by default those of `CAPTIONS` that lie in the folder.
         title: the page's heading.
         reference: the method whose line is marked.
+        wavenumbers: as for `tables.write_tables`.
 
     Returns:
         The page's path.
@@ -64,20 +70,15 @@ def write_report_page(
     folder.mkdir(parents=True, exist_ok=True)
     if figures is None:
         figures = [folder / name for name in CAPTIONS if (folder / name).exists()]
-    summary = summary_table(rows, reference)
-    data, *others = notes(rows, context, reference)
-    shown = [name for name, words in METRIC_TITLES.items() if words in summary.header]
+    introduction, means, *others = report_sections(rows, context, reference, wavenumbers)
+    data, *remarks = introduction.items
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         f'<p class="data">{html.escape(data)}</p>',
         *(_picture(Path(path)) for path in figures),
-        "<h2>Mean over images [95 % interval], least MSE first</h2>",
-        _table(summary, reference),
-        _list(others),
-        "<h2>What the metrics mean</h2>",
-        _list([f"{METRIC_TITLES[name]}: {METRIC_MEANINGS[name]}." for name in shown]),
-        "<h2>MSE of every image</h2>",
-        _table(per_image_table(rows), reference),
+        _section(means, reference),
+        _list(remarks),
+        *(_section(each, reference) for each in others),
     ]
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts)
@@ -91,6 +92,12 @@ def _picture(path: Path) -> str:
     words = CAPTIONS.get(path.name, path.stem.replace("_", " "))
     image = f'<img alt="{html.escape(words, quote=True)}" src="data:image/png;base64,{data}">'
     return f"<figure>{image}<figcaption>{html.escape(words)}</figcaption></figure>"
+
+
+def _section(section: Section, reference: str) -> str:
+    heading = f"<h2>{html.escape(section.title)}</h2>"
+    items = _list(section.items) if section.items else ""
+    return heading + items + ("" if section.table is None else _table(section.table, reference))
 
 
 def _table(table: TextTable, reference: str) -> str:

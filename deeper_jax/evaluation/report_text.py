@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from deeper_jax.evaluation.denoising import Row
 from deeper_jax.evaluation.statistics import SMALLEST_N_FOR_SIGNIFICANCE, Summary
-from deeper_jax.evaluation.summary import REFERENCE, metric_values, summarise_rows
+from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow, metric_values, summarise_rows
+from deeper_jax.evaluation.super_resolution import SuperResolutionRow
+from deeper_jax.evaluation.task_words import DENOISING, TaskWords, words_of
 
 
 class TextTable(NamedTuple):
@@ -15,44 +16,16 @@ class TextTable(NamedTuple):
     body: list[list[str]]
 
 
-METRIC_MEANINGS = {
-    "mse": "mean squared error to the target, each spectrum divided by its own maximum (the paper's metric)",
-    "psnr": "peak signal-to-noise ratio of the same spectra, peak = maximum of the target; higher is better",
-    "ssim": "structural similarity of the same spectra as images, per channel and averaged; 1 is perfect",
-    "mse_truth": "as MSE, against the noise-free truth, which only simulated data have",
-    "mse_fit": "error of the shape: target scaled to [0, 1], output fitted to it with a slope and an offset "
-    "of its own per spectrum, so that what dividing by a noisy maximum does plays no part",
-    "mse_fit_truth": "as MSE fit, against the noise-free truth",
-    "mse_released": "MSE as in the released code: outputs not scaled again, Savitzky-Golay minus its minimum",
-    "psnr_released": "PSNR by the released code's formula, 10 log10(max(output) / MSE); for comparison only",
-    "ssim_released": "SSIM by the released code's formula, data range about 0; for comparison only",
-}
-"""What each metric column means, in plain words."""
-
-METRIC_TITLES = {
-    "mse": "MSE",
-    "psnr": "PSNR / dB",
-    "ssim": "SSIM",
-    "mse_truth": "MSE to truth",
-    "mse_fit": "MSE fit",
-    "mse_fit_truth": "MSE fit to truth",
-    "mse_released": "MSE (released)",
-    "psnr_released": "PSNR (released)",
-    "ssim_released": "SSIM (released)",
-}
-"""Column titles of the metrics."""
-
-
-def summary_table(rows: Sequence[Row], reference: str = REFERENCE) -> TextTable:
+def summary_table(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> TextTable:
     """One line a method, least mean MSE first: mean [95 % interval] of each metric, ratio and p for MSE."""
-    summaries = summarise_rows(rows, reference)
-    metrics = [name for name in METRIC_TITLES if any(name in each.metrics for each in summaries)]
-    header = ["method", "looks at", *(METRIC_TITLES[name] for name in metrics)]
+    summaries, words = summarise_rows(rows, reference), words_of(rows)
+    metrics = [name for name in words.titles if any(name in each.metrics for each in summaries)]
+    header = ["method", "looks at", *(words.titles[name] for name in metrics)]
     at = header.index("MSE") + 1
     header[at:at] = [f"MSE / {reference}'s", "p"]
     body = []
     for each in summaries:
-        cells = [each.method, "whole map" if each.uses_whole_map else "one spectrum"]
+        cells = [each.method, words.whole if each.uses_whole_map else words.one]
         cells += [mean_and_interval(each.metrics.get(name), name) for name in metrics]
         test = each.tests.get("mse")
         ratio = f"{each.ratio['mse']:.2f}" if "mse" in each.ratio else ""
@@ -64,7 +37,7 @@ def summary_table(rows: Sequence[Row], reference: str = REFERENCE) -> TextTable:
     return TextTable(header, body)
 
 
-def per_image_table(rows: Sequence[Row], metric: str = "mse") -> TextTable:
+def per_image_table(rows: Sequence[EvaluationRow], metric: str = "mse") -> TextTable:
     """Every value of a metric; methods down and images across, or the other way where images are many."""
     methods = [each.method for each in summarise_rows(rows)]
     images = list(dict.fromkeys(row.image for row in rows))
@@ -84,6 +57,8 @@ def format_value(value: float | None, metric: str) -> str:
         return ""
     if metric.startswith("psnr"):
         return f"{value:.2f}"
+    if abs(value) < 1e-20:  # what rounding leaves of zero
+        return "0"
     return f"{value:.4f}" if metric.startswith("ssim") else f"{value:#.3g}"
 
 
@@ -97,7 +72,7 @@ def mean_and_interval(summary: Summary | None, metric: str) -> str:
     return f"{mean} [{format_value(summary.low, metric)}, {format_value(summary.high, metric)}]"
 
 
-def data_sentence(context: Mapping[str, Any]) -> str:
+def data_sentence(context: Mapping[str, Any], words: TaskWords = DENOISING) -> str:
     """Say whether the data are simulated or real, and where they come from."""
     simulated = context.get("simulated")
     if simulated is None:
@@ -105,19 +80,19 @@ def data_sentence(context: Mapping[str, Any]) -> str:
     elif simulated:
         kind = "SIMULATED data: the spectra were made by a simulator, not measured"
     else:
-        kind = "REAL data: measured spectra, whose targets are longer measurements and noisy too"
+        kind = f"REAL data: {words.real_data}"
     return f"{kind}. Source: {context.get('data_source') or 'not stated'}."
 
 
-def notes(rows: Sequence[Row], context: Mapping[str, Any], reference: str = REFERENCE) -> list[str]:
+def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any], reference: str = REFERENCE) -> list[str]:
     """Everything that a reader of the figures has to know, a sentence or two an item."""
     images = len({row.image for row in rows})
     return [
-        data_sentence(context),
-        f"Checkpoint: {context.get('checkpoint') or 'not stated'}. "
-        f"Command: {context.get('command') or 'not stated'}.",
+        data_sentence(context, words_of(rows)),
+        f"Checkpoint: {context.get('checkpoint') or 'not stated'}. Command: {context.get('command') or 'not stated'}.",
         _tuning_sentence(context),
         _looks_sentence(rows),
+        *_raster_sentences(rows),
         _interval_sentence(images),
         _test_sentence(images, reference),
     ]
@@ -133,12 +108,34 @@ def _tuning_sentence(context: Mapping[str, Any]) -> str:
     return f"{sentence} {listed}." if listed else sentence
 
 
-def _looks_sentence(rows: Sequence[Row]) -> str:
+def _looks_sentence(rows: Sequence[EvaluationRow]) -> str:
     whole = list(dict.fromkeys(row.method for row in rows if row.uses_whole_map))
     single = list(dict.fromkeys(row.method for row in rows if not row.uses_whole_map))
-    sentence = f"One spectrum at a time: {', '.join(single) or 'no method'}."
-    whole_sentence = f"All the spectra of a map at once, so more to go by: {', '.join(whole) or 'no method'}."
-    return f"{sentence} {whole_sentence}"
+    words = words_of(rows)
+    sentence = f"{words.one_sentence}: {', '.join(single) or 'no method'}."
+    return f"{sentence} {words.whole_sentence}: {', '.join(whole) or 'no method'}."
+
+
+def _raster_sentences(rows: Sequence[EvaluationRow]) -> list[str]:
+    first = rows[0]
+    if not isinstance(first, SuperResolutionRow):
+        return []
+    moved = list(dict.fromkeys(row.method for row in rows if not getattr(row, "registered", True)))
+    sentence = (
+        f"Scale {first.scale}: the low-resolution image keeps every {_ordinal(first.scale)} pixel of a row and "
+        f"every {_ordinal(first.scale)} row, from pixel {first.start} on (counted from 0)."
+    )
+    if not moved:
+        return [sentence]
+    warning = (
+        f"Misregistered, as in the released code, and for comparison with published figures only: "
+        f"{', '.join(moved)}. The others interpolate at the true positions."
+    )
+    return [sentence, warning]
+
+
+def _ordinal(number: int) -> str:
+    return {1: "single", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
 
 
 def _interval_sentence(images: int) -> str:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, fields
 
 from deeper_jax.evaluation.denoising import Row
 from deeper_jax.evaluation.statistics import PairedTest, Summary, summarise, wilcoxon
+from deeper_jax.evaluation.super_resolution import SuperResolutionRow
+
+EvaluationRow = Row | SuperResolutionRow
+"""A row of either task; those of one table are of one task."""
 
 REFERENCE = "network"
 """Name of the method that all others are compared with."""
-
-METRIC_NAMES = tuple(field.name for field in fields(Row) if field.name.startswith(("mse", "psnr", "ssim")))
-"""Columns of `Row` that are metrics, in their order."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,18 @@ class MethodSummary:
     tests: dict[str, PairedTest]
 
 
-def metric_values(rows: Sequence[Row], method: str, metric: str) -> dict[str, float]:
+def metric_names(rows: Sequence[EvaluationRow]) -> list[str]:
+    """Fields of the rows that are metrics, in their order."""
+    return [each.name for each in fields(rows[0]) if each.name.startswith(("mse", "psnr", "ssim"))]
+
+
+def metric_values(rows: Sequence[EvaluationRow], method: str, metric: str) -> dict[str, float]:
     """One method's known values of a metric, by image."""
     chosen = ((row.image, getattr(row, metric)) for row in rows if row.method == method)
     return {image: float(value) for image, value in chosen if value is not None}
 
 
-def summarise_rows(rows: Sequence[Row], reference: str = REFERENCE) -> list[MethodSummary]:
+def summarise_rows(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> list[MethodSummary]:
     """Summarise every method, least mean MSE first.
 
     Raises:
@@ -59,10 +65,10 @@ def _mean_mse(summary: MethodSummary) -> float:
 
 
 def _summarise_method(
-    rows: Sequence[Row], method: str, uses_whole_map: bool, reference: str
+    rows: Sequence[EvaluationRow], method: str, uses_whole_map: bool, reference: str
 ) -> MethodSummary:
     metrics, ratio, tests = {}, {}, {}
-    for metric in METRIC_NAMES:
+    for metric in metric_names(rows):
         own, other = metric_values(rows, method, metric), metric_values(rows, reference, metric)
         if not own:
             continue

@@ -1,7 +1,7 @@
 """Evaluation of super-resolution: every method on every image, one row each (paper, Figure 3 and its text)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -96,7 +96,7 @@ class SuperResolutionRow:
     registered: bool
     psnr_released: float | None = None
     ssim_released: float | None = None
-    channel_mse: tuple[float, ...] = ()
+    channel_mse: tuple[float, ...] = field(default=(), repr=False)
 
 
 def evaluate_super_resolution(
@@ -131,14 +131,10 @@ def apply_method(pair: EvaluationPair, name: str, method: Method) -> Array:
     """Run one method on one image and check what it returns: `[s h, s w, L]` float64, finite."""
     raster = (getattr(method, "scale", pair.scale), getattr(method, "start", pair.start))
     if raster != (pair.scale, pair.start):
-        raise InputError(
-            f"{name} is for (scale, start) {raster}, but {pair.name} has {(pair.scale, pair.start)}."
-        )
+        raise InputError(f"{name} is for (scale, start) {raster}, but {pair.name} has {(pair.scale, pair.start)}.")
     output = np.asarray(method(pair.lr_image), np.float64)
     if output.shape != np.shape(pair.hr_image):
-        raise InputError(
-            f"{name} on {pair.name}: output has shape {output.shape}, expected {np.shape(pair.hr_image)}."
-        )
+        raise InputError(f"{name} on {pair.name}: output has shape {output.shape}, expected {np.shape(pair.hr_image)}.")
     if not np.isfinite(output).all():
         raise InputError(f"{name} on {pair.name}: output has NaN or infinite values; check the checkpoint.")
     return output

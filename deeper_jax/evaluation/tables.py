@@ -1,67 +1,70 @@
-"""Writes the rows of an evaluation as metrics.csv, metrics.json and metrics.md."""
+"""Writes the rows of an evaluation as metrics.csv, metrics.json and metrics.md, with bands.csv where bands are known."""
 
 import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from deeper_jax.evaluation.denoising import Row
-from deeper_jax.evaluation.report_text import (
-    METRIC_MEANINGS,
-    METRIC_TITLES,
-    TextTable,
-    notes,
-    per_image_table,
-    summary_table,
-)
-from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, summarise_rows
+import numpy.typing as npt
 
-COLUMNS = ("method", "image", "mse", "psnr", "ssim", "mse_truth", "mse_fit")
-"""First columns of metrics.csv; the other fields of `Row` follow."""
+from deeper_jax.evaluation.bands import band_errors
+from deeper_jax.evaluation.report_sections import Section, comparisons, report_sections
+from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.statistics import Summary
+from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow, MethodSummary, summarise_rows
+from deeper_jax.evaluation.super_resolution import SuperResolutionRow
+from deeper_jax.evaluation.task_words import words_of
 
 _PACKAGES = ("deeper-jax", "jax", "flax", "numpy", "scipy", "PyWavelets")
 
 
 def write_tables(
-    rows: Sequence[Row], folder: str | Path, context: Mapping[str, Any], *, reference: str = REFERENCE
+    rows: Sequence[EvaluationRow],
+    folder: str | Path,
+    context: Mapping[str, Any],
+    *,
+    reference: str = REFERENCE,
+    wavenumbers: npt.ArrayLike | None = None,
 ) -> dict[str, Path]:
     """Write metrics.csv, metrics.json and metrics.md into a folder, which is made where it is missing.
 
     Args:
-        rows: exactly one per method and image.
+        rows: exactly one per method and image, all of one task.
         folder: where to write.
         context: what the figures rest on. Known keys: `command`, `data_source`, `simulated` (bool),
             `checkpoint`, `tuned_on` (words), `tuned_parameters` (by method), `versions`; any other key goes
             into the JSON as it is. `versions` is filled in where it is missing.
         reference: the method that the others are compared with.
+        wavenumbers: the images' common axis `[L]` in cm^-1; super-resolution then has its error by band in
+            bands.csv, metrics.json and metrics.md too.
 
     Returns:
         The written paths by file name.
 
     Raises:
-        ValueError: no rows, or two rows for one method and image.
+        ValueError: no rows, two rows for one method and image, or an axis that the rows do not fit.
     """
     if not rows:
         raise ValueError("there are no rows to write")
-    summaries = summarise_rows(rows, reference)
     full_context = {"versions": package_versions(), **context}
+    content = _content(rows, full_context, reference)
+    words = markdown(rows, full_context, reference, wavenumbers)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / name for name in ("metrics.csv", "metrics.json", "metrics.md")}
+    own = [row for row in rows if isinstance(row, SuperResolutionRow)]
+    if wavenumbers is not None and own:
+        paths["bands.csv"] = folder / "bands.csv"
+        content["bands"] = _band_records(own, wavenumbers)
+        _write_records(content["bands"], paths["bands.csv"])
     _write_csv(rows, paths["metrics.csv"])
-    content = {
-        "context": full_context,
-        "reference": reference,
-        "summary": [_summary_record(each) for each in summaries],
-        "rows": [asdict(row) for row in rows],
-    }
     text = json.dumps(json_ready(content), indent=1, allow_nan=False)
     paths["metrics.json"].write_text(text + "\n", encoding="utf-8")
-    paths["metrics.md"].write_text(markdown(rows, full_context, reference), encoding="utf-8")
+    paths["metrics.md"].write_text(words, encoding="utf-8")
     return paths
 
 
@@ -89,17 +92,24 @@ def json_ready(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
-def markdown(rows: Sequence[Row], context: Mapping[str, Any], reference: str = REFERENCE) -> str:
+def markdown(
+    rows: Sequence[EvaluationRow],
+    context: Mapping[str, Any],
+    reference: str = REFERENCE,
+    wavenumbers: npt.ArrayLike | None = None,
+) -> str:
     """The readable summary: notes, table of means, meaning of each metric, MSE of every image."""
-    summary = summary_table(rows, reference)
-    shown = [name for name, title in METRIC_TITLES.items() if title in summary.header]
-    lines = ["# Denoising: every method on every image", ""]
-    lines += [f"- {note}" for note in notes(rows, context, reference)]
-    lines += ["", "## Mean over images [95 % interval], least MSE first", "", *_markdown_table(summary)]
-    lines += ["", "## What the metrics mean", ""]
-    lines += [f"- **{METRIC_TITLES[name]}**: {METRIC_MEANINGS[name]}." for name in shown]
-    lines += ["", "## MSE of every image", "", *_markdown_table(per_image_table(rows)), ""]
+    lines = [f"# {words_of(rows).heading}", ""]
+    for section in report_sections(rows, context, reference, wavenumbers):
+        lines += _markdown_section(section)
     return "\n".join(lines)
+
+
+def _markdown_section(section: Section) -> list[str]:
+    lines = [f"## {section.title}", ""] if section.title else []
+    if section.items:
+        lines += [*(f"- {item}" for item in section.items), ""]
+    return lines if section.table is None else [*lines, *_markdown_table(section.table), ""]
 
 
 def _markdown_table(table: TextTable) -> list[str]:
@@ -109,14 +119,23 @@ def _markdown_table(table: TextTable) -> list[str]:
     return [line(table.header), line(["---"] * len(table.header)), *(line(row) for row in table.body)]
 
 
-def _write_csv(rows: Sequence[Row], path: Path) -> None:
-    extras = [field.name for field in fields(Row) if field.name not in COLUMNS]
+def _table_fields(rows: Sequence[EvaluationRow]) -> list[str]:
+    """Fields of the rows that fit a cell: the error of each channel does not."""
+    return [each.name for each in fields(rows[0]) if each.name != "channel_mse"]
+
+
+def _write_csv(rows: Sequence[EvaluationRow], path: Path) -> None:
+    leading = words_of(rows).leading_columns
+    extras = [name for name in _table_fields(rows) if name not in leading]
     used = [name for name in extras if any(getattr(row, name) is not None for row in rows)]
+    _write_records([{name: getattr(row, name) for name in (*leading, *used)} for row in rows], path)
+
+
+def _write_records(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *used])
-        for row in rows:
-            writer.writerow([_csv_field(getattr(row, name)) for name in (*COLUMNS, *used)])
+        writer.writerow(records[0])
+        writer.writerows([_csv_field(value) for value in record.values()] for record in records)
 
 
 def _csv_field(value: Any) -> Any:
@@ -127,15 +146,50 @@ def _csv_field(value: Any) -> Any:
     return f"{value:.9g}" if isinstance(value, float) else value
 
 
+def _content(rows: Sequence[EvaluationRow], context: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """What metrics.json holds."""
+    names = _table_fields(rows)
+    content: dict[str, Any] = {
+        "context": context,
+        "reference": reference,
+        "summary": [_summary_record(each) for each in summarise_rows(rows, reference)],
+        "rows": [{name: getattr(row, name) for name in names} for row in rows],
+    }
+    if words_of(rows).analysis:
+        content["statistics"] = [
+            {
+                **each._asdict(),
+                "anova": None if each.anova is None else each.anova._asdict(),
+                "tukey": [pair._asdict() for pair in each.tukey],
+                "paired": None if each.paired is None else each.paired._asdict(),
+            }
+            for each in comparisons(rows, reference)
+        ]
+    return content
+
+
+def _band_records(rows: Sequence[SuperResolutionRow], wavenumbers: npt.ArrayLike) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": each.method,
+            "band": each.band,
+            "low": each.low,
+            "high": each.high,
+            "channels": each.channels,
+            **{("mse" if key == "mean" else key): value for key, value in _interval(each.mse).items()},
+        }
+        for each in band_errors(rows, wavenumbers)
+    ]
+
+
+def _interval(summary: Summary) -> dict[str, Any]:
+    return {"mean": summary.mean, "ci95_low": summary.low, "ci95_high": summary.high, "n": summary.n}
+
+
 def _summary_record(summary: MethodSummary) -> dict[str, Any]:
     record: dict[str, Any] = {"method": summary.method, "uses_whole_map": summary.uses_whole_map}
     for metric, values in summary.metrics.items():
-        entry: dict[str, Any] = {
-            "mean": values.mean,
-            "ci95_low": values.low,
-            "ci95_high": values.high,
-            "n": values.n,
-        }
+        entry = _interval(values)
         if metric in summary.ratio:
             entry["ratio_to_reference"] = summary.ratio[metric]
         if metric in summary.tests:

@@ -47,9 +47,7 @@ def candidates(family: str) -> list[ReferenceMethod]:
         case "raw":
             grid: list[dict] = [{}]
         case "savitzky_golay":
-            grid = [
-                {"order": order, "frame": frame} for order in (1, 2, 3) for frame in _FRAMES if frame > order
-            ]
+            grid = [{"order": order, "frame": frame} for order in (1, 2, 3) for frame in _FRAMES if frame > order]
         case "whittaker":
             grid = [{"lam": lam, "order": 2} for lam in _LAMBDAS]
         case "wavelet":
@@ -63,18 +61,14 @@ def candidates(family: str) -> list[ReferenceMethod]:
             grid = [{"components": components} for components in _COMPONENTS]
         case "pca_whittaker":
             grid = [
-                {"components": components, "lam": lam}
-                for components in _COMPONENTS_WITH_WHITTAKER
-                for lam in _LAMBDAS
+                {"components": components, "lam": lam} for components in _COMPONENTS_WITH_WHITTAKER for lam in _LAMBDAS
             ]
         case _:
             raise ValueError(f"unknown family of reference methods {family!r}: one of {', '.join(FAMILIES)}")
     return [reference_method(family, **parameters) for parameters in grid]
 
 
-def tune(
-    family: str, images: Sequence[ImagePair], metric: str = "mse", *, max_spectra: int = 1500
-) -> ReferenceMethod:
+def tune(family: str, images: Sequence[ImagePair], metric: str = "mse", *, max_spectra: int = 1500) -> ReferenceMethod:
     """Return the candidate of a family with the least error on validation images.
 
     Args:

@@ -34,31 +34,34 @@ class FunctionalModel:
     """
 
     def __init__(self, module: nnx.Module) -> None:
-        module.train()
-        self._train_graph, params, stats = nnx.split(module, nnx.Param, ...)
-        module.eval()
-        self._eval_graph = nnx.split(module, nnx.Param, ...)[0]
+        self._graphs: dict[bool, Any] = {}
+        for training in (True, False):
+            module.train() if training else module.eval()
+            split: Any = nnx.split(module, nnx.Param, ...)
+            self._graphs[training], params, stats = split
         self._params_like, self._stats_like = params, stats
         self.params = _string_keys(nnx.to_pure_dict(params))
         self.stats = _string_keys(nnx.to_pure_dict(stats))
 
-    def _merge(self, graph: nnx.GraphDef, params: PyTree, stats: PyTree) -> nnx.Module:
+    def _merge(self, params: PyTree, stats: PyTree, *, training: bool) -> Any:
         states = []
         for like, tree in ((self._params_like, params), (self._stats_like, stats)):
+            # A state of its own: the module's writes must not reach the template.
             state = jax.tree.map(lambda leaf: leaf, like)
             nnx.replace_by_pure_dict(state, _original_keys(tree, nnx.to_pure_dict(like)))
             states.append(state)
-        return nnx.merge(graph, *states)
+        return nnx.merge(self._graphs[training], *states)
 
     def train(self, params: PyTree, stats: PyTree, inputs: jax.Array) -> tuple[jax.Array, PyTree]:
         """Forward pass in training mode: the output and the updated running statistics."""
-        module = self._merge(self._train_graph, params, stats)
-        output = module(inputs)  # type: ignore[operator]
-        return output, _string_keys(nnx.to_pure_dict(nnx.split(module, nnx.Param, ...)[2]))
+        module = self._merge(params, stats, training=True)
+        output = module(inputs)
+        split: Any = nnx.split(module, nnx.Param, ...)
+        return output, _string_keys(nnx.to_pure_dict(split[2]))
 
     def evaluate(self, params: PyTree, stats: PyTree, inputs: jax.Array) -> jax.Array:
         """Forward pass in evaluation mode: running statistics are used and left alone."""
-        return self._merge(self._eval_graph, params, stats)(inputs)  # type: ignore[operator]
+        return self._merge(params, stats, training=False)(inputs)
 
     def count(self) -> int:
         """Number of trainable parameters."""

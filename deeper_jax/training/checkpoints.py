@@ -38,7 +38,7 @@ class CheckpointWriter:
         # The next step donates the state's buffers: what is written must be a copy of its own.
         state = jax.tree.map(jnp.copy, state)
         if is_best and step not in self._best.all_steps(read=True):
-            self._write(self._best, step, {"params": state.params, "stats": state.stats}, record)
+            self._write(self._best, step, {"params": state.weights, "stats": state.stats}, record)
         if step not in self._latest.all_steps(read=True):
             self._write(self._latest, step, state._asdict(), record)
 
@@ -102,30 +102,31 @@ def read_record(checkpoint: str | Path) -> dict[str, Any]:
 def read_weights(checkpoint: str | Path, params: PyTree, stats: PyTree) -> tuple[PyTree, PyTree]:
     """Parameters and statistics of a checkpoint, best or latest, shaped as the given ones.
 
+    Of a latest checkpoint with a moving average of the parameters, the average is taken.
+
     Raises:
       InputError: names or shapes differ; the message lists what is missing, left over and mis-shaped.
     """
-    checkpoint = Path(checkpoint)
-    with ocp.StandardCheckpointer() as checkpointer:
-        metadata = checkpointer.metadata(checkpoint / _STATE)
-        tree = getattr(metadata, "item_metadata", metadata)
-        tree = getattr(tree, "tree", tree)
-        like = {"params": params, "stats": stats}
-        stored = {"params": tree["params"], "stats": tree.get("stats") or {}}
-        _check_same(stored, like, checkpoint)
-        target = {
-            key: jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(tuple(leaf.shape), leaf.dtype), tree[key])
-            for key in tree
-        }
-        target = jax.tree.map(_on_one_device, target)
-        restored = checkpointer.restore(checkpoint / _STATE, target)
-    return restored["params"], restored.get("stats") or {}
-
-
-def _on_one_device(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-    # A checkpoint of eight devices must open on one: never the sharding it was written with.
-    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+    folder = Path(checkpoint) / _STATE
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        metadata = checkpointer.metadata(folder)
+        stored = getattr(metadata, "item_metadata", metadata).tree
+        name = "ema" if stored.get("ema") else "params"
+        _check_same(
+            {"params": stored[name], "stats": stored.get("stats") or {}},
+            {"params": params, "stats": stats},
+            Path(checkpoint),
+        )
+        wanted = {name: stored[name], **({"stats": stored["stats"]} if stored.get("stats") else {})}
+        # A checkpoint of eight devices must open on one: never the sharding it was written with.
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        target = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(tuple(leaf.shape), leaf.dtype, sharding=sharding), wanted
+        )
+        restore_args = ocp.checkpoint_utils.construct_restore_args(target)
+        arguments = ocp.args.PyTreeRestore(item=target, restore_args=restore_args, partial_restore=True)
+        restored = checkpointer.restore(folder, args=arguments)
+    return restored[name], restored.get("stats") or {}
 
 
 def _check_same(stored: PyTree, like: PyTree, checkpoint: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.run_log import RunLog
 from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import check_batch_size, data_mesh, replicate, shard_batch
-from deeper_jax.training.state import TrainState, create_state, make_train_step, make_validation_step
+from deeper_jax.training.state import Metrics, TrainState, create_state, make_train_step, make_validation_step
 from deeper_jax.training.task import Task
 from deeper_jax.version import __version__
 
@@ -51,89 +52,110 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     )
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
     model = FunctionalModel(task.model)
-    state = create_state(model, optimizer)
-
     checkpoints = CheckpointWriter(workdir)
-    restored = checkpoints.restore(state)
-    if restored is not None:
-        state = restored
-        _say(f"Resuming at step {int(state.step)} of {steps}.")
-    elif config.init_from:
-        source = find_checkpoint(config.init_from)
-        params, stats = read_weights(source, state.params, state.stats)
-        state = state._replace(params=params, stats=stats)
-        _say(f"Starting from the weights of {source}.")
-    state = replicate(state, mesh)
-
-    record = _record(config, task)
+    state = _initial_state(config, model, optimizer, checkpoints, steps)
     _say(
-        f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} on {mesh.size} device(s)."
+        f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} "
+        f"on {mesh.size} {jax.devices()[0].platform} device(s)."
     )
     log = RunLog(workdir, int(state.step), steps, config.train.batch_size)
+    run = _Run(config, task, model, optimizer, schedule, mesh, log, checkpoints, steps)
     try:
-        state = _run(config, task, model, optimizer, schedule, state, steps, mesh, log, checkpoints, record)
+        return run.go(replicate(state, mesh))
     finally:
         log.close()
         checkpoints.close()
-    return state
 
 
-def _run(
-    config: ConfigDict,
-    task: Task,
-    model: FunctionalModel,
-    optimizer: Any,
-    schedule: Any,
-    state: TrainState,
-    steps: int,
-    mesh: Mesh,
-    log: RunLog,
-    checkpoints: CheckpointWriter,
-    record: dict[str, Any],
+def _initial_state(
+    config: ConfigDict, model: FunctionalModel, optimizer: Any, checkpoints: CheckpointWriter, steps: int
 ) -> TrainState:
-    train_step = make_train_step(model, optimizer)
-    validation_step = make_validation_step(model)
-    stop = _StopRequest()
-    start, clock = int(state.step), time.perf_counter()
-    batches = task.train_batches(start, steps)
-    for step in range(start + 1, steps + 1):
-        state, metrics = train_step(state, shard_batch(next(batches), mesh))
-        log.advance()
-        if step % config.train.log_every == 0 or step == steps:
-            # Only here does the host wait for the device.
-            values = {f"train/{name}": float(value) for name, value in metrics.items()}
-            values["train/learning_rate"] = float(schedule(step - 1))
-            values["train/examples_per_second"] = (
-                (step - start) * config.train.batch_size / (time.perf_counter() - clock)
-            )
-            log.write(step, values)
-        if step % config.train.evaluate_every == 0 or step == steps:
-            validation = _validate(task, validation_step, state, mesh)
-            improved = validation["mse"] < float(state.best)
-            if improved:
-                state = state._replace(best=replicate(jnp.float32(validation["mse"]), mesh))
-            log.write(step, {f"validation/{name}": value for name, value in validation.items()})
-            checkpoints.save(state, {**record, "step": step, "validation": validation}, is_best=improved)
-        elif step % config.train.checkpoint_every == 0 or stop.requested:
-            checkpoints.save(state, {**record, "step": step}, is_best=False)
-        if stop.requested and step < steps:
-            checkpoints.close()
-            log.close()
-            _say(f"Stopped at step {step} of {steps} on request; the same command resumes there.")
-            raise SystemExit(128 + stop.signal_number)
+    """Resume beats source checkpoint beats random weights."""
+    state = create_state(model, optimizer, ema=config.train.ema_decay > 0)
+    restored = checkpoints.restore(state)
+    if restored is not None:
+        _say(f"Resuming at step {int(restored.step)} of {steps}.")
+        return restored
+    if config.init_from:
+        source = find_checkpoint(config.init_from)
+        params, stats = read_weights(source, state.params, state.stats)
+        ema = jax.tree.map(jnp.copy, params) if state.ema else {}
+        _say(f"Starting from the weights of {source}.")
+        return state._replace(params=params, stats=stats, ema=ema)
     return state
 
 
-def _validate(task: Task, validation_step: Any, state: TrainState, mesh: Mesh) -> dict[str, float]:
-    sums: dict[str, float] = {"loss": 0.0, "mse": 0.0, "count": 0.0}
-    for batch, mask in task.validation_batches():
-        placed = shard_batch({**batch, "mask": np.asarray(mask, np.float32)}, mesh)
-        mask_array = placed.pop("mask")
-        for name, value in validation_step(state.params, state.stats, placed, mask_array).items():
-            sums[name] += float(value)
-    if not sums["count"]:
-        return {"loss": float("nan"), "mse": float("nan")}
-    return {name: sums[name] / sums["count"] for name in ("loss", "mse")}
+@dataclass
+class _Run:
+    """One run in progress: everything that does not change from step to step."""
+
+    config: ConfigDict
+    task: Task
+    model: FunctionalModel
+    optimizer: Any
+    schedule: Any
+    mesh: Mesh
+    log: RunLog
+    checkpoints: CheckpointWriter
+    steps: int
+
+    def __post_init__(self) -> None:
+        self.record = _record(self.config, self.task)
+        self.train_step = make_train_step(self.model, self.optimizer, ema_decay=self.config.train.ema_decay)
+        self.validation_step = make_validation_step(self.model)
+
+    def go(self, state: TrainState) -> TrainState:
+        """Step from where `state` stands to the end; validate, log and save on the way."""
+        every, stop = self.config.train, _StopRequest()
+        start, clock = int(state.step), time.perf_counter()
+        batches = self.task.train_batches(start, self.steps)
+        for step in range(start + 1, self.steps + 1):
+            state, metrics = self.train_step(state, shard_batch(next(batches), self.mesh))
+            self.log.advance()
+            last = step == self.steps
+            if step % every.log_every == 0 or last:
+                rate = (step - start) * every.batch_size / (time.perf_counter() - clock)
+                self._log_training(step, metrics, rate)
+            if step % every.evaluate_every == 0 or last:
+                state = self._validate_and_save(step, state)
+            elif step % every.checkpoint_every == 0 or stop.requested:
+                self.checkpoints.save(state, {**self.record, "step": step}, is_best=False)
+            if stop.requested and not last:
+                self._leave(step, stop.signal_number)
+        return state
+
+    def _log_training(self, step: int, metrics: Metrics, rate: float) -> None:
+        # Only here does the host wait for the device.
+        values = {f"train/{name}": float(value) for name, value in metrics.items()}
+        values["train/learning_rate"] = float(self.schedule(step - 1))
+        values["train/examples_per_second"] = rate
+        self.log.write(step, values)
+
+    def _validate_and_save(self, step: int, state: TrainState) -> TrainState:
+        validation = self._validate(state)
+        improved = validation["mse"] < float(state.best)
+        if improved:
+            state = state._replace(best=replicate(jnp.float32(validation["mse"]), self.mesh))
+        self.log.write(step, {f"validation/{name}": value for name, value in validation.items()})
+        record = {**self.record, "step": step, "validation": validation}
+        self.checkpoints.save(state, record, is_best=improved)
+        return state
+
+    def _validate(self, state: TrainState) -> dict[str, float]:
+        """Mean loss and MSE over all validation examples, in evaluation mode; the padding counts nothing."""
+        sums = {"loss": 0.0, "mse": 0.0, "count": 0.0}
+        for batch, mask in self.task.validation_batches():
+            placed = shard_batch({**batch, "mask": np.asarray(mask, np.float32)}, self.mesh)
+            weights = placed.pop("mask")
+            for name, value in self.validation_step(state.weights, state.stats, placed, weights).items():
+                sums[name] += float(value)
+        return {name: sums[name] / sums["count"] for name in ("loss", "mse")}
+
+    def _leave(self, step: int, signal_number: int) -> None:
+        self.log.close()
+        self.checkpoints.close()
+        _say(f"Stopped at step {step} of {self.steps} on request; the same command resumes there.")
+        raise SystemExit(128 + signal_number)
 
 
 def _record(config: ConfigDict, task: Task) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class TrainState(NamedTuple):
       step: int32 scalar, optimizer steps taken.
       params, stats: as in `FunctionalModel`, float32.
       opt_state: the optax state.
+      ema: exponential moving average of `params`, or an empty dictionary where none is kept.
       best: float32 scalar, lowest validation MSE so far (infinity before the first validation).
     """
 
@@ -27,27 +28,37 @@ class TrainState(NamedTuple):
     params: PyTree
     stats: PyTree
     opt_state: PyTree
+    ema: PyTree
     best: jax.Array
 
+    @property
+    def weights(self) -> PyTree:
+        """The parameters to validate and to use: the moving average where one is kept."""
+        return self.ema or self.params
 
-def create_state(model: FunctionalModel, optimizer: optax.GradientTransformation) -> TrainState:
-    """The state before the first step."""
+
+def create_state(
+    model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema: bool = False
+) -> TrainState:
+    """The state before the first step; `ema` keeps a moving average of the parameters."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=model.params,
         stats=model.stats,
         opt_state=optimizer.init(model.params),
+        ema=jax.tree.map(jnp.copy, model.params) if ema else {},
         best=jnp.full((), jnp.inf, jnp.float32),
     )
 
 
 def make_train_step(
-    model: FunctionalModel, optimizer: optax.GradientTransformation
+    model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema_decay: float = 0.0
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step on the L1 loss (paper, Supplementary Tables 1 and 2).
 
     The returned function takes the state, whose buffers it reuses (donated), and a batch
-    `{"input", "target"}`; loss and metrics are computed in float32 whatever the model's compute type.
+    `{"input", "target"}` of equally shaped output and target; loss and metrics are computed in float32
+    whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one.
     """
 
     def loss_and_output(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
@@ -60,7 +71,8 @@ def make_train_step(
         (loss, (mse, stats)), grads = gradient(state.params, state.stats, batch)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state)
+        ema = optax.incremental_update(params, state.ema, 1 - ema_decay) if state.ema else {}
+        state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state, ema=ema)
         return state, {"loss": loss, "mse": mse, "gradient_norm": optax.global_norm(grads)}
 
     return jax.jit(step, donate_argnums=0)

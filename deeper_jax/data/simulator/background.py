@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deeper_jax.data.simulator.config import SimulatorConfig
 from deeper_jax.data.simulator.molecules import pseudo_voigt
@@ -46,7 +47,7 @@ class Optics(NamedTuple):
     illumination_slope: Array
 
 
-def draw_optics(key: Array, wavenumbers: Array, config: SimulatorConfig) -> Optics:
+def draw_optics(key: Array, wavenumbers: Array | np.ndarray, config: SimulatorConfig) -> Optics:
     """Draw the background of one cell on any axis `wavenumbers` `[L]`, cm^-1."""
     draws = Draws(key, len(_SETTINGS) + 2 * _BUMPS * 3 + 1)
     wavenumbers = jnp.asarray(wavenumbers, jnp.float32)

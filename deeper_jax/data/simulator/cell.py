@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deeper_jax.data.simulator.background import Optics, background_counts, draw_optics
 from deeper_jax.data.simulator.config import CELL_MOLECULES, SimulatorConfig
@@ -60,7 +61,7 @@ class _Instrument(NamedTuple):
 
 
 def simulate_cell(
-    key: Array, height: int, width: int, wavenumbers: Array, config: SimulatorConfig
+    key: Array, height: int, width: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
 ) -> SimulatedCell:
     """Simulate a pair of images of one cell; jit-able with `height`, `width` and `config` static.
 
@@ -81,9 +82,7 @@ def simulate_cell(
     illumination = 1.0 + slope * jnp.linspace(-0.5, 0.5, height)[:, None] * jnp.ones((height, width))
     abundances = phantom.amounts * instrument.molecular_counts * instrument.signal_level
     background = background_counts(instrument.optics, phantom.density, illumination) * instrument.signal_level
-    offset = draw_offsets(
-        keys[2], (height, width), instrument.detector.low_offset, config.offset_step_probability
-    )
+    offset = draw_offsets(keys[2], (height, width), instrument.detector.low_offset, config.offset_step_probability)
     light = background + abundances @ instrument.endmembers
     low_truth = light + offset[..., None]
     high_truth = instrument.detector.exposure_ratio * light + instrument.detector.high_offset
@@ -100,7 +99,7 @@ def simulate_cell(
 
 
 def simulate_spectra(
-    key: Array, count: int, wavenumbers: Array, config: SimulatorConfig
+    key: Array, count: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
 ) -> tuple[Array, Array, Array, Array]:
     """Simulate single spectra of widely varied compositions, without a spatial phantom.
 
@@ -126,7 +125,7 @@ def simulate_spectra(
     return low, high, low_truth, high_truth
 
 
-def _draw_instrument(key: Array, wavenumbers: Array, config: SimulatorConfig) -> _Instrument:
+def _draw_instrument(key: Array, wavenumbers: Array | np.ndarray, config: SimulatorConfig) -> _Instrument:
     keys = jax.random.split(key, 4)
     optics = draw_optics(keys[0], wavenumbers, config)
     levels = Draws(keys[3], 2).settings(config, ("signal_level", "molecular_counts"))
@@ -139,7 +138,7 @@ def _draw_instrument(key: Array, wavenumbers: Array, config: SimulatorConfig) ->
 
 
 def _simulate_pixels(
-    key: Array, pixels: int, wavenumbers: Array, config: SimulatorConfig
+    key: Array, pixels: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
 ) -> tuple[Array, Array, Array, Array]:
     """Simulate `pixels` unrelated pixels of one cell: `[pixels, L]` each."""
     keys = jax.random.split(key, 5)
@@ -167,12 +166,12 @@ def _draw_compositions(key: Array, pixels: int) -> tuple[Array, Array]:
     extra = jnp.array([MITOCHONDRIA, NUCLEOLUS, DROPLET, RIM])
     molecules = len(CELL_MOLECULES)
     draws = Draws(key, pixels * (3 + extra.shape[0] + molecules))
-    chance, thickness, *extras = draws.uniform((2 + extra.shape[0], pixels))
+    chance, thickness = draws.uniform((2, pixels))
     density = (chance < 0.75) * (0.1 + 1.1 * thickness)
     nuclear = jax.nn.sigmoid(4.0 * draws.normal((pixels, 1)))
     shares = jnp.concatenate([1.0 - nuclear, nuclear], axis=1)
     # The fourth power makes most pixels free of most extras and a few full of one.
-    extras = jnp.stack(extras, axis=1) ** 4
+    extras = draws.uniform((pixels, extra.shape[0])) ** 4
     spread = jnp.exp(0.35 * draws.normal((pixels, molecules)))
     amounts = jnp.maximum(shares @ base + extras @ extra, 0.0) * spread
     return amounts * density[:, None], density

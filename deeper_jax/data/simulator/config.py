@@ -76,8 +76,8 @@ class SimulatorConfig:
         cells_per_draw: number of different cells that `simulate_spectra` mixes in one call.
     """
 
-    signal_level: Range = (0.85, 1.25)
-    molecular_counts: Range = (3.0, 7.5)
+    signal_level: Range = (0.85, 1.15)
+    molecular_counts: Range = (2.5, 6.5)
     window_counts: Range = (6.5, 10.5)
     window_decay: Range = (380.0, 520.0)
     window_knee: Range = (870.0, 930.0)

@@ -84,7 +84,7 @@ def add_cosmic_rays(numbers: Array, counts: Array, expected: Array, rate: float,
     """
     if rate <= 0.0:
         return counts
-    shape, length = counts.shape[:-1], counts.shape[-1]
+    length = counts.shape[-1]
     chance, place, size, strength = numbers
     centre = jnp.floor(place * length)
     width = 1.0 + jnp.floor(3.0 * size)

@@ -69,7 +69,7 @@ def _band_table(molecules: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     return bands, (owner == np.arange(len(molecules))[:, None]).astype(np.float32)
 
 
-def pseudo_voigt(wavenumbers: Array, position: Array, width: Array, lorentzian: Array) -> Array:
+def pseudo_voigt(wavenumbers: Array, position: Array | np.ndarray, width: Array, lorentzian: Array) -> Array:
     """Evaluate bands of height 1.
 
     Args:
@@ -89,7 +89,7 @@ def pseudo_voigt(wavenumbers: Array, position: Array, width: Array, lorentzian: 
 
 def draw_endmembers(
     key: Array,
-    wavenumbers: Array,
+    wavenumbers: Array | np.ndarray,
     config: SimulatorConfig,
     molecules: tuple[str, ...] = CELL_MOLECULES,
 ) -> Array:
@@ -109,9 +109,7 @@ def draw_endmembers(
     draws = Draws(key, 4 * count + 3)
     normal = draws.normal((3, count + 1))
     shift = config.band_shift * normal[0, :count] + config.axis_shift * normal[0, count]
-    width = jnp.maximum(
-        bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]), config.resolution
-    )
+    width = jnp.maximum(bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]), config.resolution)
     height = bands[:, 2] * jnp.exp(config.band_height_spread * normal[2, :count])
     lorentzian = draws.uniform((count,), 0.2, 0.7)
     shapes = pseudo_voigt(jnp.asarray(wavenumbers, jnp.float32), bands[:, 0] + shift, width, lorentzian)

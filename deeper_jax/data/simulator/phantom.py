@@ -96,9 +96,7 @@ def _soft_step(depth: Array, radius: Array) -> Array:
     return jax.nn.sigmoid(4.0 * depth * radius)
 
 
-def _wobbly_distance(
-    draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array, wobble: float
-) -> Array:
+def _wobbly_distance(draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array, wobble: float) -> Array:
     """Distance from `centre` over the radius of an ellipse with a wavy outline: 1 on the outline."""
     turn, stretch = draws.uniform((), 0.0, jnp.pi), draws.uniform((), 0.85, 1.15)
     down, right = rows - centre[0], columns - centre[1]

@@ -1,0 +1,141 @@
+"""Hyperspectral images of one spectral axis in memory, and their split into training, validation and test."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from deeper_jax.data.raster import bin_spectra
+from deeper_jax.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class HyperspectralImages:
+    """Hyperspectral images of one spectral axis; heights and widths may differ.
+
+    images: [H, W, L] float32 each, possibly memory-mapped and read-only. names: one an image, all different.
+    wavenumbers: [L] float64 in cm^-1, ascending. steps: preprocessing already applied, one JSON-able dict a
+    step. truths: noise-free images of the same shapes (simulated data only). test_names: images that the
+    source itself keeps for testing.
+    """
+
+    images: list[np.ndarray]
+    names: tuple[str, ...]
+    wavenumbers: np.ndarray | None
+    source: str
+    simulated: bool = False
+    steps: tuple[dict[str, Any], ...] = ()
+    truths: list[np.ndarray] | None = None
+    test_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.names) or len(set(self.names)) != len(self.names) or not self.images:
+            raise ValueError(f"{len(self.images)} images with the names {self.names}: one different name each")
+        if any(image.ndim != 3 or image.shape[-1] != self.length for image in self.images):
+            raise ValueError(f"images {[image.shape for image in self.images]}: expected [H, W, L], one L")
+        shapes = [image.shape for image in self.images]
+        if self.truths is not None and [truth.shape for truth in self.truths] != shapes:
+            raise ValueError("truths do not match the images")
+        if self.wavenumbers is not None and self.wavenumbers.shape != (self.length,):
+            raise ValueError(f"wavenumbers {self.wavenumbers.shape} do not match {self.length} channels")
+        if not set(self.test_names) <= set(self.names):
+            raise ValueError(f"test_names {self.test_names} are not all among the names")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def length(self) -> int:
+        """L, the number of spectral channels."""
+        return self.images[0].shape[-1]
+
+    def select(self, names: Iterable[str]) -> "HyperspectralImages":
+        """The named images only, in the order of this set. Raises InputError on unknown or no names."""
+        wanted = set(names)
+        unknown = sorted(wanted - set(self.names))
+        if unknown or not wanted:
+            raise InputError(
+                f"{self.source}: found no image {', '.join(map(repr, unknown)) or 'named'}, expected some of "
+                f"{', '.join(map(repr, self.names))}; check the names."
+            )
+        kept = [i for i, name in enumerate(self.names) if name in wanted]
+        return replace(
+            self,
+            images=[self.images[i] for i in kept],
+            names=tuple(self.names[i] for i in kept),
+            truths=None if self.truths is None else [self.truths[i] for i in kept],
+            test_names=tuple(name for name in self.test_names if name in wanted),
+        )
+
+    def binned(self, length: int) -> "HyperspectralImages":
+        """The same images with neighbouring channels averaged to `length` ones; see `raster.bin_spectra`."""
+        if length == self.length:
+            return self
+
+        def bin_each(images: list[np.ndarray]) -> list[np.ndarray]:
+            return [bin_spectra(image, None, length=length)[0] for image in images]
+
+        return replace(
+            self,
+            images=bin_each(self.images),
+            truths=None if self.truths is None else bin_each(self.truths),
+            wavenumbers=bin_spectra(self.images[0][:1, :1], self.wavenumbers, length=length)[1],
+            steps=(*self.steps, {"name": "bin", "length": length}),
+        )
+
+
+def split_images(
+    images: HyperspectralImages,
+    fractions: tuple[float, float, float] = (0.85, 0.10, 0.05),
+    *,
+    test_names: Iterable[str] | None = None,
+    validation_names: Iterable[str] = (),
+) -> dict[str, HyperspectralImages]:
+    """Split whole images in their order into 'train', 'validation' and 'test'; empty ones are left out.
+
+    fractions: shares of the three, adding up to 1; rounded as the released code does (169 images: 144, 17,
+    8), but from three images on no positive share stays empty. test_names: test on these instead (None: on
+    those that the source marks, if any); then the other two shares divide the rest. validation_names:
+    likewise. Raises InputError on impossible fractions, unknown or doubly used names, or nothing to train on.
+    """
+    if min(fractions) < 0 or fractions[0] <= 0 or not np.isclose(sum(fractions), 1):
+        raise InputError(
+            f"fractions: found {fractions}, expected three shares adding up to 1, the first above 0; correct them."
+        )
+    test = images.test_names if test_names is None else tuple(test_names)
+    validation = tuple(validation_names)
+    for name in (*test, *validation):
+        if name not in images.names or (name in test and name in validation):
+            raise InputError(
+                f"test_names, validation_names: found '{name}' unknown or in both, expected each of "
+                f"{', '.join(images.names)} in one at most; correct the names."
+            )
+    rest = [name for name in images.names if name not in test and name not in validation]
+    if not test and not validation:
+        validation, test = _named_shares(rest, fractions[1], fractions[2])
+    elif not validation:
+        validation, _ = _named_shares(rest, fractions[1] / (fractions[0] + fractions[1]), 0.0)
+    elif not test:
+        _, test = _named_shares(rest, 0.0, fractions[2] / (fractions[0] + fractions[2]))
+    train = tuple(name for name in rest if name not in test and name not in validation)
+    if not train:
+        raise InputError(
+            f"{images.source}: found all {len(images)} images in validation and test, expected at least one "
+            "to train on; name fewer."
+        )
+    splits = {"train": train, "validation": validation, "test": test}
+    return {split: images.select(names) for split, names in splits.items() if names}
+
+
+def _named_shares(names: Sequence[str], validation: float, test: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that follow the training images: (validation, test)."""
+    count = len(names)
+    train = round((1 - validation - test) * count)
+    held = [0, 0]
+    held[0] = min(round(validation * count), count - train) if test else count - train
+    held[1] = count - train - held[0]
+    if count >= 3:
+        held = [max(n, 1) if share > 0 else n for n, share in zip(held, (validation, test), strict=True)]
+    start = max(count - sum(held), 0)
+    return tuple(names[start : start + held[0]]), tuple(names[start + held[0] :])

@@ -1,0 +1,191 @@
+"""Batches of low- and high-resolution images: augmented training batches through tf.data, masked evaluation."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from deeper_jax.data.hyperspectral_images import HyperspectralImages
+from deeper_jax.data.image_augmentation import (
+    ImageAugmentationConfig,
+    ImageDraws,
+    augment_image,
+    centre_patch,
+    draw_images,
+)
+from deeper_jax.data.pipeline import Batch, steps_per_epoch
+from deeper_jax.data.quiet_tensorflow import tf
+from deeper_jax.data.raster import check_divisible, crop_to_multiple, default_patch, default_start, downsample
+
+_WORKERS = 4
+
+
+def image_training_batches(
+    images: HyperspectralImages,
+    *,
+    batch_size: int,
+    scale: int,
+    seed: int,
+    total_steps: int,
+    patch: int | None = None,
+    start_step: int = 0,
+    starts: Sequence[int] | None = None,
+    augmentation: ImageAugmentationConfig | None = None,
+    shuffle: bool = True,
+    process_index: int = 0,
+    process_count: int = 1,
+    prefetch: int = 2,
+) -> Iterator[Batch]:
+    """The augmented batches of steps start_step ... total_steps - 1: {'lr_image', 'hr_image'}, float32.
+
+    hr_image: [B, patch, patch, L], each divided by its own maximum; lr_image: [B, patch / scale, patch / scale,
+    L], its raster. B = batch_size // process_count: this process's slice of the global batch, whose content
+    does not depend on the number of processes. The batch of step i depends on (seed, i) only, so a run resumed
+    at `start_step` sees the same bits. An epoch shows each image once, but for the remainder that fills no
+    batch; with fewer images than `batch_size` it is one batch in which images repeat.
+    patch: None for `default_patch`. starts: raster start indices to draw from, None for `default_start` alone;
+    `raster.start_choices` are the released code's. augmentation: None for the published one. prefetch: batches
+    made ahead. Images are read where they lie, so memory-mapped ones stay on disk.
+    The arrays are read-only. Raises InputError if the patch is no multiple of the scale, else ValueError.
+    """
+    config = augmentation or ImageAugmentationConfig()
+    patch = default_patch(scale) if patch is None else patch
+    starts = (default_start(scale),) if starts is None else tuple(starts)
+    check_divisible((patch, patch), scale)
+    if not starts or not all(0 <= start < scale for start in starts):
+        raise ValueError(f"starts: found {starts}, expected one or more of 0 ... {scale - 1}")
+    if batch_size % process_count or not 0 <= process_index < process_count:
+        raise ValueError(f"batch_size {batch_size} over {process_count} processes, this one {process_index}")
+    if not 0 <= start_step <= total_steps:
+        raise ValueError(f"start_step {start_step} must lie in 0 ... total_steps {total_steps}")
+    share = batch_size // process_count
+    draws_of = image_draws_by_step(len(images), images.length, batch_size, seed, starts, config, shuffle)
+
+    def make_batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mine = slice(process_index * share, (process_index + 1) * share)
+        return _make_batch(images.images, ImageDraws(*(v[mine] for v in draws_of(int(step)))), patch, scale)
+
+    return _through_tf_data(make_batch, range(start_step, total_steps), share, patch, scale, images.length, prefetch)
+
+
+def image_draws_by_step(
+    images: int,
+    length: int,
+    batch_size: int,
+    seed: int,
+    starts: tuple[int, ...],
+    config: ImageAugmentationConfig,
+    shuffle: bool = True,
+) -> Callable[[int], ImageDraws]:
+    """A function of the step giving the `ImageDraws` of its global batch, [batch_size] each.
+
+    An epoch's draws are made at once from (seed, epoch), whichever of its steps is asked for first.
+    """
+    steps = steps_per_epoch(images, batch_size)
+
+    @functools.lru_cache(maxsize=4)
+    def draws_of_epoch(epoch: int) -> ImageDraws:
+        generator = np.random.default_rng([seed, epoch])
+        rounds = range(math.ceil(steps * batch_size / images))
+        orders = [generator.permutation(images) if shuffle else np.arange(images) for _ in rounds]
+        index = np.concatenate(orders)[: steps * batch_size].reshape(steps, batch_size)
+        return draw_images(index, generator, images, length, starts, config)
+
+    def draws_of_step(step: int) -> ImageDraws:
+        epoch, place = divmod(step, steps)
+        return ImageDraws(*(values[place] for values in draws_of_epoch(epoch)))
+
+    return draws_of_step
+
+
+def _make_batch(
+    images: Sequence[np.ndarray], draws: ImageDraws, patch: int, scale: int
+) -> tuple[np.ndarray, np.ndarray]:
+    count, length, small = len(draws.weight), images[0].shape[-1], patch // scale
+    hr_image = _aligned_empty((count, patch, patch, length))
+    lr_image = _aligned_empty((count, small, small, length))
+    for place in range(count):
+        own = ImageDraws(*(values[place] for values in draws))
+        augment_image(hr_image[place], images[own.rows[0]], images[own.rows[1]], own)
+        lr_image[place] = downsample(hr_image[place], scale, int(own.start))
+    return lr_image, hr_image
+
+
+def _aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Float32 memory at a multiple of 64 bytes, which TensorFlow takes over without copying it."""
+    memory = np.empty(4 * math.prod(shape) + 64, np.uint8)
+    first = -memory.ctypes.data % 64
+    return memory[first : first + 4 * math.prod(shape)].view(np.float32).reshape(shape)
+
+
+def _through_tf_data(
+    make_batch: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    steps: range,
+    batch: int,
+    patch: int,
+    scale: int,
+    length: int,
+    prefetch: int,
+) -> Iterator[Batch]:
+    def as_tensors(step: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        lr_image, hr_image = tf.numpy_function(make_batch, [step], [tf.float32, tf.float32])
+        return {
+            "lr_image": tf.ensure_shape(lr_image, [batch, patch // scale, patch // scale, length]),
+            "hr_image": tf.ensure_shape(hr_image, [batch, patch, patch, length]),
+        }
+
+    options = tf.data.Options()
+    options.deterministic = True
+    dataset = tf.data.Dataset.range(steps.start, steps.stop)
+    # Not AUTOTUNE: each parallel call holds a batch, which is large here.
+    dataset = dataset.map(as_tensors, num_parallel_calls=_WORKERS, deterministic=True)
+    return dataset.prefetch(prefetch).with_options(options).as_numpy_iterator()
+
+
+def image_evaluation_batches(
+    images: HyperspectralImages,
+    *,
+    batch_size: int,
+    scale: int,
+    patch: int | None = None,
+    start: int | None = None,
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Every image once, in order, without any randomness: ({'lr_image', 'hr_image', ...}, mask [B] bool).
+
+    patch: side of the centre crop, smaller images being padded by reflection, as the released code evaluates;
+    None takes each image whole, less the last lines and columns that fill no LR pixel. start: raster start
+    index, None for `default_start`. Each hr_image [B, H, W, L] is divided by its own maximum, which stands in
+    'maximum' [B]; 'truth', where there is one, by the same. A batch holds images of one size; where it is not
+    full its last image is repeated and the mask is False. Raises InputError if a size does not fit the scale.
+    """
+    start = default_start(scale) if start is None else start
+    if batch_size < 1:
+        raise ValueError(f"batch_size: found {batch_size}, expected 1 or more")
+    if patch is not None:
+        check_divisible((patch, patch), scale)
+
+    def prepared(image: np.ndarray) -> np.ndarray:
+        return crop_to_multiple(image, scale) if patch is None else centre_patch(image, patch)
+
+    def shape_of(row: int) -> tuple[int, ...]:
+        return prepared(images.images[row]).shape
+
+    for _, same_size in itertools.groupby(range(len(images)), key=shape_of):
+        rows = list(same_size)
+        for first in range(0, len(rows), batch_size):
+            kept = rows[first : first + batch_size]
+            mask = np.arange(batch_size) < len(kept)
+            kept += kept[-1:] * (batch_size - len(kept))
+            hr_image = np.stack([prepared(images.images[row]) for row in kept]).astype(np.float32, copy=False)
+            maximum = hr_image.max(axis=(1, 2, 3))
+            maximum[maximum <= 0] = 1.0
+            batch = {"hr_image": hr_image, "maximum": maximum}
+            if images.truths is not None:
+                batch["truth"] = np.stack([prepared(images.truths[row]) for row in kept])
+            for name in ("hr_image", "truth"):
+                if name in batch:
+                    batch[name] /= maximum[:, None, None, None]
+            batch["lr_image"] = np.ascontiguousarray(downsample(hr_image, scale, start))
+            yield batch, mask

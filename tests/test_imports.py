@@ -1,0 +1,61 @@
+"""The direction of imports, and what a plain import must not pull in."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "deeper_jax"
+# What each part may import from the package, besides itself and the errors.
+ALLOWED = {
+    "models": set(),
+    "data": set(),
+    "evaluation": set(),
+    "training": {"models", "data"},
+}
+EVERYWHERE = {"errors", "version"}
+
+
+def imported_modules(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+    return modules
+
+
+@pytest.mark.parametrize("part", sorted(ALLOWED))
+def test_parts_import_only_what_they_may(part):
+    files = list((PACKAGE / part).rglob("*.py"))
+    assert files
+    for path in files:
+        for module in imported_modules(path):
+            if module.startswith("deeper_jax."):
+                other = module.split(".")[1]
+                assert other in {part} | ALLOWED[part] | EVERYWHERE, f"{path.name} imports {module}"
+
+
+def test_tensorflow_is_imported_in_data_only():
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name != "data" and "data" not in path.relative_to(PACKAGE).parts[:-1]:
+            roots = {module.split(".")[0] for module in imported_modules(path)}
+            assert not roots & {"tensorflow", "tensorflow_datasets"}, path
+
+
+def test_configs_know_nothing_of_the_package():
+    for path in (ROOT / "configs").glob("*.py"):
+        assert not [module for module in imported_modules(path) if module.startswith("deeper_jax")], path
+
+
+@pytest.mark.parametrize(
+    "module", ["deeper_jax", "deeper_jax.models", "deeper_jax.training.loop", "deeper_jax.training.tasks"]
+)
+def test_importing_pulls_in_neither_tensorflow_nor_torch(module):
+    code = f"import sys, {module}; print({{'tensorflow', 'torch'}} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.strip() == "set()", result.stderr
