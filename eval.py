@@ -52,4 +52,6 @@ def _shape(text: list[str] | None) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    from deeper_jax.command_line import parse_flags
+
+    app.run(main, flags_parser=parse_flags)

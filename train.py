@@ -25,4 +25,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    from deeper_jax.command_line import parse_flags
+
+    app.run(main, flags_parser=parse_flags)

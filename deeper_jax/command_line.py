@@ -1,9 +1,11 @@
 """What the entry points share: quiet libraries, and mistakes of the user's as one sentence."""
 
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from absl import logging
+from absl import flags, logging
 
 from deeper_jax.errors import InputError
 
@@ -20,3 +22,22 @@ def run_quietly(name: str, work: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command resumes from the latest checkpoint.", file=sys.stderr)
         sys.exit(130)
+
+
+def parse_flags(arguments: list[str]) -> list[str]:
+    """For `app.run(flags_parser=...)`: a mistake on the command line or in a config is one sentence too."""
+    name = Path(arguments[0]).name
+    try:
+        rest = flags.FLAGS(arguments)
+        if "config" in flags.FLAGS and flags.FLAGS.config is not None:
+            _ = flags.FLAGS.config.task  # a config that could not be read complains only when it is used
+        return rest
+    except AttributeError as error:
+        settings = [argument for argument in arguments[1:] if argument.startswith("--config.")]
+        unknown = "".join(re.findall(r"\w+", str(error))[:1])
+        message = f"the config has no setting {unknown!r} (given: {' '.join(settings)}); its file lists those it has."
+    except (flags.Error, ValueError, KeyError, TypeError, OSError) as error:
+        # The last sentence is the cause; the libraries wrap it in several others.
+        message = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(2)

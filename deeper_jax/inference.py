@@ -49,9 +49,7 @@ class Denoiser:
         """
         spectra = np.asarray(spectra, np.float32)
         if spectra.ndim != 2 or spectra.shape[1] != self.length:
-            raise InputError(
-                f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}]."
-            )
+            raise InputError(f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}].")
         output = np.empty_like(spectra)
         for start in range(0, len(spectra), _BATCH):
             chunk = spectra[start : start + _BATCH]
@@ -125,11 +123,7 @@ class Denoiser:
 
     def _check_axis(self, axis: np.ndarray, length: int) -> np.ndarray:
         steps = np.diff(axis)
-        if (
-            axis.shape != (length,)
-            or not np.isfinite(axis).all()
-            or not (steps > 0).all() | (steps < 0).all()
-        ):
+        if axis.shape != (length,) or not np.isfinite(axis).all() or not (steps > 0).all() | (steps < 0).all():
             raise InputError(
                 f"wavenumbers has shape {axis.shape}; denoise() takes one strictly rising or falling value "
                 f"for each of the {length} channels, in cm⁻¹."

@@ -24,9 +24,7 @@ def command(script: str, *arguments: str) -> list[str]:
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(script, *arguments), cwd=ROOT, capture_output=True, text=True, env=environment()
-    )
+    return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, env=environment())
 
 
 def environment() -> dict[str, str]:
@@ -136,11 +134,16 @@ def test_evaluation_writes_tables_and_pictures_and_twice_the_same(whole_run, tmp
     [
         ("eval.py", ["--workdir=nowhere", "--output=out"], "nowhere: does not exist"),
         ("train.py", ["--config=configs/tiny.py", "--config.task=cooking"], "config.task is 'cooking'"),
+        ("train.py", ["--config=configs/denoising.py", "--config.data.path=no_such_folder"], "no_such_folder"),
+        ("train.py", ["--config=configs/denoising.py:depth=3"], "unknown config argument 'depth'"),
+        ("train.py", ["--config=configs/denoising.py", "--config.data.pth=x"], "no setting 'pth'"),
         (
             "train.py",
-            ["--config=configs/denoising.py", "--config.data.path=no_such_folder"],
-            "no_such_folder",
+            ["--config=configs/denoising.py", "--config.seed=one"],
+            "invalid literal for int() with base 10: 'one'",
         ),
+        ("train.py", ["--config=configs/nowhere.py"], "configs/nowhere.py"),
+        ("eval.py", ["--workdir=nowhere"], "--output"),
     ],
 )
 def test_mistakes_are_one_sentence_without_a_traceback(script, arguments, sentence, tmp_path):

@@ -104,18 +104,29 @@ def augment_image(out: np.ndarray, image: np.ndarray, partner: np.ndarray, draws
         _oriented(patch_of(array, out.shape[0], draws.position[which]), draws, which)
         for which, array in enumerate((image, partner))
     ]
-    mixed = draws.weight < 1.0
-    scratch = np.empty((_LINES, *out.shape[1:]), out.dtype) if mixed else None
+    if draws.weight < 1.0:
+        _mix(out, views, draws)
+    else:
+        _divide(out, views[0], draws)
+
+
+def _divide(out: np.ndarray, view: np.ndarray, draws: ImageDraws) -> None:
+    # What the shift drops does not count; what it fills in is there already.
+    shift = int(draws.shift)
+    maximum = view[..., max(shift, 0) : view.shape[-1] + min(shift, 0)].max()
+    divisor = maximum if maximum > 0 else maximum.dtype.type(1)
+    _shifted(np.divide, out, view, divisor, shift, draws.spectral[0])
+
+
+def _mix(out: np.ndarray, views: list[np.ndarray], draws: ImageDraws) -> None:
+    scratch = np.empty((_LINES, *out.shape[1:]), out.dtype)
     weight, maximum = out.dtype.type(draws.weight), out.dtype.type(-np.inf)
     for line in range(0, len(out), _LINES):
-        block = out[line : line + _LINES]
-        _copy_shifted(block, views[0][line : line + _LINES], int(draws.shift), draws.spectral[0])
-        if scratch is not None:
-            other = scratch[: len(block)]
-            _copy_shifted(other, views[1][line : line + _LINES], int(draws.shift), draws.spectral[1])
-            block *= weight
-            other *= 1 - weight
-            block += other
+        own, other = (view[line : line + _LINES] for view in views)
+        block, rest = out[line : line + _LINES], scratch[: len(own)]
+        _shifted(np.multiply, block, own, weight, int(draws.shift), draws.spectral[0])
+        _shifted(np.multiply, rest, other, 1 - weight, int(draws.shift), draws.spectral[1])
+        block += rest
         maximum = np.maximum(maximum, block.max())
     if maximum > 0:
         out /= maximum
@@ -162,14 +173,19 @@ def _oriented(patch: np.ndarray, draws: ImageDraws, which: int) -> np.ndarray:
     return np.rot90(patch, int(draws.turns[which]))
 
 
-def _copy_shifted(out: np.ndarray, block: np.ndarray, shift: int, flip: bool) -> None:
-    """Copy, a positive shift s dropping the first s channels; the end left free is filled by reflection."""
+def _shifted(
+    operation: np.ufunc, out: np.ndarray, block: np.ndarray, factor: np.floating, shift: int, flip: bool
+) -> None:
+    """out = operation(shifted block, factor) in one pass over the memory.
+
+    A positive shift s drops the first s channels; the end left free is filled by reflection.
+    """
     length = out.shape[-1]
     if flip:
         out = out[..., ::-1]
     if shift < 0:
         # The mirror image of a positive shift.
         out, block, shift = out[..., ::-1], block[..., ::-1], -shift
-    out[..., : length - shift] = block[..., shift:]
+    operation(block[..., shift:], factor, out=out[..., : length - shift])
     if shift:
-        out[..., length - shift :] = block[..., -2 : -2 - shift : -1]
+        operation(block[..., -2 : -2 - shift : -1], factor, out=out[..., length - shift :])

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -141,7 +142,23 @@ def _through_tf_data(
     dataset = tf.data.Dataset.range(steps.start, steps.stop)
     # Not AUTOTUNE: each parallel call holds a batch, which is large here.
     dataset = dataset.map(as_tensors, num_parallel_calls=_WORKERS, deterministic=True)
-    return dataset.prefetch(prefetch).with_options(options).as_numpy_iterator()
+    return _BatchIterator(dataset.prefetch(prefetch).with_options(options).as_numpy_iterator())
+
+
+class _BatchIterator(Iterator[Batch]):
+    """Lets go of TensorFlow's iterator before Python shuts down.
+
+    Batches are made ahead by threads that need Python's lock; left to the shutdown itself, the iterator would
+    wait for them, and they for the lock, for ever.
+    """
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._held = [batches]
+        # Also called at exit, while threads can still run.
+        weakref.finalize(self, self._held.clear)
+
+    def __next__(self) -> Batch:
+        return next(self._held[0])
 
 
 def image_evaluation_batches(

@@ -1,9 +1,9 @@
 """Preprocessing of spectra as a list of named steps that can be written beside the data.
 
 A step is a plain dictionary with a `name` and parameters, for example
-`{"name": "crop", "low": 498.0, "high": 1800.0}`. The published pipeline is `PUBLISHED_STEPS`: cosmic rays
-out, a background under the spectrum taken away (the authors used the "shape" filter of WITec's software), and
-each spectrum divided by its own maximum (DeepeR, Methods).
+`{"name": "crop", "low": 498.0, "high": 1800.0}`. The published pipeline is `PUBLISHED_STEPS`: crop, cosmic
+rays out, a background under the spectrum taken away (the authors used the "shape" filter of WITec's
+software). Division by the maximum comes later, where a network takes the spectra (DeepeR, Methods).
 
 Everything on the spectra is JAX and works under `jax.jit` for concrete `wavenumbers` and steps.
 """
@@ -23,9 +23,9 @@ Array = jax.Array
 Step = Mapping[str, typing.Any]
 
 PUBLISHED_STEPS: tuple[dict[str, typing.Any], ...] = (
+    {"name": "crop", "low": 498.0, "high": 1800.0},
     {"name": "remove_cosmic_rays"},
     {"name": "subtract_background", "method": "rolling_ball"},
-    {"name": "normalise", "by": "max"},
 )
 
 

@@ -4,22 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.files import SpectralPairs, write_pairs
-from deeper_jax.data.preprocessing import apply_steps
+from deeper_jax.data.preprocessing import PUBLISHED_STEPS, apply_steps
 from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.errors import InputError
 
-# What the authors did to their maps before training (paper, Methods: crop, 'shape' background filter), plus
-# the cosmic-ray removal that their instrument's software does. The network divides by the maximum itself.
-PUBLISHED_STEPS: tuple[dict[str, Any], ...] = (
-    {"name": "crop", "low": 498.0, "high": 1800.0},
-    {"name": "remove_cosmic_rays"},
-    {"name": "subtract_background", "method": "rolling_ball"},
-)
 # For cells whose background is left in: counts as the detector gives them.
-COUNTS_STEPS: tuple[dict[str, Any], ...] = PUBLISHED_STEPS[:2]
+COUNTS_STEPS = tuple(step for step in PUBLISHED_STEPS if step["name"] != "subtract_background")
 
 
 def write_simulated_dataset(
@@ -69,7 +63,7 @@ def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed
     height, width, _ = cell.low.shape
     arrays = []
     for image in (cell.low, cell.high, cell.high_truth):
-        spectra, kept = apply_steps(np.asarray(image).reshape(height * width, -1), axis, steps)
+        spectra, kept = apply_steps(jnp.reshape(image, (height * width, -1)), axis, steps)
         arrays.append(np.asarray(spectra, np.float32))
     return SpectralPairs(
         noisy=arrays[0],
@@ -89,7 +83,7 @@ def _join(parts: list[SpectralPairs]) -> SpectralPairs:
     return SpectralPairs(
         noisy=np.concatenate([part.noisy for part in parts]),
         target=np.concatenate([part.target for part in parts]),
-        truth=np.concatenate([part.truth for part in parts]),  # type: ignore[misc]
+        truth=np.concatenate([part.truth for part in parts if part.truth is not None]),
         wavenumbers=parts[0].wavenumbers,
         cell=np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts]),
         cell_names=tuple(part.cell_names[0] for part in parts),

@@ -9,6 +9,7 @@ from deeper_jax.evaluation.bands import band_errors
 from deeper_jax.evaluation.comparisons import MetricComparison, compare_metric
 from deeper_jax.evaluation.report_text import (
     TextTable,
+    detail_table,
     format_value,
     mean_and_interval,
     notes,
@@ -36,14 +37,16 @@ def report_sections(
 ) -> list[Section]:
     """Everything said about an evaluation; the first section holds the notes, that on the data first."""
     words = words_of(rows)
-    summary = summary_table(rows, reference)
-    shown = [name for name, title in words.titles.items() if title in summary.header]
+    summary, details = summary_table(rows, reference), detail_table(rows, reference)
+    header = summary.header + (details.header if details else [])
+    shown = [name for name, title in words.titles.items() if title in header]
     meanings = [f"{words.titles[name]}: {words.meanings[name]}." for name in shown]
     sections = [
         Section("", notes(rows, context, reference)),
         Section("Mean over images [95 % interval], least MSE first", [], summary),
+        *([Section("In detail: mean over images [95 % interval]", [], details)] if details else []),
         Section("What the metrics mean", meanings),
-        *[_statistics(each) for each in comparisons(rows, reference)],
+        *[_statistics(each, words.titles[each.metric], reference) for each in comparisons(rows, reference)],
     ]
     if wavenumbers is not None and isinstance(rows[0], SuperResolutionRow):
         items = ["MSE of each method over the channels of a band, target over its global maximum."]
@@ -68,9 +71,8 @@ def band_table(rows: Sequence[EvaluationRow], wavenumbers: npt.ArrayLike) -> Tex
     return TextTable(["method", *bands], body)
 
 
-def _statistics(comparison: MetricComparison) -> Section:
+def _statistics(comparison: MetricComparison, name: str, reference: str) -> Section:
     metric, anova = comparison.metric, comparison.anova
-    title = f"Statistics: {metric.replace('_', ' ').upper()}"
     items = []
     if anova is not None:
         freedom = f"{anova.df_methods * anova.epsilon:.2f}, {anova.df_residual * anova.epsilon:.2f}"
@@ -83,16 +85,16 @@ def _statistics(comparison: MetricComparison) -> Section:
             "Below: Tukey's comparisons, each with its own standard error (no sphericity assumed), p adjusted "
             "for the number of pairs."
         )
-    items += _paired_sentences(comparison)
+    items += _paired_sentences(comparison, reference)
     body = []
     for pair in comparison.tukey:
         names = f"{comparison.methods[pair.first]} - {comparison.methods[pair.second]}"
         ends = f"[{_signed(pair.low, metric)}, {_signed(pair.high, metric)}]"
         body.append([names, f"{_signed(pair.difference, metric)} {ends}", f"{pair.q:.2f}", f"{pair.p_value:.2g}"])
-    return Section(title, items, TextTable(["pair", "mean difference [95 % interval]", "q", "p"], body))
+    return Section(f"Statistics: {name}", items, TextTable(["pair", "mean difference [95 % interval]", "q", "p"], body))
 
 
-def _paired_sentences(comparison: MetricComparison) -> list[str]:
+def _paired_sentences(comparison: MetricComparison, reference: str) -> list[str]:
     paired = comparison.paired
     if paired is None or paired.difference is None:
         return []
@@ -106,7 +108,7 @@ def _paired_sentences(comparison: MetricComparison) -> list[str]:
     ]
     listed = "; ".join(number for number in numbers if number)
     return [
-        f"Network minus the best registered classical method ({comparison.best_classical}, chosen on these very "
+        f"{reference} minus the best registered classical method ({comparison.best_classical}, chosen on these very "
         f"images, which favours it), {paired.n} images, two-tailed: {listed}."
     ]
 

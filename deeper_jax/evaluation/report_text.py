@@ -18,23 +18,33 @@ class TextTable(NamedTuple):
 
 def summary_table(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> TextTable:
     """One line a method, least mean MSE first: mean [95 % interval] of each metric, ratio and p for MSE."""
-    summaries, words = summarise_rows(rows, reference), words_of(rows)
-    metrics = [name for name in words.titles if any(name in each.metrics for each in summaries)]
-    header = ["method", "looks at", *(words.titles[name] for name in metrics)]
-    at = header.index("MSE") + 1
-    header[at:at] = [f"MSE / {reference}'s", "p"]
-    body = []
-    for each in summaries:
-        cells = [each.method, words.whole if each.uses_whole_map else words.one]
-        cells += [mean_and_interval(each.metrics.get(name), name) for name in metrics]
+    words = words_of(rows)
+    table = _means(rows, reference, [name for name in words.titles if name not in words.details])
+    summaries = {each.method: each for each in summarise_rows(rows, reference)}
+    at = table.header.index("MSE") + 1
+    table.header[at:at] = [f"MSE / {reference}'s", "p"]
+    table.header.insert(1, "looks at")
+    for cells in table.body:
+        each = summaries[cells[0]]
         test = each.tests.get("mse")
         ratio = f"{each.ratio['mse']:.2f}" if "mse" in each.ratio else ""
-        cells[at:at] = [
-            ratio,
-            "" if test is None or test.p_value is None or test.n < 2 else f"{test.p_value:.2g}",
-        ]
-        body.append(cells)
-    return TextTable(header, body)
+        p_value = "" if test is None or test.p_value is None or test.n < 2 else f"{test.p_value:.2g}"
+        cells[at:at] = [ratio, p_value]
+        cells.insert(1, words.whole if each.uses_whole_map else words.one)
+    return table
+
+
+def detail_table(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> TextTable | None:
+    """The metrics that `summary_table` leaves out, or None where there are none."""
+    table = _means(rows, reference, words_of(rows).details)
+    return table if len(table.header) > 1 else None
+
+
+def _means(rows: Sequence[EvaluationRow], reference: str, names: Sequence[str]) -> TextTable:
+    summaries, titles = summarise_rows(rows, reference), words_of(rows).titles
+    known = [name for name in names if any(name in each.metrics for each in summaries)]
+    body = [[each.method, *(mean_and_interval(each.metrics.get(name), name) for name in known)] for each in summaries]
+    return TextTable(["method", *(titles[name] for name in known)], body)
 
 
 def per_image_table(rows: Sequence[EvaluationRow], metric: str = "mse") -> TextTable:
@@ -128,8 +138,9 @@ def _raster_sentences(rows: Sequence[EvaluationRow]) -> list[str]:
     if not moved:
         return [sentence]
     warning = (
-        f"Misregistered, as in the released code, and for comparison with published figures only: "
-        f"{', '.join(moved)}. The others interpolate at the true positions."
+        f"As in the released code, which lays the images' corners on each other and so misplaces their pixels; "
+        f"for comparison with published figures only: {', '.join(moved)}. The others interpolate at the true "
+        "positions."
     )
     return [sentence, warning]
 

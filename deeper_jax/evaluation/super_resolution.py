@@ -68,7 +68,7 @@ class SuperResolutionRow:
 
     Output, target and truth are divided by one number, the target's maximum over all pixels and channels (the
     paper's normalisation, which leaves an error of scale visible). `mse`, `psnr` (dB) and `ssim` compare output
-    and target, `mse_truth` and `psnr_truth` output and noise-free truth, both with x_max = 1.
+    and target, the `*_truth` columns output and noise-free truth; x_max is 1, the target's maximum, in both.
 
     `mse_sampled` is over the pixels that the low-resolution image was sampled from, where an interpolator that
     returns the given pixels may repeat even the target's noise; `mse_between` is over all the others.
@@ -85,6 +85,7 @@ class SuperResolutionRow:
     ssim: float | None
     mse_truth: float | None
     psnr_truth: float | None
+    ssim_truth: float | None
     mse_between: float | None
     mse_sampled: float
     mse_interior: float | None
@@ -152,17 +153,13 @@ def score_output(
     scaled, target = (over_global_maximum(each, pair.hr_image) for each in (output, pair.hr_image))
     error = np.square(scaled - target)
     pixel_error, sampled, border = error.mean(axis=-1), sampled_pixels(pair), border_pixels(pair)
-    mse_truth = None
-    if pair.truth is not None:
-        mse_truth = metrics.mse(scaled, over_global_maximum(pair.truth, pair.hr_image))
     return SuperResolutionRow(
         method=name,
         image=pair.name,
         mse=float(error.mean()),
         psnr=metrics.psnr(scaled, target),
         ssim=metrics.ssim(scaled, target),
-        mse_truth=mse_truth,
-        psnr_truth=None if not mse_truth else float(-10 * np.log10(mse_truth)),
+        **_against_truth(pair, scaled),
         mse_between=_mean_where(pixel_error, ~sampled),
         mse_sampled=float(pixel_error[sampled].mean()),
         mse_interior=_mean_where(pixel_error, ~border),
@@ -176,6 +173,18 @@ def score_output(
         ssim_released=metrics.released_ssim(scaled, target) if released else None,
         channel_mse=tuple(error.mean(axis=(0, 1)).tolist()),
     )
+
+
+def _against_truth(pair: EvaluationPair, scaled: Array) -> dict[str, float | None]:
+    if pair.truth is None:
+        return {"mse_truth": None, "psnr_truth": None, "ssim_truth": None}
+    truth = over_global_maximum(pair.truth, pair.hr_image)
+    error = metrics.mse(scaled, truth)
+    return {
+        "mse_truth": error,
+        "psnr_truth": float(-10 * np.log10(error)) if error > 0 else float("inf"),
+        "ssim_truth": metrics.ssim(scaled, truth, data_range=1.0),
+    }
 
 
 def sampled_pixels(pair: EvaluationPair) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Writes the rows of an evaluation as metrics.csv, metrics.json and metrics.md, with bands.csv where bands are known."""
+"""Writes the rows of an evaluation as metrics.csv, metrics.json and metrics.md, and bands.csv where there are bands."""
 
 import csv
 import json

@@ -17,6 +17,7 @@ class TaskWords:
         one, whole: what a method looks at, as a cell of the table.
         one_sentence, whole_sentence: the same, opening a list of methods.
         real_data: what measured data are.
+        details: metrics that have a table of their own instead of a place in the first one.
         analysis: metrics that the repeated-measures statistics are given for.
     """
 
@@ -29,6 +30,7 @@ class TaskWords:
     one_sentence: str
     whole_sentence: str
     real_data: str
+    details: tuple[str, ...] = ()
     analysis: tuple[str, ...] = ()
 
 
@@ -79,6 +81,7 @@ SUPER_RESOLUTION = TaskWords(
             "ssim": "SSIM",
             "mse_truth": "MSE to truth",
             "psnr_truth": "PSNR to truth / dB",
+            "ssim_truth": "SSIM to truth",
             "mse_between": "MSE between samples",
             "mse_sampled": "MSE at samples",
             "mse_interior": "MSE interior",
@@ -95,6 +98,7 @@ SUPER_RESOLUTION = TaskWords(
             "ssim": "structural similarity, per wavenumber channel and averaged; 1 is perfect",
             "mse_truth": "as MSE, against the noise-free truth, which only simulated data have",
             "psnr_truth": "as PSNR, against the noise-free truth",
+            "ssim_truth": "as SSIM, against the noise-free truth: SSIM to a noisy target asks for its noise too",
             "mse_between": "as MSE, over the pixels that were not measured",
             "mse_sampled": "as MSE, over the pixels that the low-resolution image was sampled from; where the "
             "target is the image that was sampled, a method that returns them unchanged has 0 here, noise and "
@@ -110,6 +114,7 @@ SUPER_RESOLUTION = TaskWords(
     one_sentence="Pixel by pixel from those nearby (a network: from those in its field of view)",
     whole_sentence="Components found in all the spectra of the map",
     real_data="measured maps, whose targets are noisy too",
+    details=("mse_between", "mse_sampled", "mse_interior", "mse_border", "psnr_released", "ssim_released"),
     analysis=("mse", "psnr", "ssim", "mse_truth"),
 )
 

@@ -113,7 +113,7 @@ def _from_simulator(config: ConfigDict) -> Task:
             "channels: set model.length to that."
         )
     axis = default_wavenumbers()
-    steps = [step.to_dict() for step in config.data.steps]
+    steps = [dict(step) for step in config.data.steps]
     ranges = SimulatorConfig(**config.data.simulator.to_dict())
     batch_size = config.train.batch_size
     local_size = batch_size // jax.process_count()
