@@ -68,9 +68,7 @@ def test_rows_hold_the_metrics_of_normalised_spectra(images, rows):
         ("cell 1", "raw"),
     ]
     image, row = images[1], rows[4]
-    noisy, target, truth = (
-        array / array.max(1, keepdims=True) for array in (image.noisy, image.target, image.truth)
-    )
+    noisy, target, truth = (array / array.max(1, keepdims=True) for array in (image.noisy, image.target, image.truth))
     assert row.mse == pytest.approx(np.mean((noisy - target) ** 2))
     assert row.psnr == pytest.approx(10 * np.log10(1 / np.mean((noisy - target) ** 2)))
     assert row.ssim == pytest.approx(metrics.ssim(noisy.reshape(8, 9, -1), target.reshape(8, 9, -1)))
@@ -166,9 +164,7 @@ def test_tables_of_one_real_image(tmp_path):
     with paths["metrics.csv"].open(newline="") as file:
         record = next(csv.DictReader(file))
     assert (record["ssim"], record["mse_truth"], record["mse_fit"]) == ("", "", "")
-    content = json.loads(
-        paths["metrics.json"].read_text(), parse_constant=lambda constant: pytest.fail(constant)
-    )
+    content = json.loads(paths["metrics.json"].read_text(), parse_constant=lambda constant: pytest.fail(constant))
     assert content["rows"][0]["psnr"] is None
     assert content["summary"][0]["mse"]["ci95_low"] is None
     words = paths["metrics.md"].read_text()

@@ -168,8 +168,9 @@ def _read_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             "[H, W, L] of real numbers; reshape it."
         )
     _check_finite(image, path)
-    if image.dtype != np.float32:
-        image = image.astype(np.float32)
+    # MATLAB's order of the axes in memory would make every later pass over the spectra several times slower.
+    if image.dtype != np.float32 or not image.flags.c_contiguous:
+        image = np.ascontiguousarray(image, np.float32)
     return image, find_optional(arrays, _AXIS_KEYS)
 
 

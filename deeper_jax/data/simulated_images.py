@@ -1,5 +1,6 @@
 """Simulated high-resolution images of cells, written as a folder of images and preprocessed like measured ones."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,14 +62,14 @@ def _simulate(
     names: list[str], height: int, width: int, seed: int, config: SimulatorConfig
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, image, truth) of one cell after the other, [H, W, L] float32."""
-    axis = default_wavenumbers()
-
-    @jax.jit
-    def image_and_truth(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        cell = simulate_cell(key, height, width, axis, config)
-        image, truth = (apply_steps(part, axis, PUBLISHED_STEPS)[0] for part in (cell.high, cell.high_truth))
-        return image, truth
-
     for name, key in zip(names, jax.random.split(jax.random.key(seed), len(names)), strict=True):
-        image, truth = image_and_truth(key)
+        image, truth = _image_and_truth(key, height, width, config)
         yield name, np.asarray(image), np.asarray(truth)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _image_and_truth(key: jax.Array, height: int, width: int, config: SimulatorConfig) -> tuple[jax.Array, jax.Array]:
+    axis = default_wavenumbers()
+    cell = simulate_cell(key, height, width, axis, config)
+    image, truth = (apply_steps(part, axis, PUBLISHED_STEPS)[0] for part in (cell.high, cell.high_truth))
+    return image, truth

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from deeper_jax.evaluation.report_sections import Section, report_sections
 from deeper_jax.evaluation.report_text import TextTable
 from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow
+from deeper_jax.evaluation.task_words import words_of
 
 CAPTIONS = {
     "figure_spectra.png": "Example spectra: the noisy input, its target and what the methods make of it. "
@@ -48,7 +49,7 @@ def write_report_page(
     context: Mapping[str, Any],
     *,
     figures: Sequence[str | Path] | None = None,
-    title: str = "Denoising evaluation",
+    title: str | None = None,
     reference: str = REFERENCE,
     wavenumbers: npt.ArrayLike | None = None,
 ) -> Path:
@@ -59,7 +60,7 @@ def write_report_page(
         rows: as for `tables.write_tables`.
         context: as for `tables.write_tables`.
         figures: PNG files to show; by default those of `CAPTIONS` that lie in the folder.
-        title: the page's heading.
+        title: the page's heading; None: the task's name and "evaluation".
         reference: the method whose line is marked.
         wavenumbers: as for `tables.write_tables`.
 
@@ -70,6 +71,7 @@ def write_report_page(
     folder.mkdir(parents=True, exist_ok=True)
     if figures is None:
         figures = [folder / name for name in CAPTIONS if (folder / name).exists()]
+    title = title or f"{words_of(rows).heading.partition(':')[0]} evaluation"
     introduction, means, *others = report_sections(rows, context, reference, wavenumbers)
     data, *remarks = introduction.items
     parts = [

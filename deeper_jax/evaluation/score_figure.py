@@ -42,7 +42,7 @@ def scores_figure(rows: Sequence[SuperResolutionRow], colours: Mapping[str, str]
         centres = [place * (len(colours) + 1) + (len(colours) - 1) / 2 for place in range(len(groups))]
         panel.set_xticks(centres, [_group_label(group) for group in groups])
         panel.set_xlim(-0.8, len(groups) * (len(colours) + 1) - 1.2)
-        panel.set_title(_TITLES[metric], fontsize=9)
+        panel.set_title(_TITLES[metric], fontsize=9, loc="right")
         panel.spines[["top", "right"]].set_visible(False)
         panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
         if metric != "psnr":
