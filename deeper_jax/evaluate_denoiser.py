@@ -21,7 +21,7 @@ from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_metho
 from deeper_jax.evaluation.report_page import write_report_page
 from deeper_jax.evaluation.tables import write_tables
 from deeper_jax.evaluation.tuning import tune
-from deeper_jax.inference import Denoiser
+from deeper_jax.denoiser import Denoiser
 
 TUNED_FAMILIES = ("savitzky_golay", "whittaker", "wavelet", "pca", "pca_whittaker")
 # Reference methods are tuned twice, since the best filter depends on what is measured.

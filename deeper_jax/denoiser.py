@@ -1,0 +1,92 @@
+"""The loaded denoiser: spectra in, spectra out."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+from deeper_jax.loaded_model import LoadedModel, resampling_matrix
+
+# Spectra in one compiled call. Smaller inputs are padded to a power of two, so that few programs are compiled.
+_BATCH = 256
+
+
+class Denoiser(LoadedModel):
+    """A trained spectral denoiser; `LoadedModel` lists its attributes."""
+
+    def network(self, spectra: Any) -> np.ndarray:
+        """The bare network.
+
+        Args:
+          spectra: [N, L], normalised as in training (each spectrum over its own maximum).
+
+        Returns:
+          [N, L] float32.
+
+        Raises:
+          InputError: another shape.
+        """
+        spectra = np.asarray(spectra, np.float32)
+        if spectra.ndim != 2 or spectra.shape[1] != self.length:
+            raise InputError(f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}].")
+        output = np.empty_like(spectra)
+        for start in range(0, len(spectra), _BATCH):
+            chunk = spectra[start : start + _BATCH]
+            output[start : start + _BATCH] = self._evaluate_padded(chunk)[: len(chunk)]
+        return output
+
+    def _evaluate_padded(self, chunk: np.ndarray) -> np.ndarray:
+        size = 1 << (len(chunk) - 1).bit_length()
+        padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
+        return self._apply(padded)
+
+    def denoise(self, spectra: Any, wavenumbers: Any = None) -> np.ndarray:
+        """Denoise spectra in the user's own units.
+
+        Each spectrum is divided by its maximum (paper, Methods), passed through the network, and the answer is
+        brought back to the input's units by the scale and offset that fit it best to the input (least squares
+        over the channels). A constant pedestal of the input, a detector offset say, is therefore kept.
+
+        Args:
+          spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
+          wavenumbers: [L] in cm⁻¹, the spectra's own axis, ascending or descending. If it differs from the
+            model's, spectra are interpolated to the model's axis and back; it must lie within the model's
+            range. None: the model's axis.
+
+        Returns:
+          Array of the same shape and units; float32, or float64 if the input is.
+
+        Raises:
+          InputError: wrong length, NaN or infinite values, an axis that does not fit, or none to compare with.
+        """
+        spectra = np.asarray(spectra)
+        if spectra.ndim == 0:
+            raise InputError("denoise() was given a single number; it takes spectra [..., L].")
+        axis = self._checked_axis("denoise", spectra, wavenumbers)
+        dtype = np.float64 if spectra.dtype == np.float64 else np.float32
+        flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)
+        inside = flat if axis is None else flat @ resampling_matrix(axis, self.wavenumbers)
+        maximum = inside.max(1, keepdims=True, initial=-np.inf)
+        usable = (maximum[:, 0] > 0) & (inside.min(1, initial=np.inf) < maximum[:, 0])
+        output = flat.copy()
+        if not usable.all():
+            warnings.warn(
+                f"{(~usable).sum()} of {len(usable)} spectra are constant or nowhere positive: "
+                "they are returned unchanged.",
+                stacklevel=2,
+            )
+        if usable.any():
+            answer = self.network(inside[usable] / maximum[usable]).astype(np.float64)
+            fitted = fit_scale_and_offset(answer, inside[usable])
+            output[usable] = fitted if axis is None else fitted @ resampling_matrix(self.wavenumbers, axis)
+        return output.reshape(spectra.shape).astype(dtype)
+
+
+def fit_scale_and_offset(output: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """`a * output + b` with `a` ≥ 0 and `b` of each row fitted to `reference` by least squares; both [N, L]."""
+    centred = output - output.mean(1, keepdims=True)
+    power = (centred**2).sum(1, keepdims=True)
+    products = (centred * (reference - reference.mean(1, keepdims=True))).sum(1, keepdims=True)
+    scale = np.maximum(products, 0) / np.where(power > 0, power, 1)
+    return scale * centred + reference.mean(1, keepdims=True)

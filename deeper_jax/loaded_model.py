@@ -1,0 +1,98 @@
+"""What every loaded network shares: its record, and the checks and resampling of a user's arrays."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from deeper_jax.errors import InputError
+from deeper_jax.models.functional import FunctionalModel
+
+
+class LoadedModel:
+    """A trained network with what travelled beside its weights.
+
+    Attributes:
+      config: the run's configuration, a nested dictionary (empty for weights that carry none).
+      wavenumbers: [L] in cm⁻¹, or None for weights that carry no axis.
+      length: L, the number of channels.
+      params, stats: the weights and running statistics, nested dictionaries of arrays.
+      record: everything else that travels in the checkpoint (preprocessing, data, versions).
+    """
+
+    def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
+        model = FunctionalModel(module)
+        self.record = record
+        self.config: dict[str, Any] = record.get("config", {})
+        axis = record.get("wavenumbers")
+        self.wavenumbers = None if axis is None else np.asarray(axis, np.float64)
+        self.length: int = int(module.length)  # type: ignore[attr-defined]
+        self.params, self.stats = model.params, model.stats
+        self._evaluate = jax.jit(model.evaluate)
+
+    def _apply(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(self._evaluate(self.params, self.stats, batch))
+
+    def _checked_axis(self, name: str, array: np.ndarray, wavenumbers: Any) -> np.ndarray | None:
+        """The axis to resample from and back to, or None where the array is on the model's own axis.
+
+        Raises InputError, in the name of the method `name`, for values or an axis that cannot be used.
+        """
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{name}() was given {array.dtype} values; it takes real numbers.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = int((~np.isfinite(array)).sum())
+            raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
+        length = array.shape[-1]
+        if wavenumbers is None:
+            if length != self.length:
+                raise InputError(
+                    f"{name}() was given spectra of {length} channels where the model has {self.length}: pass "
+                    "their wavenumbers, so that they can be brought to the model's axis."
+                )
+            return None
+        axis = np.asarray(wavenumbers, np.float64)
+        steps = np.diff(axis)
+        if axis.shape != (length,) or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
+            raise InputError(
+                f"wavenumbers has shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
+                f"of the {length} channels, in cm⁻¹."
+            )
+        return self._compared_axis(name, axis)
+
+    def _compared_axis(self, name: str, axis: np.ndarray) -> np.ndarray | None:
+        own = self.wavenumbers
+        if own is None:
+            raise InputError(
+                f"These weights carry no wavenumber axis to compare with: call {name}() without wavenumbers, with "
+                f"{self.length} channels as in their training."
+            )
+        slack = np.abs(np.diff(own)).max()
+        if axis.min() < own.min() - slack or axis.max() > own.max() + slack:
+            raise InputError(
+                f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹, the model {own.min():.0f}-"
+                f"{own.max():.0f} cm⁻¹: crop them to the model's range first."
+            )
+        # A tenth of a channel is less than any instrument's calibration holds.
+        same = axis.shape == own.shape and np.abs(axis - own).max() < 0.1 * np.abs(np.diff(own)).min()
+        return None if same else axis
+
+
+def resampling_matrix(axis: np.ndarray, new_axis: np.ndarray) -> np.ndarray:
+    """[L, L'] such that `spectra @ matrix` brings spectra [..., L] from one axis to another.
+
+    Linear interpolation where the new axis is finer, averaging with triangular weights where it is coarser, so
+    that no channel's light is lost; beyond the ends the end values are held. Both axes in cm⁻¹, any direction.
+    """
+    clipped = np.clip(new_axis, axis.min(), axis.max())
+    width = np.maximum(np.abs(np.gradient(new_axis))[None, :], _local_step(axis, clipped)[None, :])
+    weights = np.clip(1 - np.abs(axis[:, None] - clipped[None, :]) / width, 0, None)
+    return (weights / weights.sum(0)).astype(np.float64)
+
+
+def _local_step(axis: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Distance between the two channels of `axis` that enclose each point."""
+    rising = np.sort(axis)
+    upper = np.clip(np.searchsorted(rising, points), 1, len(rising) - 1)
+    return rising[upper] - rising[upper - 1]

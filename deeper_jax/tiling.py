@@ -1,0 +1,75 @@
+"""Large images through a network of a fixed tile: overlapping tiles, blended."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
+    """First pixels of tiles that cover `length` pixels and overlap by at least `overlap`.
+
+    The last tile ends flush with the image, so that every tile has the same size. `tile` ≤ `length`.
+    """
+    step = tile - overlap
+    starts = list(range(0, max(length - tile, 0), step))
+    return [*starts, length - tile]
+
+
+def blend_weights(starts: list[int], tile: int) -> np.ndarray:
+    """Weights [tiles, tile] along one axis: trapezia whose sum over the tiles is 1 at every pixel.
+
+    Neighbouring tiles fade into each other over the middle half of their overlap. The outer quarter of a tile's
+    overlap counts nothing: its convolutions have looked beyond the tile.
+    """
+    weights = np.ones((len(starts), tile))
+    for index in range(1, len(starts)):
+        shared = starts[index - 1] + tile - starts[index]
+        margin = shared // 4
+        ramp = np.clip((np.arange(shared) - margin + 0.5) / max(shared - 2 * margin, 1), 0, 1)
+        weights[index, :shared] *= ramp
+        weights[index - 1, tile - shared :] *= 1 - ramp
+    # Where the last tile overlaps more than its neighbour, the products do not add up to 1 by themselves.
+    total = np.zeros(starts[-1] + tile)
+    for first, weight in zip(starts, weights, strict=True):
+        total[first : first + tile] += weight
+    return np.stack([w / total[first : first + tile] for first, w in zip(starts, weights, strict=True)])
+
+
+def apply_tiled(
+    image: np.ndarray,
+    network: Callable[[np.ndarray], np.ndarray],
+    *,
+    scale: int,
+    tile: int,
+    overlap: int,
+    progress: Callable[[Iterator], Iterator] = iter,
+) -> np.ndarray:
+    """Run `network` over `image` tile by tile.
+
+    Args:
+      image: [h, w, L] float32.
+      network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, L].
+      scale: of the network.
+      tile: largest tile, pixels of `image`. A shorter side of the image is taken whole.
+      overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
+      progress: wraps the iteration over tiles, to show a bar.
+
+    Returns:
+      [scale * h, scale * w, L] float32. Beside it and the image only one tile's work is held in memory.
+    """
+    height, width, length = image.shape
+    sides = [min(tile, size) for size in (height, width)]
+    starts = [tile_starts(size, side, overlap) for size, side in zip((height, width), sides, strict=True)]
+    weights = [blend_weights([scale * s for s in axis], scale * side) for axis, side in zip(starts, sides, strict=True)]
+    output = np.zeros((scale * height, scale * width, length), np.float32)
+    places = [(row, column) for row in range(len(starts[0])) for column in range(len(starts[1]))]
+    for row, column in progress(iter(places)):
+        top, left = starts[0][row], starts[1][column]
+        answer = network(image[top : top + sides[0], left : left + sides[1]])
+        weight = np.outer(weights[0][row], weights[1][column]).astype(np.float32)
+        target = output[
+            scale * top : scale * (top + sides[0]),
+            scale * left : scale * (left + sides[1]),
+        ]
+        target += weight[..., None] * answer
+    return output
