@@ -1,6 +1,6 @@
 """Evaluate a trained network: eval.py --workdir=DIR [--data=PATH] --output=DIR.
 
-This file only reads the command line; the work is in deeper_jax/evaluate_denoiser.py.
+This file only reads the command line; the work is in deeper_jax/evaluate.py.
 """
 
 import sys
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
 
 
 def _evaluate() -> None:
-    from deeper_jax.evaluate_denoiser import evaluate
+    from deeper_jax.evaluate import evaluate
 
     evaluate(
         FLAGS.workdir,

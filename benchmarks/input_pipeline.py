@@ -78,9 +78,7 @@ def examples_per_second(batches: Iterator[Any], count: int, batch_size: int) -> 
 def measure(examples: int, length: int, batch_size: int, rounds: int) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     noisy, target = (generator.random((examples, length), np.float32) + 0.1 for _ in range(2))
-    pairs = SpectralPairs(
-        noisy, target, None, None, np.zeros(examples, np.int32), ("cell",), {}, "benchmark", True
-    )
+    pairs = SpectralPairs(noisy, target, None, None, np.zeros(examples, np.int32), ("cell",), {}, "benchmark", True)
     ours = training_batches(pairs, batch_size=batch_size, seed=0, total_steps=10**9)
     dataset = PerExampleDataset(noisy, target)
     twin = endless(torch.utils.data.DataLoader(dataset, batch_size, drop_last=True, num_workers=0))
@@ -155,9 +153,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
-    result = surroundings() | measure(
-        arguments.examples, arguments.length, arguments.batch_size, arguments.rounds
-    )
+    result = surroundings() | measure(arguments.examples, arguments.length, arguments.batch_size, arguments.rounds)
     print(as_markdown(result))
     if arguments.json:
         with open(arguments.json, "w") as file:

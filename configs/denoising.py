@@ -24,9 +24,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # A run's directory or checkpoint to fine-tune from; resuming the run itself comes first.
     config.init_from = ""
 
-    config.model = ConfigDict(
-        {"name": "resunet1d", "length": 500, "width": arg.width, "batch_norm": arg.batch_norm}
-    )
+    config.model = ConfigDict({"name": "resunet1d", "length": 500, "width": arg.width, "batch_norm": arg.batch_norm})
     config.model.dtype = arg.dtype
 
     config.data = ConfigDict()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.loaded_model import LoadedModel, resampling_matrix
+from deeper_jax.loaded_model import LoadedModel
 
 # Spectra in one compiled call. Smaller inputs are padded to a power of two, so that few programs are compiled.
 _BATCH = 256
@@ -66,7 +66,7 @@ class Denoiser(LoadedModel):
         axis = self._checked_axis("denoise", spectra, wavenumbers)
         dtype = np.float64 if spectra.dtype == np.float64 else np.float32
         flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)
-        inside = flat if axis is None else flat @ resampling_matrix(axis, self.wavenumbers)
+        inside = flat if axis is None else flat @ self._to_own(axis)
         maximum = inside.max(1, keepdims=True, initial=-np.inf)
         usable = (maximum[:, 0] > 0) & (inside.min(1, initial=np.inf) < maximum[:, 0])
         output = flat.copy()
@@ -79,7 +79,7 @@ class Denoiser(LoadedModel):
         if usable.any():
             answer = self.network(inside[usable] / maximum[usable]).astype(np.float64)
             fitted = fit_scale_and_offset(answer, inside[usable])
-            output[usable] = fitted if axis is None else fitted @ resampling_matrix(self.wavenumbers, axis)
+            output[usable] = fitted if axis is None else fitted @ self._from_own(axis)
         return output.reshape(spectra.shape).astype(dtype)
 
 

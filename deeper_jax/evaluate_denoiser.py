@@ -1,7 +1,4 @@
-"""Evaluation of a trained denoiser, from a run's directory to tables, pictures and a page.
-
-Composes the model, the data and the reference methods; `eval.py` is its command line.
-"""
+"""Evaluation of a trained denoiser: data, reference methods, tables, pictures and a page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +7,8 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from deeper_jax.api import load
 from deeper_jax.data.files import SpectralPairs, read_pairs
+from deeper_jax.denoiser import Denoiser
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.denoising import EvaluationImage, Row, apply_method, evaluate_denoising
 from deeper_jax.evaluation.error_figure import mse_figure
@@ -21,15 +18,14 @@ from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_metho
 from deeper_jax.evaluation.report_page import write_report_page
 from deeper_jax.evaluation.tables import write_tables
 from deeper_jax.evaluation.tuning import tune
-from deeper_jax.denoiser import Denoiser
 
 TUNED_FAMILIES = ("savitzky_golay", "whittaker", "wavelet", "pca", "pca_whittaker")
 # Reference methods are tuned twice, since the best filter depends on what is measured.
 TUNING_METRICS = ("mse", "mse_fit")
 
 
-def evaluate(
-    workdir: str | Path,
+def evaluate_denoiser(
+    model: Denoiser,
     output: str | Path,
     *,
     data: str | Path | None = None,
@@ -37,10 +33,10 @@ def evaluate(
     released: bool = False,
     command: str = "",
 ) -> list[Row]:
-    """Compare the denoiser of a run with every reference method, and write what came out into `output`.
+    """Compare a denoiser with every reference method, and write what came out into `output`.
 
     Args:
-      workdir: a run's directory, a checkpoint, or a released `.pt` file (then `data` is needed).
+      model: the network.
       output: folder for metrics.csv, metrics.json, metrics.md, the pictures and index.html.
       data: pairs in any form that `files.read_pairs` takes; None: the test cells of the run's own data.
       image_shape: (H, W) of raster data whose file does not say it.
@@ -51,9 +47,8 @@ def evaluate(
       One row for each method and image.
 
     Raises:
-      InputError: nothing to load or to evaluate on.
+      InputError: nothing to evaluate on.
     """
-    model = load(workdir)
     test, tuning, tuned_on = _data(model, data, image_shape)
     images = _images(test)
     _say(f"{len(images)} image(s), {len(test)} spectra of {test.source}.")
@@ -65,7 +60,7 @@ def evaluate(
         "command": command,
         "data_source": test.source,
         "simulated": test.simulated,
-        "checkpoint": str(model.record.get("checkpoint", workdir)),
+        "checkpoint": str(model.record.get("checkpoint") or model.record.get("source")),
         "tuned_on": tuned_on,
         "tuned_parameters": parameters,
         "preprocessing_of_the_data": _distinct(test.steps),

@@ -34,6 +34,16 @@ class LoadedModel:
     def _apply(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._evaluate(self.params, self.stats, batch))
 
+    def _to_own(self, axis: np.ndarray) -> np.ndarray:
+        """[L, length]: spectra @ matrix brings spectra of `axis` to the model's axis."""
+        assert self.wavenumbers is not None
+        return resampling_matrix(axis, self.wavenumbers)
+
+    def _from_own(self, axis: np.ndarray) -> np.ndarray:
+        """[length, L]: and back."""
+        assert self.wavenumbers is not None
+        return resampling_matrix(self.wavenumbers, axis)
+
     def _checked_axis(self, name: str, array: np.ndarray, wavenumbers: Any) -> np.ndarray | None:
         """The axis to resample from and back to, or None where the array is on the model's own axis.
 

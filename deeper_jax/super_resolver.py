@@ -8,7 +8,7 @@ from flax import nnx
 from tqdm import tqdm
 
 from deeper_jax.errors import InputError
-from deeper_jax.loaded_model import LoadedModel, resampling_matrix
+from deeper_jax.loaded_model import LoadedModel
 from deeper_jax.tiling import apply_tiled
 
 # Low-resolution pixels. Chosen by measurement: benchmarks/tiling.py.
@@ -92,8 +92,8 @@ class SuperResolver(LoadedModel):
             raise InputError("super_resolve() was given a map with no positive value.")
         there = back = None
         if axis is not None:
-            there = resampling_matrix(axis, self.wavenumbers).astype(np.float32)
-            back = resampling_matrix(self.wavenumbers, axis).astype(np.float32)
+            there = self._to_own(axis).astype(np.float32)
+            back = self._from_own(axis).astype(np.float32)
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:
             normalised = np.asarray(pixels, np.float32) / np.float32(maximum)

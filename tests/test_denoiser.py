@@ -4,8 +4,8 @@ import pytest
 from flax import nnx
 
 import deeper_jax
-from deeper_jax.errors import InputError
 from deeper_jax.denoiser import Denoiser, fit_scale_and_offset
+from deeper_jax.errors import InputError
 from deeper_jax.models.resunet1d import ResUNet1D
 
 LENGTH = 64

@@ -28,9 +28,7 @@ def save_v73(path, key, array):
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
 
 
-def write_deeper(
-    folder, names=("Train", "Test"), *, key="{split}_{kind}", axis=AXIS, save=None, cast=np.float64
-):
+def write_deeper(folder, names=("Train", "Test"), *, key="{split}_{kind}", axis=AXIS, save=None, cast=np.float64):
     """A folder as the DeepeR authors distribute it; returns {(split, kind): array}."""
     folder.mkdir(exist_ok=True)
     arrays = {}
@@ -51,9 +49,7 @@ def assert_same(pairs, arrays, split):
     assert pairs.noisy.dtype == pairs.target.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    "key", ["{split}_{kind}", "{kind}", "data", "DATA", "{split}{kind}", "something_else"]
-)
+@pytest.mark.parametrize("key", ["{split}_{kind}", "{kind}", "data", "DATA", "{split}{kind}", "something_else"])
 @pytest.mark.parametrize("save", [None, save_v73])
 def test_deeper_folder_with_any_key_and_mat_version(tmp_path, key, save):
     arrays = write_deeper(tmp_path / "d", key=key, save=save)

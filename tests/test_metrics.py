@@ -123,9 +123,7 @@ def test_released_psnr_takes_the_outputs_maximum_unsquared():
 
 def test_released_ssim_takes_the_difference_of_maxima():
     output, target = image_pair(6, (9, 9, 3))
-    expected = structural_similarity(
-        target, output, channel_axis=-1, data_range=float(output.max() - target.max())
-    )
+    expected = structural_similarity(target, output, channel_axis=-1, data_range=float(output.max() - target.max()))
     assert metrics.released_ssim(output, target) == pytest.approx(expected, abs=1e-9)
     flat = np.zeros((9, 9, 3))
     assert np.isnan(metrics.released_ssim(flat, flat))

@@ -201,8 +201,7 @@ def test_process_slices_make_up_the_global_batch(processes):
     settings = {"batch_size": 8, "seed": 2, "total_steps": 4}
     whole = list(training_batches(pairs, **settings))
     shares = [
-        list(training_batches(pairs, process_index=i, process_count=processes, **settings))
-        for i in range(processes)
+        list(training_batches(pairs, process_index=i, process_count=processes, **settings)) for i in range(processes)
     ]
     for step, batch in enumerate(whole):
         for name, expected in batch.items():
@@ -213,9 +212,7 @@ def test_process_slices_make_up_the_global_batch(processes):
 def test_each_spectrum_is_divided_by_its_own_maximum():
     pairs = random_pairs(16, 40)
     batch = next(
-        training_batches(
-            make_pairs(pairs.noisy * 900, pairs.target * 7e4), batch_size=16, seed=0, total_steps=1
-        )
+        training_batches(make_pairs(pairs.noisy * 900, pairs.target * 7e4), batch_size=16, seed=0, total_steps=1)
     )
     np.testing.assert_array_equal(batch["noisy"].max(axis=1), 1.0)
     np.testing.assert_array_equal(batch["target"].max(axis=1), 1.0)
@@ -224,9 +221,7 @@ def test_each_spectrum_is_divided_by_its_own_maximum():
 def test_spectra_without_positive_values_are_left_undivided():
     noisy = np.array([[0.0] * 6, [-1.0, -2.0, -4.0, -1.0, -2.0, -3.0]])
     batch = next(
-        training_batches(
-            make_pairs(noisy), batch_size=2, seed=0, total_steps=1, shift=0, mixup=0, shuffle=False
-        )
+        training_batches(make_pairs(noisy), batch_size=2, seed=0, total_steps=1, shift=0, mixup=0, shuffle=False)
     )
     np.testing.assert_array_equal(batch["noisy"], noisy)
 

@@ -40,9 +40,7 @@ def test_whittaker_equals_a_dense_solve(order, lam):
     noisy, _ = noisy_map(order)
     difference = np.diff(np.eye(noisy.shape[1]), n=order, axis=0)
     matrix = np.eye(noisy.shape[1]) + lam * difference.T @ difference
-    np.testing.assert_allclose(
-        reference.whittaker(noisy, lam, order), np.linalg.solve(matrix, noisy.T).T, atol=1e-9
-    )
+    np.testing.assert_allclose(reference.whittaker(noisy, lam, order), np.linalg.solve(matrix, noisy.T).T, atol=1e-9)
 
 
 def test_whittaker_of_very_short_spectra():
@@ -107,9 +105,7 @@ def test_tune_finds_the_best_candidate(family, metric):
     def score(method):
         if metric == "mse_fit":
             return np.mean([mse_fit(method(noisy), target) for noisy, target in images])
-        return np.mean(
-            [mse(over_own_maximum(method(noisy)), over_own_maximum(target)) for noisy, target in images]
-        )
+        return np.mean([mse(over_own_maximum(method(noisy)), over_own_maximum(target)) for noisy, target in images])
 
     best = min(score(method) for method in tuning.candidates(family))
     assert score(tuned) == pytest.approx(best, rel=1e-9)

@@ -52,9 +52,7 @@ def test_bfloat16_is_near_float32() -> None:
     torch.manual_seed(0)
     x = jax.random.uniform(jax.random.key(1), (8, 64))
     weights = numpy_state_dict(TorchResUNet1D(64, 8))
-    exact, rounded = (
-        run(resunet1d_from_state_dict(weights, dtype=dtype), x) for dtype in (jnp.float32, jnp.bfloat16)
-    )
+    exact, rounded = (run(resunet1d_from_state_dict(weights, dtype=dtype), x) for dtype in (jnp.float32, jnp.bfloat16))
     difference = float(jnp.abs(exact - rounded).max() / jnp.ptp(exact))
     assert 1e-5 < difference < 0.1
 
@@ -109,9 +107,7 @@ def test_initial_values_are_distributed_as_torchs(kind: str) -> None:
             assert np.abs(values).max() > 0.99 * bound
             assert abs(values.mean()) < 5 * bound / math.sqrt(3 * values.size)
         quantiles = np.linspace(0, 1, 11)
-        np.testing.assert_allclose(
-            np.quantile(mine, quantiles), np.quantile(other, quantiles), atol=0.12 * bound
-        )
+        np.testing.assert_allclose(np.quantile(mine, quantiles), np.quantile(other, quantiles), atol=0.12 * bound)
 
 
 def test_all_convolutions_of_the_network_start_within_their_bounds() -> None:
@@ -182,9 +178,7 @@ def test_steps_through_plain_jit_and_learns() -> None:
 
 
 def test_registry_builds_by_name() -> None:
-    model = nnx.eval_shape(
-        lambda: build_model("resunet1d", rngs=nnx.Rngs(0), length=8, width=2, batch_norm=False)
-    )
+    model = nnx.eval_shape(lambda: build_model("resunet1d", rngs=nnx.Rngs(0), length=8, width=2, batch_norm=False))
     assert isinstance(model, ResUNet1D) and (model.length, model.width, model.batch_norm) == (8, 2, False)
 
 

@@ -92,9 +92,7 @@ def test_one_cycle_stays_at_its_end() -> None:
 
 def test_step_decay_is_torchs() -> None:
     ours = evaluate(step_decay(5e-4, 3), np.arange(3 * 520))
-    reference = torch_rates(
-        lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 50, 0.2), 3 * 520, every=3
-    )
+    reference = torch_rates(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 50, 0.2), 3 * 520, every=3)
     np.testing.assert_allclose(ours, reference, rtol=1e-6)
 
 

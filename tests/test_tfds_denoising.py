@@ -102,9 +102,7 @@ def test_missing_source(tmp_path):
 
 
 def build_simulated(tmp_path):
-    config = DenoisingConfig(
-        name="tiny_simulated", truth=True, simulate=True, cells=4, height=3, width=4, seed=1
-    )
+    config = DenoisingConfig(name="tiny_simulated", truth=True, simulate=True, cells=4, height=3, width=4, seed=1)
     builder = DeeperDenoising(data_dir=str(tmp_path / "data"), config=config)
     builder.download_and_prepare(download_dir=str(tmp_path / "downloads"))
     return load_pairs(builder)

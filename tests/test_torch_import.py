@@ -161,9 +161,7 @@ def test_wrappers_prefixes_and_dtypes(tmp_path: Path) -> None:
         for name, array in loaded.items():
             if plain[name].is_floating_point():
                 assert array.dtype == np.float32
-                np.testing.assert_allclose(
-                    array, plain[name].numpy(), rtol=1e-2 if variant is halved else 1e-7
-                )
+                np.testing.assert_allclose(array, plain[name].numpy(), rtol=1e-2 if variant is halved else 1e-7)
     assert resunet1d_from_state_dict(loaded).batch_norm
 
 
@@ -188,16 +186,12 @@ def test_a_mixture_of_networks_is_refused() -> None:
         resunet1d_from_state_dict({"linear7.body.0.weight": np.zeros((4, 4))})
     state_dict = numpy_state_dict(TorchHyRISR(2, 8, 6, 2, 2, 2))
     del state_dict["body.1.body.1.body.0.bias"]
-    with pytest.raises(
-        InputError, match=r"2 groups of 2 blocks.*1 missing names \(body.1.body.1.body.0.bias"
-    ):
+    with pytest.raises(InputError, match=r"2 groups of 2 blocks.*1 missing names \(body.1.body.1.body.0.bias"):
         hyrisr_from_state_dict(state_dict)
     with pytest.raises(InputError, match="impossible shape"):
         hyrisr_from_state_dict({**state_dict, "head2.0.weight": np.float32(1)})
     released = numpy_state_dict(TorchResUNet1D(8, 2, False))
-    released = {
-        name: np.zeros((6, 6)) if array.shape == (8, 8) else array for name, array in released.items()
-    }
+    released = {name: np.zeros((6, 6)) if array.shape == (8, 8) else array for name, array in released.items()}
     with pytest.raises(InputError, match="multiple of 4"):
         model_from_state_dict(released)
 

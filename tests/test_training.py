@@ -70,8 +70,7 @@ def test_one_and_eight_devices_end_with_equal_parameters(tmp_path, seed):
     config = small_config(steps=20)
     config.seed = seed
     states = [
-        train(config, noise_task(config), tmp_path / str(count), data_mesh(jax.devices()[:count]))
-        for count in (1, 8)
+        train(config, noise_task(config), tmp_path / str(count), data_mesh(jax.devices()[:count])) for count in (1, 8)
     ]
     assert largest_difference(states[0].params, states[1].params) < 1e-5
     assert largest_difference(states[0].stats, states[1].stats) < 1e-5
@@ -90,10 +89,7 @@ def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(tmp_path)
     assert largest_difference(whole, resumed) == 0
     assert [line for line in log(tmp_path / "whole") if "train/loss" in line] != []
     for name in ("train/loss", "train/learning_rate"):
-        curves = [
-            [line[name] for line in log(tmp_path / workdir) if name in line]
-            for workdir in ("whole", "halted")
-        ]
+        curves = [[line[name] for line in log(tmp_path / workdir) if name in line] for workdir in ("whole", "halted")]
         assert curves[0] == curves[1] and len(curves[0]) == 30
     moved = train(config, noise_task(config), tmp_path / "moved", data_mesh())
     assert 0 < largest_difference(whole.params, moved.params) < 1e-5

@@ -25,13 +25,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; expected a {' or '.join(ARRAY_SUFFIXES)} file, check the path."
-        )
+        raise InputError(f"{path}: no such file; expected a {' or '.join(ARRAY_SUFFIXES)} file, check the path.")
     if path.suffix.lower() not in ARRAY_SUFFIXES:
-        raise InputError(
-            f"{path}: found a '{path.suffix}' file, expected .mat or .npz; export the data as one."
-        )
+        raise InputError(f"{path}: found a '{path.suffix}' file, expected .mat or .npz; export the data as one.")
     try:
         arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_mat(path)
     # The readers raise a dozen kinds of error on damaged bytes; all mean the same to the user.

@@ -51,9 +51,7 @@ class Draws(NamedTuple):
     flip: "tf.Tensor"
 
 
-def draw(
-    index: "tf.Tensor", seed: "tf.Tensor", examples: int, length: int, config: AugmentationConfig
-) -> Draws:
+def draw(index: "tf.Tensor", seed: "tf.Tensor", examples: int, length: int, config: AugmentationConfig) -> Draws:
     """Draw for the examples of these rows from the stateless seed [2]; the partner comes from all `examples`.
 
     The shift is one integer an example, round(U(-shift, shift) * length).
@@ -70,9 +68,7 @@ def draw(
     return Draws(index, tf.where(mixed, partner, index), shift, tf.where(mixed, weight, 1.0), flip)
 
 
-def _stateless_beta(
-    count: "tf.Tensor", seed_a: "tf.Tensor", seed_b: "tf.Tensor", alpha: float
-) -> "tf.Tensor":
+def _stateless_beta(count: "tf.Tensor", seed_a: "tf.Tensor", seed_b: "tf.Tensor", alpha: float) -> "tf.Tensor":
     """Beta(alpha, alpha) as the share of one Gamma(alpha) variate in the sum of two."""
     # float64: small variates of a small alpha underflow in float32.
     first = tf.random.stateless_gamma(count, seed_a, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
@@ -97,9 +93,7 @@ def padded_pairs(noisy: np.ndarray, target: np.ndarray, largest_shift: int) -> n
 
 
 @tf.function(jit_compile=True, autograph=False)
-def augment(
-    padded: "tf.Tensor", draws: Draws, largest_shift: int, flip: bool
-) -> tuple["tf.Tensor", "tf.Tensor"]:
+def augment(padded: "tf.Tensor", draws: Draws, largest_shift: int, flip: bool) -> tuple["tf.Tensor", "tf.Tensor"]:
     """Augment B pairs: (noisy, target), each [B, L], divided by its own maximum.
 
     padded: [N, 2, L + 2 * largest_shift] of `padded_pairs`. flip: whether to obey `draws.flip`. A positive

@@ -17,9 +17,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return max(1, examples // batch_size)
 
 
-def evaluation_batches(
-    arrays: Mapping[str, np.ndarray], batch_size: int
-) -> Iterator[tuple[Batch, np.ndarray]]:
+def evaluation_batches(arrays: Mapping[str, np.ndarray], batch_size: int) -> Iterator[tuple[Batch, np.ndarray]]:
     """Every example once, in order, in batches of one size: ({name: [B, ...]}, mask [B] bool).
 
     arrays: equally long along axis 0. The last batch is filled by repeating its last example; the mask is

@@ -53,9 +53,7 @@ def read_pairs(
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(
-            f"{path}: no such file or folder; expected Train_Inputs.mat and its like, check the path."
-        )
+        raise InputError(f"{path}: no such file or folder; expected Train_Inputs.mat and its like, check the path.")
     if path.is_file():
         splits = {"all": _read_pair_file(path)}
     elif _split_files(path):
@@ -65,8 +63,7 @@ def read_pairs(
     unknown = sorted(set(cell_sizes or ()) - set(splits))
     if unknown:
         raise InputError(
-            f"cell_sizes: found the splits {unknown}, expected some of {sorted(splits)} for {path}; "
-            "correct the names."
+            f"cell_sizes: found the splits {unknown}, expected some of {sorted(splits)} for {path}; correct the names."
         )
     return {
         name: with_image_shape(with_cell_sizes(pairs, (cell_sizes or {}).get(name), name), image_shape)
@@ -82,9 +79,7 @@ def write_pairs(folder: str | Path, splits: Mapping[str, SpectralPairs], *, seed
     """
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder}: found existing content, expected a new or empty folder; choose another name."
-        )
+        raise InputError(f"{folder}: found existing content, expected a new or empty folder; choose another name.")
     if not splits or not set(splits) <= set(SPLITS):
         raise ValueError(f"splits: found {sorted(splits)}, expected some of {SPLITS}")
     axes = [pairs.wavenumbers for pairs in splits.values()]
@@ -141,18 +136,14 @@ def _cell_records(pairs: SpectralPairs) -> list[dict[str, Any]]:
 
 def _split_files(folder: Path) -> dict[str, dict[str, Path]]:
     """{'train': {'inputs': path, 'outputs': path, 'truth': path}, ...} as far as present, in any case."""
-    by_name = {
-        plain_key(item.stem): item for item in sorted(folder.glob("*")) if item.suffix.lower() == ".mat"
-    }
+    by_name = {plain_key(item.stem): item for item in sorted(folder.glob("*")) if item.suffix.lower() == ".mat"}
     kinds = ("inputs", "outputs", "truth")
-    found = {
-        split: {kind: by_name[split + kind] for kind in kinds if split + kind in by_name} for split in SPLITS
-    }
+    found = {split: {kind: by_name[split + kind] for kind in kinds if split + kind in by_name} for split in SPLITS}
     return {split: files for split, files in found.items() if files}
 
 
 def _read_deeper_folder(folder: Path) -> dict[str, SpectralPairs]:
-    axis = _read_axis(folder / AXIS_FILE)
+    axis = read_axis(folder / AXIS_FILE)
     record = _read_record(folder / CELLS_FILE)
     splits = {}
     for split, files in _split_files(folder).items():
@@ -166,9 +157,7 @@ def _read_deeper_folder(folder: Path) -> dict[str, SpectralPairs]:
         source = f"{files['inputs']} and its {split.capitalize()}_Outputs"
         if axis is not None:
             source += f" with {AXIS_FILE}"
-        pairs = build_pairs(
-            arrays["inputs"], arrays["outputs"], arrays.get("truth"), axis, source=source, name=split
-        )
+        pairs = build_pairs(arrays["inputs"], arrays["outputs"], arrays.get("truth"), axis, source=source, name=split)
         splits[split] = _with_record(replace(pairs, source=str(folder)), record, split, folder / CELLS_FILE)
     _check_lengths_agree({pairs.noisy.shape[1] for pairs in splits.values()}, folder)
     return splits
@@ -244,15 +233,18 @@ def _read_cell_files(folder: Path) -> SpectralPairs:
     return join_cells(cells, [file.stem for file in files], str(folder))
 
 
-def _read_axis(path: Path) -> np.ndarray | None:
+def read_axis(path: Path) -> np.ndarray | None:
+    """The wavenumbers [L] in cm^-1 that a text file lists, float64; None where there is no such file.
+
+    Raises InputError if the text is not numbers.
+    """
     if not path.is_file():
         return None
     try:
         return np.array([float(word) for word in path.read_text().replace(",", " ").split()])
     except ValueError as error:
         raise InputError(
-            f"{path}: found text that is no number ({error}), expected one wavenumber in cm^-1 a line; "
-            "correct it."
+            f"{path}: found text that is no number ({error}), expected one wavenumber in cm^-1 a line; correct it."
         ) from error
 
 
@@ -276,26 +268,20 @@ def _bad_record(path: Path, error: Exception) -> InputError:
     )
 
 
-def _with_record(
-    pairs: SpectralPairs, record: dict[str, Any] | None, split: str, path: Path
-) -> SpectralPairs:
+def _with_record(pairs: SpectralPairs, record: dict[str, Any] | None, split: str, path: Path) -> SpectralPairs:
     """Cells, image shapes and steps as cells.json tells them."""
     if record is None or split not in record["splits"]:
         return pairs
     try:
         cells = record["splits"][split]["cells"]
         names, sizes = tuple(str(cell["name"]) for cell in cells), [int(cell["rows"]) for cell in cells]
-        shapes = {
-            c["name"]: (int(c["image_shape"][0]), int(c["image_shape"][1])) for c in cells if c["image_shape"]
-        }
+        shapes = {c["name"]: (int(c["image_shape"][0]), int(c["image_shape"][1])) for c in cells if c["image_shape"]}
         firsts = [int(cell["first_row"]) for cell in cells]
         steps = tuple(dict(step) for step in record["splits"][split].get("steps", ()))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _bad_record(path, error) from error
     contiguous = firsts == [sum(sizes[:i]) for i in range(len(sizes))]
-    rasters = all(
-        shapes[n][0] * shapes[n][1] == size for n, size in zip(names, sizes, strict=True) if n in shapes
-    )
+    rasters = all(shapes[n][0] * shapes[n][1] == size for n, size in zip(names, sizes, strict=True) if n in shapes)
     if not contiguous or sum(sizes) != len(pairs) or not rasters or len(set(names)) < len(names):
         raise InputError(
             f"{path}: found cells of {sum(sizes)} rows in split '{split}' that do not fit its {len(pairs)} "

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.io
 
 from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
-from deeper_jax.data.files import AXIS_FILE, _read_axis
+from deeper_jax.data.files import AXIS_FILE, read_axis
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.spectral_pairs import checked_axis, same_axis
 from deeper_jax.errors import InputError
@@ -45,7 +45,7 @@ def read_images(path: str | Path) -> HyperspectralImages:
     path = Path(path)
     files = list_images(path)
     record = _read_record(path / RECORD_FILE) if path.is_dir() else {}
-    axis = _read_axis(path / AXIS_FILE) if path.is_dir() else None
+    axis = read_axis(path / AXIS_FILE) if path.is_dir() else None
     first_file = path / AXIS_FILE
     images: list[np.ndarray] = []
     for number, file in enumerate(files.values()):

@@ -49,9 +49,7 @@ def training_batches(
     share = batch_size // process_count
 
     def make_batch(*global_draws: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        local = Draws(
-            *(values[process_index * share : (process_index + 1) * share] for values in global_draws)
-        )
+        local = Draws(*(values[process_index * share : (process_index + 1) * share] for values in global_draws))
         noisy, target = augment(padded, local, largest_shift, flip)
         return {"noisy": noisy, "target": target}
 
@@ -83,9 +81,7 @@ def draws_by_step(
         order_seed, draw_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed_words, epoch)))
         index = _epoch_order(examples, steps * batch_size, shuffle, order_seed)
         draws = draw(index, draw_seed, examples, length, config)
-        return tf.data.Dataset.from_tensor_slices(
-            tuple(tf.reshape(values, [steps, batch_size]) for values in draws)
-        )
+        return tf.data.Dataset.from_tensor_slices(tuple(tf.reshape(values, [steps, batch_size]) for values in draws))
 
     epochs = tf.data.Dataset.range(first_epoch, math.ceil(total_steps / steps))
     by_step = epochs.flat_map(epoch_draws).skip(start_step - first_epoch * steps)

@@ -5,9 +5,10 @@ A step is a plain dictionary with a `name` and parameters, for example
 rays out, a background under the spectrum taken away (the authors used the "shape" filter of WITec's
 software). Division by the maximum comes later, where a network takes the spectra (DeepeR, Methods).
 
-Everything on the spectra is JAX and works under `jax.jit` for concrete `wavenumbers` and steps.
+Everything on the spectra is JAX and compiled, and works under `jax.jit` for concrete `wavenumbers` and steps.
 """
 
+import functools
 import inspect
 import types
 import typing
@@ -60,8 +61,9 @@ def crop(spectra: Array, wavenumbers: np.ndarray, low: float, high: float) -> tu
     return spectra[..., kept], wavenumbers[kept]
 
 
+@functools.partial(jax.jit, static_argnames=("channels",))
 def remove_cosmic_rays(spectra: Array, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5) -> Array:
-    """Replace spikes too narrow for a Raman band by the mean of the two channels just outside.
+    """Replace spikes too narrow for a Raman band by the mean of the nearest channels outside on both sides.
 
     A spike is what a morphological opening removes (features of at most `channels` channels) and stands out
     both of the spectrum's noise and of the spectrum's own range, so that sharp bands stay untouched.
@@ -89,11 +91,15 @@ def remove_cosmic_rays(spectra: Array, channels: int = 3, noise_factor: float = 
     # The flanks of a spike are lower than the spike but still wrong.
     beside = moving_maximum(spike.astype(spectra.dtype), 2 * channels - 1) > 0
     spike = spike | (beside & (excess > 5.0 * noise))
-    before, after = window - channels, window + channels
-    mean = 0.5 * (padded[..., before : before + length] + padded[..., after : after + length])
-    return jnp.where(spike, mean, spectra)
+    edges = [(0, 0)] * (spectra.ndim - 1) + [(window, window)]
+    spoiled = jnp.pad(spike, edges)
+    reach = 4 * channels
+    before = _fill_from_before(padded, spoiled, reach)
+    after = _fill_from_before(padded[..., ::-1], spoiled[..., ::-1], reach)[..., ::-1]
+    return jnp.where(spike, 0.5 * (before + after)[..., window:-window], spectra)
 
 
+@functools.partial(jax.jit, static_argnames=("window", "smoothing", "presmoothing"))
 def lower_envelope(spectra: Array, window: int, smoothing: int = 0, presmoothing: float = 0.0) -> Array:
     """Return a background that lies under the spectra: a morphological opening, smoothed (rolling ball).
 
@@ -140,6 +146,7 @@ def subtract_lower_envelope(
     return spectra - lower_envelope(spectra, window, after, sigma)
 
 
+@functools.partial(jax.jit, static_argnames=("by",))
 def normalise(spectra: Array, by: str = "max") -> Array:
     """Scale spectra; one that is zero everywhere (or constant, for "range") becomes zero, never NaN.
 
@@ -168,11 +175,13 @@ def normalise(spectra: Array, by: str = "max") -> Array:
 NORMALISATIONS = ("max", "range", "area", "global_max")
 
 
+@functools.partial(jax.jit, static_argnames=("window",))
 def moving_minimum(values: Array, window: int) -> Array:
     """Minimum over an odd, centred window along the last axis, cut at the ends."""
     return -moving_maximum(-values, window)
 
 
+@functools.partial(jax.jit, static_argnames=("window",))
 def moving_maximum(values: Array, window: int) -> Array:
     """Maximum over an odd, centred window along the last axis, cut at the ends.
 
@@ -191,11 +200,13 @@ def moving_maximum(values: Array, window: int) -> Array:
     return result
 
 
+@functools.partial(jax.jit, static_argnames=("window",))
 def moving_mean(values: Array, window: int) -> Array:
     """Mean over an odd, centred window along the last axis; the values are mirrored at the ends."""
     return _filter(values, np.ones(2 * (window // 2) + 1))
 
 
+@functools.partial(jax.jit, static_argnames=("sigma",))
 def gaussian_smooth(values: Array, sigma: float) -> Array:
     """Gaussian smoothing along the last axis, `sigma` in channels; the values are mirrored at the ends."""
     radius = int(4.0 * sigma + 0.5)
@@ -234,6 +245,23 @@ def _extend(spectra: Array, count: int, channels: int) -> Array:
     left = jnp.broadcast_to(jnp.median(spectra[..., :nearest], axis=-1, keepdims=True), shape)
     right = jnp.broadcast_to(jnp.median(spectra[..., -nearest:], axis=-1, keepdims=True), shape)
     return jnp.concatenate([left, spectra, right], axis=-1)
+
+
+def _fill_from_before(values: Array, spoiled: Array, reach: int) -> Array:
+    """Replace each spoiled value by the last good one before it, up to `reach` channels back."""
+    step = 1
+    # Distances double, so that a few steps bridge any run of spoiled values.
+    while step <= reach:
+        values = jnp.where(spoiled, _shift(values, step), values)
+        spoiled = spoiled & _shift(spoiled, step)
+        step *= 2
+    return values
+
+
+def _shift(values: Array, step: int) -> Array:
+    """Move the values `step` channels on, the first one repeated."""
+    first = jnp.broadcast_to(values[..., :1], (*values.shape[:-1], step))
+    return jnp.concatenate([first, values[..., :-step]], axis=-1)
 
 
 def _noise_level(spectra: Array) -> Array:

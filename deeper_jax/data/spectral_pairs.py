@@ -34,9 +34,7 @@ class SpectralPairs:
         shape = self.noisy.shape
         truth_fits = self.truth is None or self.truth.shape == shape
         if len(shape) != 2 or self.target.shape != shape or not truth_fits or self.cell.shape != shape[:1]:
-            raise ValueError(
-                f"noisy {shape}, target {self.target.shape}, cell {self.cell.shape} do not match"
-            )
+            raise ValueError(f"noisy {shape}, target {self.target.shape}, cell {self.cell.shape} do not match")
         if self.wavenumbers is not None and self.wavenumbers.shape != shape[1:]:
             raise ValueError(f"wavenumbers {self.wavenumbers.shape} do not match spectra {shape}")
 
@@ -218,18 +216,15 @@ def join_cells(cells: Sequence[SpectralPairs], names: Sequence[str], source: str
 def _check_spectra(array: np.ndarray, source: str, kind: str) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{source}: found {kind} values of type {array.dtype}, expected real numbers; "
-            "export the intensities."
+            f"{source}: found {kind} values of type {array.dtype}, expected real numbers; export the intensities."
         )
     if array.ndim not in (2, 3):
         raise InputError(
-            f"{source}: found a {kind} array of shape {array.shape}, expected [N, L] or "
-            "[H, W, L]; reshape it."
+            f"{source}: found a {kind} array of shape {array.shape}, expected [N, L] or [H, W, L]; reshape it."
         )
     if array.size == 0:
         raise InputError(
-            f"{source}: found an empty {kind} array of shape {array.shape}, expected spectra; export the "
-            "data again."
+            f"{source}: found an empty {kind} array of shape {array.shape}, expected spectra; export the data again."
         )
 
 

@@ -35,8 +35,7 @@ def split_by_cell(
     test, validation = tuple(test_cells), tuple(validation_cells)
     if not 0 <= validation_fraction < 1:
         raise InputError(
-            f"validation_fraction: found {validation_fraction}, expected 0 or more and less than 1; "
-            "correct it."
+            f"validation_fraction: found {validation_fraction}, expected 0 or more and less than 1; correct it."
         )
     if set(test) & set(validation):
         raise InputError(

@@ -1,20 +1,17 @@
 """Paired spectra as a TensorFlow Datasets builder, built once from the user's files and cached."""
 
-import contextlib
 import dataclasses
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
 
 # Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
 from deeper_jax.data import quiet_tensorflow  # noqa: F401
 from deeper_jax.data.files import SpectralPairs, read_pairs
-from deeper_jax.errors import InputError
+from deeper_jax.data.tfds_cache import digest, only_errors_logged, source_fingerprint
 
 # tfds keeps 'all' to itself.
 _STORED_NAMES = {"all": "whole"}
@@ -64,15 +61,11 @@ class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         # As bytes: lists of floats are several times slower to write and to read.
-        spectrum = tfds.features.Tensor(
-            shape=(config.length,), dtype=np.float32, encoding=tfds.features.Encoding.BYTES
-        )
+        spectrum = tfds.features.Tensor(shape=(config.length,), dtype=np.float32, encoding=tfds.features.Encoding.BYTES)
         kinds = ("noisy", "target", "truth") if config.truth else ("noisy", "target")
         features = {kind: spectrum for kind in kinds} | {
             "cell": tfds.features.Text(doc="Name of the cell."),
-            "pixel": tfds.features.Scalar(
-                np.int32, doc="Row within the cell, a raster's in row-major order."
-            ),
+            "pixel": tfds.features.Scalar(np.int32, doc="Row within the cell, a raster's in row-major order."),
         }
         return tfds.core.DatasetInfo(
             builder=self,
@@ -88,9 +81,7 @@ class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
         splits = self._pairs if self._pairs is not None else self._source_pairs(dl_manager)
         self.info.metadata["splits"] = {name: _describe(pairs) for name, pairs in splits.items()}
-        return {
-            _STORED_NAMES.get(name, name): self._generate_examples(pairs) for name, pairs in splits.items()
-        }
+        return {_STORED_NAMES.get(name, name): self._generate_examples(pairs) for name, pairs in splits.items()}
 
     def _source_pairs(self, dl_manager: tfds.download.DownloadManager) -> dict[str, SpectralPairs]:
         config = self.builder_config
@@ -99,7 +90,7 @@ class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
         # Imported here: the simulator needs JAX, reading files does not.
         from deeper_jax.data.simulated_dataset import write_simulated_dataset
 
-        folder = Path(dl_manager.download_dir) / f"simulated-{_digest(dataclasses.asdict(config))}"
+        folder = Path(dl_manager.download_dir) / f"simulated-{digest(dataclasses.asdict(config))}"
         if not folder.exists():
             write_simulated_dataset(
                 folder, cells=config.cells, height=config.height, width=config.width, seed=config.seed
@@ -133,14 +124,14 @@ def prepare_and_load(
     which are those of `read_pairs`. Raises InputError as `read_pairs` does.
     """
     path = Path(path).absolute()
-    name = f"deeper_files_{_fingerprint(path, image_shape, cell_sizes)}"
+    name = f"deeper_files_{source_fingerprint(path, image_shape, cell_sizes)}"
     folder = Path(data_dir) / "deeper_denoising" / name / str(DeeperDenoising.VERSION)
     if not folder.exists():
         pairs = read_pairs(path, image_shape=image_shape, cell_sizes=cell_sizes)
         first = next(iter(pairs.values()))
         has_truth = all(split.truth is not None for split in pairs.values())
         config = DenoisingConfig(name=name, length=first.noisy.shape[1], truth=has_truth)
-        with _only_errors_logged():
+        with only_errors_logged():
             builder = DeeperDenoising(data_dir=str(data_dir), config=config, pairs=pairs)
         manual_dir = path if path.is_dir() else path.parent
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
@@ -168,9 +159,7 @@ def _load_split(builder: tfds.core.DatasetBuilder, name: str, described: dict[st
             spectra[kind][rows] = batch[kind]
         start = rows.stop
     if start != count or not np.array_equal(pixel, _pixels(cell)):
-        raise RuntimeError(
-            f"{builder.data_path}: split '{stored}' did not come back in the order of the files"
-        )
+        raise RuntimeError(f"{builder.data_path}: split '{stored}' did not come back in the order of the files")
     axis = described["wavenumbers"]
     return SpectralPairs(
         noisy=spectra["noisy"],
@@ -192,7 +181,7 @@ def _batches_in_order(
     # One file at a time: interleaving them would mix the rows.
     config = tfds.ReadConfig(interleave_cycle_length=1)
     decoders = tfds.decode.PartialDecoding(dict.fromkeys(features, True))
-    with _only_errors_logged():
+    with only_errors_logged():
         dataset = builder.as_dataset(
             split=split, batch_size=_READ_BATCH, decoders=decoders, read_config=config, shuffle_files=False
         )
@@ -227,26 +216,3 @@ def _describe(pairs: SpectralPairs) -> dict[str, Any]:
 def _runs_to_rows(runs: list[list[int]]) -> np.ndarray:
     indices, lengths = np.asarray(runs, np.int32).T
     return np.repeat(indices, lengths)
-
-
-@contextlib.contextmanager
-def _only_errors_logged() -> Iterator[None]:
-    """Spare the user tfds's warning that the configuration is a custom one."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-
-
-def _fingerprint(path: Path, *settings: Any) -> str:
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder; expected paired spectra, check the path.")
-    files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
-    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return _digest([stats, settings])
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

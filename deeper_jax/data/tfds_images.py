@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 # Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
 from deeper_jax.data import quiet_tensorflow  # noqa: F401
 from deeper_jax.data.image_files import TRUTH_FOLDER, HyperspectralImages, list_images, read_images
-from deeper_jax.data.tfds_denoising import _digest, _fingerprint, _only_errors_logged
+from deeper_jax.data.tfds_cache import digest, only_errors_logged, source_fingerprint
 
 _SPLIT = "images"
 _MAPPED_FOLDER = "mapped"
@@ -100,7 +100,7 @@ class DeeperImages(tfds.core.GeneratorBasedBuilder):
         # Imported here: the simulator needs JAX, reading files does not.
         from deeper_jax.data.simulated_images import write_simulated_images
 
-        folder = Path(dl_manager.download_dir) / f"simulated-images-{_digest(dataclasses.asdict(config))}"
+        folder = Path(dl_manager.download_dir) / f"simulated-images-{digest(dataclasses.asdict(config))}"
         if not folder.exists():
             names = ("images", "test_images", "height", "width", "seed")
             write_simulated_images(folder, **{name: getattr(config, name) for name in names})
@@ -125,12 +125,12 @@ def prepare_and_load_images(path: str | Path, data_dir: str | Path) -> Hyperspec
     files = list_images(path)
     truth_files = [path / TRUTH_FOLDER / file.name for file in files.values()]
     truth_stats = [(t.stat().st_size, t.stat().st_mtime_ns) for t in truth_files if t.is_file()]
-    name = f"image_files_{_fingerprint(path, truth_stats)}"
+    name = f"image_files_{source_fingerprint(path, truth_stats)}"
     folder = Path(data_dir) / "deeper_images" / name / str(DeeperImages.VERSION)
     if not folder.exists():
         images = read_images(path)
         config = ImagesConfig(name=name, length=images.length, truth=images.truths is not None)
-        with _only_errors_logged():
+        with only_errors_logged():
             builder = DeeperImages(data_dir=str(data_dir), config=config, images=images)
         manual_dir = path if path.is_dir() else path.parent
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
@@ -170,7 +170,7 @@ def _unpack(builder: tfds.core.DatasetBuilder, folder: Path) -> None:
     try:
         # One file at a time: interleaving them would mix the images.
         config = tfds.ReadConfig(interleave_cycle_length=1)
-        with _only_errors_logged():
+        with only_errors_logged():
             dataset = builder.as_dataset(split=_SPLIT, read_config=config, shuffle_files=False)
             for row, example in enumerate(tfds.as_numpy(dataset)):
                 if example["name"].decode() != names[row]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
+from deeper_jax.models.convolution import convolve
 from deeper_jax.models.layers import convolution, torch_uniform
 
 Remat = Literal["none", "blocks", "groups", "both"]
@@ -32,12 +33,9 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, channels // factor**2)
 
 
-def convolve(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+def biased_convolution(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
     """Zero-padded 3x3 convolution in the dtype of x: [N, H, W, in] to [N, H, W, out]."""
-    y = jax.lax.conv_general_dilated(
-        x, kernel.astype(x.dtype), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-    return y + bias.astype(x.dtype)
+    return convolve(x, kernel.astype(x.dtype)) + bias.astype(x.dtype)
 
 
 def channel_attention(x: jax.Array, weights: Weights) -> jax.Array:
@@ -51,8 +49,8 @@ def channel_attention(x: jax.Array, weights: Weights) -> jax.Array:
 
 def attention_block(x: jax.Array, weights: Weights) -> jax.Array:
     """Convolution, ReLU, convolution, channel attention, plus the input: [N, H, W, C] to the same."""
-    y = jax.nn.relu(convolve(x, weights["first_kernel"], weights["first_bias"]))
-    y = convolve(y, weights["second_kernel"], weights["second_bias"])
+    y = jax.nn.relu(biased_convolution(x, weights["first_kernel"], weights["first_bias"]))
+    y = biased_convolution(y, weights["second_kernel"], weights["second_bias"])
     return x + channel_attention(y, weights)
 
 
@@ -85,9 +83,7 @@ class BlockWeights(nnx.Module):
 class ResidualGroups(nnx.Module):
     """All residual groups: each is `blocks` attention blocks and a convolution, plus the group's input."""
 
-    def __init__(
-        self, groups: int, blocks: int, width: int, reduction: int, remat: Remat, *, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, groups: int, blocks: int, width: int, reduction: int, remat: Remat, *, rngs: nnx.Rngs) -> None:
         self.remat = remat
         self.blocks = BlockWeights(groups, blocks, width, reduction, rngs=rngs)
         initial = torch_uniform(9 * width)
@@ -104,7 +100,7 @@ class ResidualGroups(nnx.Module):
         def group(x: jax.Array, weights: tuple[Weights, jax.Array, jax.Array]) -> jax.Array:
             block_weights, kernel, bias = weights
             y, _ = jax.lax.scan(lambda y, w: (block(y, w), None), x, block_weights)
-            return x + convolve(y, kernel, bias)
+            return x + biased_convolution(y, kernel, bias)
 
         if self.remat in ("groups", "both"):
             group = jax.checkpoint(group, prevent_cse=False)
@@ -186,9 +182,7 @@ class HyRISR(nnx.Module):
         return (upsampled + self.spectral_up(self.tail(features))).astype(jnp.float32)
 
 
-def _check_arguments(
-    scale: int, length: int, width: int, groups: int, blocks: int, reduction: int, remat: str
-) -> None:
+def _check_arguments(scale: int, length: int, width: int, groups: int, blocks: int, reduction: int, remat: str) -> None:
     if scale not in SHUFFLES:
         raise InputError(f"HyRISR's `scale` must be 2, 3 or 4, but it is {scale!r}.")
     sizes = {"length": length, "width": width, "groups": groups, "blocks": blocks, "reduction": reduction}
@@ -201,6 +195,4 @@ def _check_arguments(
             f"squeezes width to width // reduction features."
         )
     if remat not in get_args(Remat):
-        raise InputError(
-            f"HyRISR's `remat` must be one of {', '.join(get_args(Remat))}, but it is {remat!r}."
-        )
+        raise InputError(f"HyRISR's `remat` must be one of {', '.join(get_args(Remat))}, but it is {remat!r}.")

@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+
+from deeper_jax.models.convolution import conv_general_dilated
 
 Initializer = Callable[..., jax.Array]
 
@@ -19,13 +22,19 @@ def torch_uniform(fan_in: int) -> Initializer:
 
     PyTorch draws the weights (Kaiming-uniform with a = sqrt(5)) and the biases of its convolutions and
     linear layers from this range; `fan_in` is input features times kernel positions, for both.
+
+    NumPy draws them, from the key: JAX would compile one program for each shape, which takes longer than
+    drawing. Inside a trace (`nnx.eval_shape`, `jax.jit`) JAX draws, so the values are others there.
     """
     bound = 1.0 / math.sqrt(fan_in)
 
     def initialize(
         key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32, **_: object
     ) -> jax.Array:
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
+        if isinstance(key, jax.core.Tracer):
+            return jax.random.uniform(key, shape, dtype, -bound, bound)
+        values = np.random.default_rng(np.asarray(jax.random.key_data(key))).random(shape, np.float32)
+        return jnp.asarray(bound * (2.0 * values - 1.0), dtype)
 
     return initialize
 
@@ -48,6 +57,8 @@ def convolution(
         dtype=dtype,
         kernel_init=initial,
         bias_init=initial,
+        # Measured: over images the weight gradient gains much, along spectra it would lose.
+        conv_general_dilated=conv_general_dilated if len(kernel_size) == 2 else jax.lax.conv_general_dilated,
         rngs=rngs,
     )
 
@@ -55,9 +66,7 @@ def convolution(
 def linear(in_features: int, out_features: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.Linear:
     """A linear layer with bias on the last axis."""
     initial = torch_uniform(in_features)
-    return nnx.Linear(
-        in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs
-    )
+    return nnx.Linear(in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs)
 
 
 class PReLU(nnx.Module):

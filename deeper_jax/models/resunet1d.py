@@ -41,9 +41,7 @@ class ConvUnit(nnx.Module):
 class Residual(nnx.Module):
     """Three ConvUnits with the identity added around all three and nothing after the sum."""
 
-    def __init__(
-        self, features: int, *, batch_norm: bool, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, features: int, *, batch_norm: bool, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> None:
         self.units = nnx.List(
             ConvUnit(features, features, batch_norm=batch_norm, dtype=dtype, rngs=rngs) for _ in range(3)
         )

@@ -57,9 +57,7 @@ def load_torch_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def resunet1d_from_state_dict(
-    state_dict: StateDict, *, dtype: jax.typing.DTypeLike = jnp.float32
-) -> ResUNet1D:
+def resunet1d_from_state_dict(state_dict: StateDict, *, dtype: jax.typing.DTypeLike = jnp.float32) -> ResUNet1D:
     """ResUNet1D with these weights, in evaluation mode; length, width and BatchNorm are read off them.
 
     Raises:
@@ -100,9 +98,7 @@ def hyrisr_from_state_dict(
     return _fill(build, hyrisr_slots(scale, groups, blocks), state_dict, found)
 
 
-def model_from_state_dict(
-    state_dict: StateDict, *, dtype: jax.typing.DTypeLike = jnp.float32
-) -> ResUNet1D | HyRISR:
+def model_from_state_dict(state_dict: StateDict, *, dtype: jax.typing.DTypeLike = jnp.float32) -> ResUNet1D | HyRISR:
     """The network that the names belong to, with these weights, in evaluation mode.
 
     Raises:
@@ -148,9 +144,7 @@ def _to_numpy(path: Path, name: object, tensor: Any) -> np.ndarray:
             f"`net.state_dict()` with torch.save and use that file."
         )
     if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
-        raise InputError(
-            f"{path} holds a sparse, complex or quantized tensor under {name!r}: none is expected."
-        )
+        raise InputError(f"{path} holds a sparse, complex or quantized tensor under {name!r}: none is expected.")
     return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
 
 
@@ -219,8 +213,4 @@ def _few(names: list[str], limit: int = 3) -> str:
 
 
 def _describe(value: object) -> str:
-    return (
-        "an empty dict"
-        if isinstance(value, dict) and not value
-        else f"an object of type {type(value).__name__}"
-    )
+    return "an empty dict" if isinstance(value, dict) and not value else f"an object of type {type(value).__name__}"

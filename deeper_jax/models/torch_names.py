@@ -92,9 +92,7 @@ def resunet1d_slots(batch_norm: bool) -> list[Slot]:
 
 def hyrisr_slots(scale: int, groups: int, blocks: int) -> list[Slot]:
     """All slots of HyRISR."""
-    single: list[tuple[Path, str]] = [
-        (("upsamplers", i), f"head1.0.{2 * i}") for i in range(2 if scale == 4 else 1)
-    ]
+    single: list[tuple[Path, str]] = [(("upsamplers", i), f"head1.0.{2 * i}") for i in range(2 if scale == 4 else 1)]
     single += [(("blend",), "head1.1"), (("spectral_down",), "head2.0")]
     single += [(("body_end",), f"body.{groups}"), (("tail",), "tail.0"), (("spectral_up",), "tail.1")]
     slots = [slot for path, name in single for slot in _kernel_and_bias(path, name, CONVOLUTION_2D)]
@@ -107,9 +105,7 @@ def hyrisr_slots(scale: int, groups: int, blocks: int) -> list[Slot]:
     }
     for part, (place, layout) in parts.items():
         for ours, theirs, kind in (("kernel", "weight", layout), ("bias", "bias", VECTOR)):
-            names = [
-                [f"body.{g}.body.{b}.body.{place}.{theirs}" for b in range(blocks)] for g in range(groups)
-            ]
+            names = [[f"body.{g}.body.{b}.body.{place}.{theirs}" for b in range(blocks)] for g in range(groups)]
             slots.append(Slot(("body", "blocks", f"{part}_{ours}"), np.array(names, dtype=object), kind))
     for ours, theirs, kind in (("kernel", "weight", CONVOLUTION_2D), ("bias", "bias", VECTOR)):
         names_of_groups = [f"body.{g}.body.{blocks}.{theirs}" for g in range(groups)]

@@ -133,9 +133,7 @@ def _check_same(stored: PyTree, like: PyTree, checkpoint: Path) -> None:
     found = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(stored)}
     wanted = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(like)}
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    shapes = [
-        f"{k}: {found[k]}, not {wanted[k]}" for k in sorted(found.keys() & wanted) if found[k] != wanted[k]
-    ]
+    shapes = [f"{k}: {found[k]}, not {wanted[k]}" for k in sorted(found.keys() & wanted) if found[k] != wanted[k]]
     if missing or extra or shapes:
         raise InputError(
             f"{checkpoint}: the weights do not fit the model (missing: {missing[:5] or 'none'}; "

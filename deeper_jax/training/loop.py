@@ -47,9 +47,7 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     _claim(workdir, config)
 
     steps = total_steps(config, task.steps_per_epoch)
-    schedule = make_schedule(
-        **config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch
-    )
+    schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
     model = FunctionalModel(task.model)
     checkpoints = CheckpointWriter(workdir)
@@ -184,9 +182,7 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = found.keys() | wanted.keys()
         return [
-            line
-            for key in keys
-            for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".strip("."))
+            line for key in keys for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".strip("."))
         ]
     return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
 

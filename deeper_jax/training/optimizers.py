@@ -35,9 +35,7 @@ def make_optimizer(
         InputError: for an unknown name or a value out of range.
     """
     if name not in DEFAULT_WEIGHT_DECAY:
-        raise InputError(
-            f"there is no optimizer called {name!r}: choose one of {', '.join(DEFAULT_WEIGHT_DECAY)}."
-        )
+        raise InputError(f"there is no optimizer called {name!r}: choose one of {', '.join(DEFAULT_WEIGHT_DECAY)}.")
     decay = DEFAULT_WEIGHT_DECAY[name] if weight_decay is None else weight_decay
     _check(decay >= 0, "weight_decay", "0 or more", decay)
     _check(gradient_clip is None or gradient_clip > 0, "gradient_clip", "positive, or None", gradient_clip)

@@ -37,9 +37,7 @@ class TrainState(NamedTuple):
         return self.ema or self.params
 
 
-def create_state(
-    model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema: bool = False
-) -> TrainState:
+def create_state(model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema: bool = False) -> TrainState:
     """The state before the first step; `ema` keeps a moving average of the parameters."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),

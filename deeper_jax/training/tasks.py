@@ -4,9 +4,10 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.training.denoising import denoising_task
+from deeper_jax.training.super_resolution import super_resolution_task
 from deeper_jax.training.task import Task
 
-TASKS = {"denoising": denoising_task}
+TASKS = {"denoising": denoising_task, "super_resolution": super_resolution_task}
 
 
 def make_task(config: ConfigDict) -> Task:

@@ -1,0 +1,58 @@
+"""Same-size convolution of images whose weight gradient is fast on the CPU too.
+
+XLA's CPU backend computes the weight gradient of a convolution slowly, and inside a `lax.scan` by plain loops
+(forty times slower than need be). There, it is computed as one matrix product for each tap of the kernel: the same
+sums in another order. Other backends keep their own.
+"""
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def _native(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+@jax.custom_vjp
+def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """[N, H, W, in] with kernel [k, k, in, out], k odd, to [N, H, W, out]: stride 1, zero padding."""
+    return _native(x, kernel)
+
+
+def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _native(x, kernel), (x, kernel)
+
+
+def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jax.lax.platform_dependent(*saved, gradient, cpu=_tap_gradients, default=_native_gradients)
+
+
+def _native_gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jax.vjp(_native, x, kernel)[1](gradient)
+
+
+def _tap_gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    taps, (inputs, outputs) = kernel.shape[:-2], kernel.shape[-2:]
+    flipped = jnp.flip(kernel, range(len(taps))).swapaxes(-1, -2)
+    margins = [(0, 0), *((size // 2, size // 2) for size in taps), (0, 0)]
+    padded = jnp.pad(x, margins)
+    rows = gradient.reshape(-1, outputs)
+    products = []
+    for offsets in itertools.product(*map(range, taps)):
+        window = jax.lax.dynamic_slice(padded, (0, *offsets, 0), x.shape)
+        products.append(window.reshape(-1, inputs).T @ rows)
+    return _native(gradient, flipped), jnp.stack(products).reshape(kernel.shape)
+
+
+convolve.defvjp(_forward, _backward)
+
+
+def conv_general_dilated(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+    """`convolve` in the shape of `jax.lax.conv_general_dilated`, for `flax.nnx.Conv`.
+
+    Only for the networks' own convolutions: whatever stride, padding or grouping is asked for, it is 1, SAME and 1.
+    """
+    return convolve(x, kernel)

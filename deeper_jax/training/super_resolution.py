@@ -1,0 +1,117 @@
+"""The super-resolution task: HyRISR on hyperspectral images, through tf.data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from deeper_jax.data.batches import steps_per_epoch
+from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
+from deeper_jax.data.image_batches import image_evaluation_batches
+from deeper_jax.data.raster import check_divisible, default_start, start_choices
+from deeper_jax.errors import InputError
+from deeper_jax.models.interpolation_start import start_as_interpolation
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.task import Batch, Task
+
+
+def super_resolution_task(config: ConfigDict) -> Task:
+    """Network and data of a super-resolution config.
+
+    `data.path` holds the images; simulated ones are written there first if there is nothing and `data.simulate`
+    says how. Spectra are binned to `model.length` channels if they have more.
+
+    Raises:
+      InputError: unusable data or settings.
+    """
+    scale, patch = config.model.scale, config.data.patch
+    check_divisible((patch, patch), scale)
+    splits = load_image_splits(config)
+    train, validation = splits["train"], splits.get("validation", splits["train"])
+    start = raster_start(config)
+    model = build_from_config(config.to_dict())
+    if config.interpolation_start:
+        start_as_interpolation(model, start)  # type: ignore[arg-type]
+    batch_size = config.train.batch_size
+
+    def validation_batches() -> Iterator[tuple[Batch, np.ndarray]]:
+        batches = image_evaluation_batches(validation, batch_size=batch_size, scale=scale, patch=patch, start=start)
+        return ((_input_and_target(batch), mask) for batch, mask in batches)
+
+    return Task(
+        model=model,
+        train_batches=lambda first, last: _train_batches(config, train, first, last),
+        validation_batches=validation_batches,
+        steps_per_epoch=steps_per_epoch(len(train), batch_size),
+        record=_record(config, splits, start),
+    )
+
+
+def raster_start(config: ConfigDict) -> int:
+    """The raster start index of validation, evaluation and use: `data.start`, or the default of the scale."""
+    return default_start(config.model.scale) if config.data.start is None else config.data.start
+
+
+def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
+    """The 'train', 'validation' and 'test' images of a config, binned to the model's length."""
+    from deeper_jax.data.tfds_images import prepare_and_load_images
+
+    path = Path(config.data.path)
+    if config.data.simulate and not path.exists():
+        from deeper_jax.data.simulated_images import write_simulated_images
+
+        settings = config.data.simulate.to_dict()
+        print(f"{path} does not exist: simulating images there ({settings}).", flush=True)
+        write_simulated_images(path, **settings)
+    images = prepare_and_load_images(path, config.data.tfds_dir)
+    if images.length < config.model.length:
+        raise InputError(
+            f"{path}: its spectra have {images.length} channels, the model takes {config.model.length}: set "
+            f"--config.model.length={images.length} or less."
+        )
+    return split_images(images.binned(config.model.length))
+
+
+def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, last: int) -> Iterator[Batch]:
+    from deeper_jax.data.image_augmentation import ImageAugmentationConfig
+    from deeper_jax.data.image_pipeline import image_training_batches
+
+    scale = config.model.scale
+    batches = image_training_batches(
+        train,
+        batch_size=config.train.batch_size,
+        scale=scale,
+        seed=config.seed,
+        total_steps=last,
+        start_step=first,
+        patch=config.data.patch,
+        starts=start_choices(scale) if config.data.random_start else (raster_start(config),),
+        augmentation=ImageAugmentationConfig(**config.augment.to_dict()),
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+    return map(_input_and_target, batches)
+
+
+def _input_and_target(batch: Batch) -> Batch:
+    return {"input": batch["lr_image"], "target": batch["hr_image"]}
+
+
+def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], start: int) -> dict[str, Any]:
+    train = splits["train"]
+    return {
+        "task": "super_resolution",
+        "normalisation": "each image over its own maximum",
+        "scale": config.model.scale,
+        "start": start,
+        "wavenumbers": None if train.wavenumbers is None else np.asarray(train.wavenumbers).tolist(),
+        "preprocessing": list(train.steps),
+        "data": {
+            "source": str(config.data.path),
+            "simulated": train.simulated,
+            **{f"{split}_images": list(images.names) for split, images in splits.items()},
+        },
+    }
