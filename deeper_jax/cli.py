@@ -1,9 +1,15 @@
 """The `deeper-jax` command."""
 
 import argparse
+import runpy
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from ml_collections import ConfigDict
 
 from deeper_jax.command_line import run_quietly
+from deeper_jax.errors import InputError
 from deeper_jax.version import __version__
 
 
@@ -13,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_simulate(commands.add_parser("simulate", help="write simulated cells in the layout of DeepeR's files"))
+    _add_memory(commands.add_parser("memory", help="print what a training step will need of a device's memory"))
     options = parser.parse_args(arguments)
     run_quietly("deeper-jax", lambda: options.run(options))
 
@@ -39,3 +46,43 @@ def _simulate(options: argparse.Namespace) -> None:
     names = ("cells", "test_cells", "counts_cells", "height", "width", "seed")
     write_simulated_dataset(options.folder, **{name: getattr(options, name) for name in names})
     print(f"{options.cells} simulated cells in {options.folder}.")
+
+
+def _add_memory(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="FILE[:args]", help="e.g. configs/super_resolution.py:scale=4,blocks=16")
+    parser.add_argument("--batch-sizes", default="2,16", help="comma-separated (default: %(default)s)")
+    parser.set_defaults(run=_memory)
+
+
+def _memory(options: argparse.Namespace) -> None:
+    from deeper_jax.training.memory import step_memory
+
+    sizes = options.batch_sizes.split(",")
+    if not all(size.isdigit() and int(size) for size in sizes):
+        raise InputError(f"--batch-sizes is {options.batch_sizes!r}; give whole numbers, such as 2,16.")
+    config = load_config(options.config)
+    variants = ["none", "blocks", "groups", "both"] if "remat" in config.model else [None]
+    print("| remat | batch | parameters and optimizer | step's temporaries | together |")
+    print("| --- | --- | --- | --- | --- |")
+    for remat in variants:
+        if remat is not None:
+            config.model.remat = remat
+        for size in sizes:
+            need = step_memory(config, int(size))
+            together = need.state + need.temporary
+            cells = [remat or "-", size, *(f"{n / 2**30:.2f} GiB" for n in (need.state, need.temporary, together))]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def load_config(name: str) -> ConfigDict:
+    """The configuration `FILE[:args]`, as `train.py --config` reads it; InputError if it cannot be read."""
+    file, _, argument = name.partition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise InputError(f"{file}: there is no such config file; give one, such as configs/super_resolution.py.")
+    # Configs import their neighbours as `configs.name`.
+    sys.path.insert(0, str(path.resolve().parents[1]))
+    try:
+        return runpy.run_path(str(path))["get_config"](argument or None)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{name}: {error}") from error

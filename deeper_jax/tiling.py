@@ -8,10 +8,13 @@ import numpy as np
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of tiles that cover `length` pixels and overlap by at least `overlap`.
 
-    The last tile ends flush with the image, so that every tile has the same size. `tile` ≤ `length`.
+    The last tile ends flush with the image, so that every tile has the same size; one tile does where
+    `length` is not more than `tile`.
     """
+    if length <= tile:
+        return [0]
     step = tile - overlap
-    starts = list(range(0, max(length - tile, 0), step))
+    starts = list(range(0, length - tile, step))
     return [*starts, length - tile]
 
 

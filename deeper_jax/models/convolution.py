@@ -40,11 +40,14 @@ def _tap_gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tupl
     margins = [(0, 0), *((size // 2, size // 2) for size in taps), (0, 0)]
     padded = jnp.pad(x, margins)
     rows = gradient.reshape(-1, outputs)
-    products = []
-    for offsets in itertools.product(*map(range, taps)):
-        window = jax.lax.dynamic_slice(padded, (0, *offsets, 0), x.shape)
-        products.append(window.reshape(-1, inputs).T @ rows)
-    return _native(gradient, flipped), jnp.stack(products).reshape(kernel.shape)
+
+    def product(offsets: jax.Array) -> jax.Array:
+        window = jax.lax.dynamic_slice(padded, (0, offsets[0], offsets[1], 0), x.shape)
+        return window.reshape(-1, inputs).T @ rows
+
+    # One tap after another: all windows at once would take nine times the image's memory.
+    products = jax.lax.map(product, jnp.array(list(itertools.product(*map(range, taps)))))
+    return _native(gradient, flipped), products.reshape(kernel.shape)
 
 
 convolve.defvjp(_forward, _backward)
