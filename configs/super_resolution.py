@@ -25,6 +25,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.init_from = ""
     # Start as an interpolator (ours) instead of from PyTorch's random values (the paper's).
     config.interpolation_start = False
+    # Principal components of the training spectra that its interpolated pixels start projected to; 0: all.
+    config.start_components = 0
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16

@@ -17,6 +17,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     """The configuration; see the module's docstring for `arg`."""
     config = super_resolution.get_config(",".join(filter(None, ["remat=none", arg])))
     config.interpolation_start = True
+    config.start_components = 20
     config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8})
 
     config.data.path = "data/simulated_images/cells"
@@ -28,7 +29,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
     config.train.batch_size = 4
     config.train.epochs = 0
-    config.train.steps = 500
+    config.train.steps = 600
     config.train.ema_decay = 0.99
     config.train.log_every = 20
     config.train.evaluate_every = 100

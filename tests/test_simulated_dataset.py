@@ -61,7 +61,7 @@ def test_truth_is_closer_to_the_target_than_the_input_is(folder):
 
 def test_seeds_repeat_and_differ(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        write_simulated_dataset(tmp_path / name, cells=2, test_cells=1, height=4, width=4, seed=seed)
+        write_simulated_dataset(tmp_path / name, cells=2, test_cells=1, height=12, width=10, seed=seed)
     a, b, c = (read_pairs(tmp_path / name)["test"].noisy for name in "abc")
     np.testing.assert_array_equal(a, b)
     assert np.abs(a - c).max() > 1

@@ -29,7 +29,7 @@ def small_config(**train_settings) -> ConfigDict:
     """The same number of steps wherever possible: the schedule is part of the compiled step."""
     config = tiny.get_config()
     config.model.length = LENGTH
-    config.train.update({"steps": STEPS, "evaluate_every": 10} | train_settings)
+    config.train.update({"steps": STEPS, "evaluate_every": STEPS} | train_settings)
     return config
 
 
@@ -107,7 +107,7 @@ def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(finished,
 
 
 def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validation(tmp_path):
-    config = small_config(steps=120, evaluate_every=20)
+    config = small_config(steps=120, evaluate_every=20, checkpoint_every=1000)
     config.schedule.learning_rate = 0.01
     train(config, noise_task(config), tmp_path, ONE_DEVICE)
     lines = log(tmp_path)
@@ -132,8 +132,8 @@ def test_validation_is_masked_and_leaves_the_statistics_alone(finished, tmp_path
     expected = np.concatenate(errors)
     assert len(expected) == config.train.batch_size + 1
     assert log(workdir)[-1]["validation/mse"] == pytest.approx(expected.mean(), rel=1e-5)
-    without = small_config(evaluate_every=1000)
-    other = train(without, noise_task(without), tmp_path, ONE_DEVICE)
+    often = small_config(evaluate_every=5)
+    other = train(often, noise_task(often), tmp_path, ONE_DEVICE)
     assert largest_difference(other.stats, state.stats) == 0
 
 

@@ -13,7 +13,7 @@ from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_imag
 from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.raster import check_divisible, default_start, start_choices
 from deeper_jax.errors import InputError
-from deeper_jax.models.interpolation_start import start_as_interpolation
+from deeper_jax.models.interpolation_start import principal_subspace, start_as_interpolation
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.task import Batch, Task
 
@@ -34,7 +34,10 @@ def super_resolution_task(config: ConfigDict) -> Task:
     start = raster_start(config)
     model = build_from_config(config.to_dict())
     if config.interpolation_start:
-        start_as_interpolation(model, start)  # type: ignore[arg-type]
+        subspace = (
+            principal_subspace(_sample_spectra(train), config.start_components) if config.start_components else None
+        )
+        start_as_interpolation(model, start, subspace)  # type: ignore[arg-type]
     batch_size = config.train.batch_size
 
     def validation_batches() -> Iterator[tuple[Batch, np.ndarray]]:
@@ -73,6 +76,12 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
             f"--config.model.length={images.length} or less."
         )
     return split_images(images.binned(config.model.length))
+
+
+def _sample_spectra(images: HyperspectralImages, count: int = 20_000) -> np.ndarray:
+    """About `count` spectra [N, L] spread evenly over the images, each image over its own maximum."""
+    every = max(1, sum(image.shape[0] * image.shape[1] for image in images.images) // count)
+    return np.concatenate([image.reshape(-1, images.length)[::every] / image.max() for image in images.images])
 
 
 def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, last: int) -> Iterator[Batch]:
