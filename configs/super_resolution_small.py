@@ -29,7 +29,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
     config.train.batch_size = 4
     config.train.epochs = 0
-    config.train.steps = 600
+    config.train.steps = 900
     config.train.ema_decay = 0.99
     config.train.log_every = 20
     config.train.evaluate_every = 100

@@ -1,0 +1,74 @@
+import importlib
+from pathlib import Path
+
+import pytest
+from ml_collections import ConfigDict
+
+from configs.common import parse_arg
+from deeper_jax.cli import load_config, main
+from deeper_jax.errors import InputError
+from deeper_jax.models.registry import MODELS
+from deeper_jax.training.schedules import make_schedule
+from deeper_jax.training.tasks import TASKS
+
+NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "configs").glob("*.py") if path.stem != "common")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_is_whole_and_says_how_it_is_run(name):
+    module = importlib.import_module(f"configs.{name}")
+    assert "python train.py --config=configs/" in module.__doc__ and "--workdir=" in module.__doc__
+    config = module.get_config()
+    assert isinstance(config, ConfigDict)
+    assert config.task in TASKS and config.model.name in MODELS
+    assert bool(config.train.steps) != bool(config.train.epochs)
+    make_schedule(**config.schedule.to_dict(), total_steps=10, steps_per_epoch=5)
+
+
+def test_the_papers_settings():
+    denoising = importlib.import_module("configs.denoising").get_config()
+    assert (denoising.train.epochs, denoising.train.batch_size) == (500, 256)
+    assert denoising.schedule.to_dict() == {"name": "one_cycle", "learning_rate": 5e-4}
+    assert denoising.augment.to_dict() == {"shift": 0.1, "flip": False, "mixup": 0.5, "mixup_alpha": 0.2}
+    assert denoising.model.batch_norm is True
+    images = importlib.import_module("configs.super_resolution")
+    for scale, patch in ((2, 64), (3, 63), (4, 64)):
+        config = images.get_config(f"scale={scale},blocks=16")
+        assert (config.train.epochs, config.train.batch_size, config.data.patch) == (600, 2, patch)
+        assert (config.model.groups, config.model.blocks, config.model.width) == (18, 16, 250)
+        assert config.schedule.to_dict() == {"name": "constant", "learning_rate": 1e-5}
+
+
+def test_arguments_are_typed_and_unknown_ones_refused():
+    values = parse_arg("scale=3,fast,rate=0.5", scale=2, fast=False, rate=1.0, name="a")
+    assert values.to_dict() == {"scale": 3, "fast": True, "rate": 0.5, "name": "a"}
+    assert parse_arg("fast=false", fast=True).fast is False
+    for text, sentence in (("depth=3", "unknown"), ("scale=three", "give a int"), ("fast=maybe", "true or false")):
+        with pytest.raises(ValueError, match=sentence):
+            parse_arg(text, scale=2, fast=False)
+
+
+def test_load_config_reads_what_train_reads():
+    assert load_config("configs/super_resolution.py:scale=3").model.scale == 3
+    with pytest.raises(InputError, match="no such config file"):
+        load_config("configs/nothing.py")
+    with pytest.raises(InputError, match="unknown config argument 'size'"):
+        load_config("configs/super_resolution.py:size=3")
+
+
+def test_memory_is_printed_for_each_batch_and_kind_of_rematerialisation(tmp_path, capsys):
+    (tmp_path / "configs").mkdir()
+    path = tmp_path / "configs" / "small.py"
+    path.write_text(
+        "from configs import super_resolution_small\n"
+        "def get_config(arg=None):\n"
+        "    config = super_resolution_small.get_config('scale=2')\n"
+        "    config.model.update({'length': 8, 'width': 4, 'reduction': 2, 'groups': 3})\n"
+        "    config.data.patch = 16\n"
+        "    return config\n"
+    )
+    main(["memory", str(path), "--batch-sizes=2,8"])
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [(row[0].strip(), row[1].strip()) for row in rows] == [
+        (remat, size) for remat in ("none", "blocks", "groups", "both") for size in ("2", "8")
+    ]
