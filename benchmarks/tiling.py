@@ -73,9 +73,8 @@ def measure_seams(model: SuperResolver) -> None:
         # The same pixels of the whole-map answer say what the borders' content alone does.
         whole_map = np.square(whole - hr_image).mean(-1)
         ratio /= whole_map[border].mean() / whole_map[~border].mean()
-        print(
-            f"| {tile} | {overlap} | {difference:.3f} | {error.mean() / whole_error:.4f} | {ratio:.4f} | {seconds:.1f} |"
-        )
+        relative = error.mean() / whole_error
+        print(f"| {tile} | {overlap} | {difference:.3f} | {relative:.4f} | {ratio:.4f} | {seconds:.1f} |")
 
 
 def _border_mask(shape: tuple[int, int], tile: int, overlap: int, scale: int) -> np.ndarray:
