@@ -62,7 +62,11 @@ class CheckpointWriter:
 
 
 def _manager(folder: Path, keep: int) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        enable_async_checkpointing=True,
+        cleanup_tmp_directories=True,  # what a killed process left half written
+    )
     return ocp.CheckpointManager(folder, options=options)
 
 

@@ -1,6 +1,7 @@
 """The training loop, the same for every network."""
 
 import json
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -167,7 +168,10 @@ def _claim(workdir: Path, config: ConfigDict) -> None:
     wanted = json.loads(config.to_json())
     if not path.exists():
         workdir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=1) + "\n")
+        # Whole or not at all: a run may be killed here too.
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(wanted, indent=1) + "\n")
+        os.replace(temporary, path)
         return
     found = json.loads(path.read_text())
     changed = sorted(_differences(found, wanted))
