@@ -5,7 +5,8 @@
 
 About 20 minutes on two CPU cores. The recipe is ours: start as an interpolator, larger batch and learning
 rate, warm-up and cosine, gradient clipping, moving average of the weights, best checkpoint by validation.
-Not measured at these settings yet; README, "Super-resolution", says what shorter runs gave. Arguments as for configs/super_resolution.py.
+Not measured at these settings yet; README, "Super-resolution", says what a shorter run gave. Arguments as for
+configs/super_resolution.py.
 """
 
 from ml_collections import ConfigDict
