@@ -1,4 +1,4 @@
-"""The demo: a small denoiser on simulated cells, in four minutes on two CPU cores.
+"""The demo: a small denoiser on simulated cells, in three minutes on two CPU cores.
 
     make demo
 

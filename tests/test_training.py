@@ -78,7 +78,7 @@ def finished(tmp_path_factory) -> tuple[Path, ConfigDict, TrainState]:
 
 # Seeds in which rounding stays rounding: where a gradient is itself no more than rounding, Adam makes a full step
 # of it, and runs on one and on eight devices part.
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_and_eight_devices_end_with_equal_parameters(tmp_path, seed):
     assert len(jax.devices()) == 8
     config = small_config()
