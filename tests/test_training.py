@@ -76,18 +76,21 @@ def finished(tmp_path_factory) -> tuple[Path, ConfigDict, TrainState]:
     return workdir, config, train(config, noise_task(config), workdir, ONE_DEVICE)
 
 
-# Seeds in which rounding stays rounding: where a gradient is itself no more than rounding, Adam makes a full step
-# of it, and runs on one and on eight devices part.
-@pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_one_and_eight_devices_end_with_equal_parameters(tmp_path, seed):
+# With BatchNorm, seeds in which rounding stays rounding: where a gradient is itself no more than rounding (a bias
+# that the normalisation cancels), Adam makes a full step of it, and runs on one and on eight devices part. That is a
+# known weakness (README, "Not there yet"), not what these two seeds show.
+@pytest.mark.parametrize(
+    ("seed", "batch_norm"), [(0, True), (1, False), pytest.param(2, True, marks=pytest.mark.slow)]
+)
+def test_one_and_eight_devices_end_with_equal_parameters(tmp_path, seed, batch_norm):
     assert len(jax.devices()) == 8
     config = small_config()
-    config.seed = seed
+    config.seed, config.model.batch_norm = seed, batch_norm
     one, eight = (
         train(config, noise_task(config), tmp_path / str(mesh.size), mesh) for mesh in (ONE_DEVICE, data_mesh())
     )
     assert largest_difference(one.params, eight.params) < 1e-5
-    assert largest_difference(one.stats, eight.stats) < 1e-5
+    assert not batch_norm or largest_difference(one.stats, eight.stats) < 1e-5
     start = FunctionalModel(noise_task(config).model).params
     assert largest_difference(one.params, start) > 1e-4  # it did train
 
