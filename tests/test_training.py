@@ -79,9 +79,7 @@ def finished(tmp_path_factory) -> tuple[Path, ConfigDict, TrainState]:
 # With BatchNorm, seeds in which rounding stays rounding: where a gradient is itself no more than rounding (a bias
 # that the normalisation cancels), Adam makes a full step of it, and runs on one and on eight devices part. That is a
 # known weakness (README, "Not there yet"), not what these two seeds show.
-@pytest.mark.parametrize(
-    ("seed", "batch_norm"), [(0, True), (1, False), pytest.param(2, True, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("seed", "batch_norm"), [(0, True), (1, False), pytest.param(2, True, marks=pytest.mark.slow)])
 def test_one_and_eight_devices_end_with_equal_parameters(tmp_path, seed, batch_norm):
     assert len(jax.devices()) == 8
     config = small_config()
