@@ -11,7 +11,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
 from deeper_jax.tiling import apply_tiled
 
-# Low-resolution pixels. Chosen by measurement: benchmarks/tiling.py.
+# Low-resolution pixels: a 2x training patch and a quarter of it. benchmarks/tiling.py measures other choices.
 DEFAULT_TILE, DEFAULT_OVERLAP = 32, 8
 
 
