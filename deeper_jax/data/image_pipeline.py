@@ -15,11 +15,8 @@ from deeper_jax.data.image_augmentation import (
     augment_image,
     draw_images,
 )
-from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.quiet_tensorflow import tf
 from deeper_jax.data.raster import check_divisible, default_patch, default_start, downsample
-
-__all__ = ["image_draws_by_step", "image_evaluation_batches", "image_training_batches"]
 
 _WORKERS = 4
 
