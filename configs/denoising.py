@@ -46,6 +46,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.steps = 0
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
+    # BatchNorm on the CPU: sum over the batch in one order, for the same bits on any number of devices. Costs up to
+    # half as much time again; without it, or on GPUs, runs on other numbers of devices slowly part.
+    config.train.ordered_sums = True
     config.train.log_every = 100
     config.train.evaluate_every = 561
     config.train.checkpoint_every = 561

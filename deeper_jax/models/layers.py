@@ -6,12 +6,14 @@ with PyTorch's.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from deeper_jax.models import ordered_sums
 from deeper_jax.models.convolution import conv_general_dilated
 
 Initializer = Callable[..., jax.Array]
@@ -39,6 +41,26 @@ def torch_uniform(fan_in: int) -> Initializer:
     return initialize
 
 
+class SpectralConvolution(nnx.Conv):
+    """Convolution along the spectrum."""
+
+    def __call__(self, inputs: jax.Array, *args: Any) -> jax.Array:
+        """[N, L, in] to [N, L, out]."""
+        if self.bias is None or not ordered_sums.in_use():
+            return super().__call__(inputs, *args)
+        return ordered_sums.convolve(inputs, self.kernel[...], self.bias[...])
+
+
+class Linear(nnx.Linear):
+    """Linear layer on the last axis."""
+
+    def __call__(self, inputs: jax.Array, *args: Any) -> jax.Array:
+        """[N, in] to [N, out]."""
+        if self.bias is None or not ordered_sums.in_use():
+            return super().__call__(inputs, *args)
+        return ordered_sums.linear(inputs, self.kernel[...], self.bias[...])
+
+
 def convolution(
     in_features: int,
     out_features: int,
@@ -49,7 +71,9 @@ def convolution(
 ) -> nnx.Conv:
     """A channels-last convolution with bias, stride 1 and zero padding that keeps the size."""
     initial = torch_uniform(in_features * math.prod(kernel_size))
-    return nnx.Conv(
+    # Measured: over images our weight gradient gains much, along spectra it would lose.
+    images = len(kernel_size) == 2
+    return (nnx.Conv if images else SpectralConvolution)(
         in_features,
         out_features,
         kernel_size,
@@ -57,16 +81,15 @@ def convolution(
         dtype=dtype,
         kernel_init=initial,
         bias_init=initial,
-        # Measured: over images the weight gradient gains much, along spectra it would lose.
-        conv_general_dilated=conv_general_dilated if len(kernel_size) == 2 else jax.lax.conv_general_dilated,
+        conv_general_dilated=conv_general_dilated if images else jax.lax.conv_general_dilated,
         rngs=rngs,
     )
 
 
-def linear(in_features: int, out_features: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.Linear:
+def linear(in_features: int, out_features: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> Linear:
     """A linear layer with bias on the last axis."""
     initial = torch_uniform(in_features)
-    return nnx.Linear(in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs)
+    return Linear(in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs)
 
 
 class PReLU(nnx.Module):
@@ -77,6 +100,8 @@ class PReLU(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Any shape in, the same shape and dtype out."""
+        if ordered_sums.in_use():
+            return ordered_sums.prelu(x, self.slope[...])
         return jnp.where(x >= 0, x, self.slope[...].astype(x.dtype) * x)
 
 
@@ -100,6 +125,8 @@ class BatchNorm(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[..., features] in, the same shape and dtype out."""
+        if ordered_sums.in_use() and not self.use_running_average:
+            return self._ordered(x)
         if self.use_running_average:
             mean, variance = self.mean[...], self.variance[...]
         else:
@@ -112,9 +139,18 @@ class BatchNorm(nnx.Module):
         axes = tuple(range(x.ndim - 1))
         mean = jnp.mean(x, axes, dtype=jnp.float32)
         variance = jnp.mean(jnp.square(x.astype(jnp.float32) - mean), axes)
-        count = x.size // x.shape[-1]
+        self._move_statistics(mean, variance, x.size // x.shape[-1])
+        return mean, variance
+
+    def _ordered(self, x: jax.Array) -> jax.Array:
+        normalised, mean, variance = ordered_sums.normalise(
+            x.astype(jnp.float32), self.scale[...], self.bias[...], epsilon=self.epsilon
+        )
+        self._move_statistics(mean, variance, ordered_sums.batch_count(x))
+        return normalised.astype(x.dtype)
+
+    def _move_statistics(self, mean: jax.Array, variance: jax.Array, count: int) -> None:
         unbiased = variance * (count / max(count - 1, 1))
         keep = 1.0 - self.momentum
         self.mean[...] = keep * self.mean[...] + self.momentum * jax.lax.stop_gradient(mean)
         self.variance[...] = keep * self.variance[...] + self.momentum * jax.lax.stop_gradient(unbiased)
-        return mean, variance

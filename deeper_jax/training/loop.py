@@ -100,7 +100,13 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.record = _record(self.config, self.task)
-        self.train_step = make_train_step(self.model, self.optimizer, ema_decay=self.config.train.ema_decay)
+        settings = self.config.train
+        # BatchNorm needs it, and only the CPU keeps to the order that it is given.
+        on_cpu = self.mesh.devices.flat[0].platform == "cpu"
+        ordered = on_cpu and self.model.stats and settings.ordered_sums
+        self.train_step = make_train_step(
+            self.model, self.optimizer, ema_decay=settings.ema_decay, ordered_on=self.mesh if ordered else None
+        )
         self.validation_step = make_validation_step(self.model)
 
     def go(self, state: TrainState) -> TrainState:

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.training.ordered_gradient import ordered_gradient, shard_count
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
@@ -50,13 +52,19 @@ def create_state(model: FunctionalModel, optimizer: optax.GradientTransformation
 
 
 def make_train_step(
-    model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema_decay: float = 0.0
+    model: FunctionalModel,
+    optimizer: optax.GradientTransformation,
+    *,
+    ema_decay: float = 0.0,
+    ordered_on: Mesh | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step on the L1 loss (paper, Supplementary Tables 1 and 2).
 
     The returned function takes the state, whose buffers it reuses (donated), and a batch
     `{"input", "target"}` of equally shaped output and target; loss and metrics are computed in float32
-    whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one.
+    whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one. With
+    `ordered_on`, the mesh that the batch is split over, the sums over the batch are made in an order that does not
+    depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`).
     """
 
     def loss_and_output(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
@@ -66,6 +74,9 @@ def make_train_step(
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         gradient = jax.value_and_grad(loss_and_output, has_aux=True)
+        shards = shard_count(len(batch["input"]), ordered_on.size) if ordered_on else 0
+        if ordered_on and shards:
+            gradient = ordered_gradient(loss_and_output, ordered_on, shards)
         (loss, (mse, stats)), grads = gradient(state.params, state.stats, batch)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
