@@ -30,12 +30,15 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16
-    config.model.dtype, config.model.remat = arg.dtype, arg.remat
+    config.model.dtype, config.model.remat, config.model.padding = arg.dtype, arg.remat, "zeros"
 
     config.data = ConfigDict()
     config.data.path = "data/deeper_images"
     # Where the prepared copy of the data is kept.
     config.data.tfds_dir = "data/tfds"
+    # Split whole images (0), or cut every image into so many strips, of which `test_strip` is for testing.
+    config.data.strips = 0
+    config.data.test_strip = 0
     # Side of a high-resolution training patch; 3x needs a multiple of 3.
     config.data.patch = 63 if arg.scale == 3 else 64
     # Raster start of validation, evaluation and use (None: the default of the scale), and whether 4x training

@@ -19,7 +19,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config = super_resolution.get_config(",".join(filter(None, ["remat=none", arg])))
     config.interpolation_start = True
     config.start_components = 20
-    config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8})
+    config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8, "padding": "edge"})
 
     config.data.path = "data/simulated_images/cells"
     config.data.tfds_dir = "data/simulated_images/tfds"

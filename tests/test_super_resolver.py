@@ -21,8 +21,9 @@ LENGTH = 12
 AXIS = np.linspace(600.0, 1800.0, LENGTH)
 
 
-def interpolator(scale: int, start: int, length: int = LENGTH) -> HyRISR:
-    model = HyRISR(scale=scale, length=length, width=4, groups=1, blocks=1, reduction=2, rngs=nnx.Rngs(0))
+def interpolator(scale: int, start: int, length: int = LENGTH, padding: str = "zeros") -> HyRISR:
+    sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2}
+    model = HyRISR(scale=scale, length=length, **sizes, padding=padding, rngs=nnx.Rngs(0))
     start_as_interpolation(model, start)
     return model
 
@@ -43,6 +44,8 @@ def test_the_interpolating_start_is_registered_linear_interpolation(scale, start
     inside = slice(scale, -scale)  # the network pads with zeros, the interpolator holds the edge
     np.testing.assert_allclose(output[inside, inside], expected[inside, inside], rtol=1e-4)
     np.testing.assert_allclose(output[start::scale, start::scale], given, rtol=1e-4)
+    to_the_border = SuperResolver(interpolator(scale, start, padding="edge"), resolver().record | {"start": start})
+    np.testing.assert_allclose(to_the_border.super_resolve(given), expected, rtol=1e-4)
 
 
 def test_a_start_outside_the_block_is_refused():

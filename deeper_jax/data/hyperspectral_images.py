@@ -1,5 +1,6 @@
 """Hyperspectral images of one spectral axis in memory, and their split into training, validation and test."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -126,6 +127,63 @@ def split_images(
         )
     splits = {"train": train, "validation": validation, "test": test}
     return {split: images.select(names) for split, names in splits.items() if names}
+
+
+def split_into_strips(
+    images: HyperspectralImages, count: int, test: int, *, gap: int = 1
+) -> dict[str, HyperspectralImages]:
+    """Cut every image across its longer side into strips: one is 'test', the next 'validation', the rest 'train'.
+
+    For who has one map only. Strips that stay together stay one image.
+
+    Args:
+      images: the images.
+      count: strips of an image, at least 3, equally wide but for rounding.
+      test: which one is for testing, 0 to count - 1; the strip after it (the first after the last) validates.
+      gap: pixels of training strips left out next to other strips, because the optics blur across the cut.
+
+    Raises:
+      InputError: an impossible number, or images too small for it.
+    """
+    if count < 3 or not 0 <= test < count:
+        raise InputError(f"strips: found {count} with number {test} for testing; give 3 or more, counted from 0.")
+    held = {test: "test", (test + 1) % count: "validation"}
+    uses = [held.get(strip, "train") for strip in range(count)]
+    parts: dict[str, dict[str, tuple[int, slice, int]]] = {"train": {}, "validation": {}, "test": {}}
+    for index, (name, image) in enumerate(zip(images.names, images.images, strict=True)):
+        axis = int(np.argmax(image.shape[:2]))
+        edges = np.linspace(0, image.shape[axis], count + 1).round().astype(int)
+        for first, last, use in _runs(uses):
+            begin, end = edges[first], edges[last]
+            if use == "train":
+                begin, end = begin + gap * (first > 0), end - gap * (last < count)
+            if end - begin < 2:
+                raise InputError(
+                    f"{images.source}: image '{name}' of {image.shape[0]} x {image.shape[1]} pixels is too small for "
+                    f"{count} strips; use fewer."
+                )
+            parts[use][f"{name}, {'yx'[axis]} {begin} to {end - 1}"] = (index, slice(begin, end), axis)
+
+    def cut(source: list[np.ndarray], place: tuple[int, slice, int]) -> np.ndarray:
+        index, pixels, axis = place
+        return source[index][pixels] if axis == 0 else source[index][:, pixels]
+
+    return {
+        use: replace(
+            images,
+            images=[cut(images.images, place) for place in places.values()],
+            names=tuple(places),
+            truths=None if images.truths is None else [cut(images.truths, place) for place in places.values()],
+            test_names=(),
+        )
+        for use, places in parts.items()
+    }
+
+
+def _runs(uses: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Neighbours of equal use: (first, one after the last, use)."""
+    edges = [i for i in range(len(uses) + 1) if i in (0, len(uses)) or uses[i] != uses[i - 1]]
+    return [(first, last, uses[first]) for first, last in itertools.pairwise(edges)]
 
 
 def _named_shares(names: Sequence[str], validation: float, test: float) -> tuple[tuple[str, ...], tuple[str, ...]]:

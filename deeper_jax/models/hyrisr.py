@@ -19,6 +19,7 @@ from deeper_jax.models.convolution import convolve
 from deeper_jax.models.layers import convolution, torch_uniform
 
 Remat = Literal["none", "blocks", "groups", "both"]
+Padding = Literal["zeros", "edge"]
 
 # Factors of the pixel shuffles that make each scale.
 SHUFFLES: dict[int, tuple[int, ...]] = {2: (2,), 3: (3,), 4: (2, 2)}
@@ -124,6 +125,8 @@ class HyRISR(nnx.Module):
         dtype: what is computed in; parameters and outputs are float32 always.
         remat: what the backward pass computes again instead of keeping: nothing ('none', fastest),
             the inside of 'blocks' or of 'groups', or 'both' (least memory). Results do not change.
+        padding: what the upsampling convolutions see beyond the image: 'zeros' as in the reference network, or
+            the 'edge' pixels again (ours), with which interpolation is right up to the border.
         rngs: source of the initial values.
 
     Raises:
@@ -142,10 +145,13 @@ class HyRISR(nnx.Module):
         reduction: int = 16,
         dtype: jax.typing.DTypeLike = jnp.float32,
         remat: Remat = "none",
+        padding: Padding = "zeros",
         *,
         rngs: nnx.Rngs,
     ) -> None:
-        _check_arguments(scale, length, width, groups, blocks, reduction, remat)
+        _check_arguments(scale, length, width, groups, blocks, reduction)
+        _check_choice("remat", remat, get_args(Remat))
+        _check_choice("padding", padding, get_args(Padding))
         self.scale = scale
         self.length = length
         self.width = width
@@ -154,6 +160,7 @@ class HyRISR(nnx.Module):
         self.reduction = reduction
         self.dtype = dtype
         self.remat = remat
+        self.padding = padding
 
         def conv(in_features: int, out_features: int) -> nnx.Conv:
             return convolution(in_features, out_features, (3, 3), dtype=dtype, rngs=rngs)
@@ -175,14 +182,24 @@ class HyRISR(nnx.Module):
             )
         x = x.astype(self.dtype)
         for upsampler, factor in zip(self.upsamplers, SHUFFLES[self.scale], strict=True):
-            x = pixel_shuffle(upsampler(x), factor)
-        upsampled = self.blend(x)
+            x = pixel_shuffle(self._padded(upsampler, x), factor)
+        upsampled = self._padded(self.blend, x)
         features = self.spectral_down(upsampled)
         features = features + self.body_end(self.body(features))
         return (upsampled + self.spectral_up(self.tail(features))).astype(jnp.float32)
 
+    def _padded(self, convolve: nnx.Conv, x: jax.Array) -> jax.Array:
+        if self.padding == "zeros":
+            return convolve(x)
+        return convolve(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"))[:, 1:-1, 1:-1]
 
-def _check_arguments(scale: int, length: int, width: int, groups: int, blocks: int, reduction: int, remat: str) -> None:
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"HyRISR's `{name}` must be one of {', '.join(choices)}, but it is {value!r}.")
+
+
+def _check_arguments(scale: int, length: int, width: int, groups: int, blocks: int, reduction: int) -> None:
     if scale not in SHUFFLES:
         raise InputError(f"HyRISR's `scale` must be 2, 3 or 4, but it is {scale!r}.")
     sizes = {"length": length, "width": width, "groups": groups, "blocks": blocks, "reduction": reduction}
@@ -194,5 +211,3 @@ def _check_arguments(scale: int, length: int, width: int, groups: int, blocks: i
             f"HyRISR's `reduction` ({reduction}) must not exceed its `width` ({width}): the attention "
             f"squeezes width to width // reduction features."
         )
-    if remat not in get_args(Remat):
-        raise InputError(f"HyRISR's `remat` must be one of {', '.join(get_args(Remat))}, but it is {remat!r}.")

@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from deeper_jax.data.batches import steps_per_epoch
-from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
+from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
 from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.raster import check_divisible, default_start, start_choices
 from deeper_jax.errors import InputError
@@ -75,7 +75,10 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
             f"{path}: its spectra have {images.length} channels, the model takes {config.model.length}: set "
             f"--config.model.length={images.length} or less."
         )
-    return split_images(images.binned(config.model.length))
+    images = images.binned(config.model.length)
+    if config.data.strips:
+        return split_into_strips(images, config.data.strips, config.data.test_strip)
+    return split_images(images)
 
 
 def _sample_spectra(images: HyperspectralImages, count: int = 20_000) -> np.ndarray:
