@@ -201,7 +201,8 @@ def test_registry_lists_what_exists(name: str, arguments: dict, words: str) -> N
         ("resunet1d", {"length": 12, "width": 3, "batch_norm": False, "dtype": jnp.bfloat16}),
         (
             "hyrisr",
-            {"scale": 3, "length": 6, "width": 4, "groups": 2, "blocks": 3, "reduction": 2, "remat": "both"},
+            {"scale": 3, "length": 6, "width": 4, "groups": 2, "blocks": 3, "reduction": 2, "remat": "both"}
+            | {"padding": "edge"},
         ),
     ],
 )
