@@ -20,7 +20,7 @@ import deeper_jax
 from deeper_jax.data.raster import bin_spectra, downsample
 from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.interpolation_start import start_as_interpolation
+from deeper_jax.models.initial_upsampler import start_as_interpolation
 from deeper_jax.super_resolver import SuperResolver
 from deeper_jax.tiling import tile_starts
 

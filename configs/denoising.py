@@ -44,6 +44,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.epochs = 500
     # Steps of the whole run; 0: as many as the epochs make.
     config.train.steps = 0
+    # 'l1' (the paper's) or 'mse'.
+    config.train.loss = "l1"
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
     # BatchNorm on the CPU: sum over the batch in one order, for the same bits on any number of devices. Costs up to

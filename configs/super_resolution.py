@@ -23,10 +23,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.seed = 0
     # A run's directory or checkpoint to fine-tune from; resuming the run itself comes first.
     config.init_from = ""
-    # Start as an interpolator (ours) instead of from PyTorch's random values (the paper's).
-    config.interpolation_start = False
-    # Principal components of the training spectra that its interpolated pixels start projected to; 0: all.
-    config.start_components = 0
+    # What the upsampler starts as: PyTorch's 'random' values (the paper's); 'linear' interpolation; or, by
+    # 'regression', the best linear upsampler of the training images in so many principal components (both ours).
+    config.initial_upsampler = "random"
+    config.initial_components = 20
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16
@@ -56,6 +56,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.epochs = 600
     # Steps of the whole run; 0: as many as the epochs make.
     config.train.steps = 0
+    # 'l1' (the paper's) or 'mse'.
+    config.train.loss = "l1"
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
     config.train.log_every = 72

@@ -5,6 +5,7 @@ import optax
 import pytest
 from flax import nnx
 
+from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.ordered_gradient import shard_count
@@ -50,3 +51,16 @@ def test_bfloat16_stays_near_float32_and_keeps_parameters_float32():
 )
 def test_shards_divide_the_batch_and_the_devices(batch_size, devices, shards):
     assert shard_count(batch_size, devices) == shards
+
+
+def test_either_loss_is_stepped_on():
+    model = FunctionalModel(ResUNet1D(LENGTH, width=2, batch_norm=False, rngs=nnx.Rngs(0)))
+    rng = np.random.default_rng(0)
+    batch = {name: rng.normal(size=(8, LENGTH)).astype(np.float32) for name in ("input", "target")}
+    error = np.asarray(model.train(model.params, model.stats, batch["input"])[0]) - batch["target"]
+    for loss, expected in (("l1", np.abs(error).mean()), ("mse", np.square(error).mean())):
+        step = make_train_step(model, optax.sgd(0.0), loss=loss)
+        state = jax.tree.map(jnp.copy, create_state(model, optax.sgd(0.0)))
+        assert step(state, batch)[1]["loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(InputError, match="train.loss is 'huber'; choose one of l1, mse"):
+        make_train_step(model, optax.sgd(0.0), loss="huber")

@@ -267,3 +267,17 @@ def test_momentum_betas_and_clipping_are_torchs() -> None:
 def test_make_optimizer_refuses(name: str, options: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make_optimizer(name, 1e-3, **options)
+
+
+def test_parts_of_the_network_learn_at_their_own_rate():
+    params = {"encoder": {"kernel": jnp.ones(3)}, "head": jnp.ones(2), "norm": jnp.ones(1)}
+    gradient = jax.tree.map(lambda leaf: 2 * leaf, params)
+    optimizer = make_optimizer("sgd", 0.1, learning_rate_factors={"encoder": 0.0, "head": 0.5})
+    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["encoder"]["kernel"], 0)
+    np.testing.assert_allclose(updates["head"], -0.1)
+    np.testing.assert_allclose(updates["norm"], -0.2)
+    with pytest.raises(InputError, match="names 'tail', which the network does not have; its parts are encoder, head"):
+        make_optimizer("adam", 0.1, learning_rate_factors={"tail": 0.1}).init(params)
+    with pytest.raises(InputError, match="learning_rate_factors must be 0 or more"):
+        make_optimizer("adam", 0.1, learning_rate_factors={"head": -1.0})

@@ -105,7 +105,11 @@ class _Run:
         on_cpu = self.mesh.devices.flat[0].platform == "cpu"
         ordered = on_cpu and self.model.stats and settings.ordered_sums
         self.train_step = make_train_step(
-            self.model, self.optimizer, ema_decay=settings.ema_decay, ordered_on=self.mesh if ordered else None
+            self.model,
+            self.optimizer,
+            loss=settings.loss,
+            ema_decay=settings.ema_decay,
+            ordered_on=self.mesh if ordered else None,
         )
         self.validation_step = make_validation_step(self.model)
 

@@ -1,5 +1,8 @@
 """Optimizers by name, with PyTorch's defaults and PyTorch's meaning of weight decay."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import optax
 
 from deeper_jax.errors import InputError
@@ -18,6 +21,7 @@ def make_optimizer(
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
     momentum: float = 0.0,
+    learning_rate_factors: Mapping[str, float] | None = None,
 ) -> optax.GradientTransformation:
     """The optimizer called `name`, stepping as PyTorch's does.
 
@@ -30,9 +34,12 @@ def make_optimizer(
         betas: decay rates of Adam's two moments.
         epsilon: added to the root of Adam's second moment.
         momentum: of sgd, without dampening or Nesterov's form.
+        learning_rate_factors: parts of the network by name ('upsamplers', 'encoder1') that learn at so many times
+            the learning rate; 0 freezes a part. A name is the first of a parameter's path.
 
     Raises:
-        InputError: for an unknown name or a value out of range.
+        InputError: for an unknown name or a value out of range; a part that the network does not have, once it is
+            given one (`init`).
     """
     if name not in DEFAULT_WEIGHT_DECAY:
         raise InputError(f"there is no optimizer called {name!r}: choose one of {', '.join(DEFAULT_WEIGHT_DECAY)}.")
@@ -54,7 +61,27 @@ def make_optimizer(
     if name == "adamw" and decay:
         parts.append(optax.add_decayed_weights(decay))
     parts.append(optax.scale_by_learning_rate(schedule))
+    if learning_rate_factors:
+        lowest = min(learning_rate_factors.values())
+        _check(lowest >= 0, "learning_rate_factors", "0 or more each", dict(learning_rate_factors))
+        parts.append(_scale_parts(learning_rate_factors))
     return optax.chain(*parts)
+
+
+def _scale_parts(factors: Mapping[str, float]) -> optax.GradientTransformation:
+    def init(params: optax.Params) -> optax.OptState:
+        unknown = sorted(set(factors) - set(params))
+        if unknown:
+            raise InputError(
+                f"learning_rate_factors names {', '.join(map(repr, unknown))}, which the network does not have; its "
+                f"parts are {', '.join(sorted(params))}."
+            )
+        return optax.EmptyState()
+
+    def update(updates: optax.Updates, state: optax.OptState, _: optax.Params | None = None) -> Any:
+        return {name: optax.tree.scale(factors.get(name, 1.0), part) for name, part in updates.items()}, state
+
+    return optax.GradientTransformation(init, update)
 
 
 def _check(good: bool, setting: str, expected: str, found: object) -> None:

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.ordered_gradient import ordered_gradient, shard_count
 
 PyTree = Any
+LOSSES = ("l1", "mse")
 Metrics = dict[str, jax.Array]
 
 
@@ -55,10 +57,11 @@ def make_train_step(
     model: FunctionalModel,
     optimizer: optax.GradientTransformation,
     *,
+    loss: str = "l1",
     ema_decay: float = 0.0,
     ordered_on: Mesh | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
-    """One optimizer step on the L1 loss (paper, Supplementary Tables 1 and 2).
+    """One optimizer step on the `loss`: 'l1' (paper, Supplementary Tables 1 and 2) or 'mse', mean squared error.
 
     The returned function takes the state, whose buffers it reuses (donated), and a batch
     `{"input", "target"}` of equally shaped output and target; loss and metrics are computed in float32
@@ -67,22 +70,26 @@ def make_train_step(
     depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`).
     """
 
+    if loss not in LOSSES:
+        raise InputError(f"train.loss is {loss!r}; choose one of {', '.join(LOSSES)}.")
+
     def loss_and_output(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
         output, stats = model.train(params, stats, batch["input"])
         error = output.astype(jnp.float32) - batch["target"]
-        return jnp.abs(error).mean(), (jnp.square(error).mean(), stats)
+        mse = jnp.square(error).mean()
+        return (mse if loss == "mse" else jnp.abs(error).mean()), (mse, stats)
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         gradient = jax.value_and_grad(loss_and_output, has_aux=True)
         shards = shard_count(len(batch["input"]), ordered_on.size) if ordered_on else 0
         if ordered_on and shards:
             gradient = ordered_gradient(loss_and_output, ordered_on, shards)
-        (loss, (mse, stats)), grads = gradient(state.params, state.stats, batch)
+        (value, (mse, stats)), grads = gradient(state.params, state.stats, batch)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = optax.incremental_update(params, state.ema, 1 - ema_decay) if state.ema else {}
         state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state, ema=ema)
-        return state, {"loss": loss, "mse": mse, "gradient_norm": optax.global_norm(grads)}
+        return state, {"loss": value, "mse": mse, "gradient_norm": optax.global_norm(grads)}
 
     return jax.jit(step, donate_argnums=0)
 

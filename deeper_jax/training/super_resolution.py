@@ -11,9 +11,9 @@ from ml_collections import ConfigDict
 from deeper_jax.data.batches import steps_per_epoch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
 from deeper_jax.data.image_batches import image_evaluation_batches
-from deeper_jax.data.raster import check_divisible, default_start, start_choices
+from deeper_jax.data.raster import check_divisible, crop_to_multiple, default_start, start_choices
 from deeper_jax.errors import InputError
-from deeper_jax.models.interpolation_start import principal_subspace, start_as_interpolation
+from deeper_jax.models.initial_upsampler import principal_subspace, start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.task import Batch, Task
 
@@ -33,11 +33,7 @@ def super_resolution_task(config: ConfigDict) -> Task:
     train, validation = splits["train"], splits.get("validation", splits["train"])
     start = raster_start(config)
     model = build_from_config(config.to_dict())
-    if config.interpolation_start:
-        subspace = (
-            principal_subspace(_sample_spectra(train), config.start_components) if config.start_components else None
-        )
-        start_as_interpolation(model, start, subspace)  # type: ignore[arg-type]
+    _start(model, config, train, start)
     batch_size = config.train.batch_size
 
     def validation_batches() -> Iterator[tuple[Batch, np.ndarray]]:
@@ -51,6 +47,19 @@ def super_resolution_task(config: ConfigDict) -> Task:
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
         record=_record(config, splits, start),
     )
+
+
+def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: int) -> None:
+    """The network's initial values, as `initial_upsampler` says; 'random' are PyTorch's."""
+    choices = ("random", "linear", "regression")
+    if config.initial_upsampler not in choices:
+        raise InputError(f"initial_upsampler is {config.initial_upsampler!r}; choose one of {', '.join(choices)}.")
+    if config.initial_upsampler == "linear":
+        start_as_interpolation(model, start)
+    if config.initial_upsampler == "regression":
+        subspace = principal_subspace(_sample_spectra(train), min(config.initial_components, train.length))
+        images = (np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images)
+        start_as_regression(model, start, images, subspace)
 
 
 def raster_start(config: ConfigDict) -> int:
