@@ -1,6 +1,6 @@
 """Super-resolution of one measured map: every fifth of it is tested on once, by a network trained on the rest.
 
-    python benchmarks/one_map.py --data=MAP.npz --output=runs/one_map
+    python -m benchmarks.one_map --data=MAP.npz --output=runs/one_map
 
 Trains the five runs of configs/cartilage.py (a run that was stopped resumes), evaluates each on its own strip and
 writes one table, page and statistics over the strips into OUTPUT.
@@ -46,7 +46,7 @@ def run(data: str, output: Path, steps: int | None = None) -> list[SuperResoluti
     # The tuned method's name holds its parameters, which differ from strip to strip.
     rows = [dataclasses.replace(r, method="PCA + interpolation, tuned") if "PCA(" in r.method else r for r in rows]
     context = {
-        "command": f"python benchmarks/one_map.py --data={data} --output={output}",
+        "command": f"python -m benchmarks.one_map --data={data} --output={output}",
         "data_source": data,
         "simulated": False,
         "tuned_on": "the strip that validates, for each test strip",

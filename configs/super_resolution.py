@@ -27,6 +27,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # 'regression', the best linear upsampler of the training images in so many principal components (both ours).
     config.initial_upsampler = "random"
     config.initial_components = 20
+    # For few training pixels: how strongly the regression is drawn to linear interpolation, and whether what lies
+    # outside of the components is interpolated rather than left away.
+    config.initial_ridge = 1e-6
+    config.initial_keep_rest = False
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16

@@ -64,7 +64,7 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     output = np.asarray(model(low[None]))[0]
     np.testing.assert_allclose(output[start::scale, start::scale], low, atol=1e-5)
     linear = upsample(low, "linear", scale, start)
-    assert np.square(output - images[3]).mean() < 0.9 * np.square(linear - images[3]).mean()
+    assert np.square(output - images[3]).mean() < (1 if scale == 4 else 0.8) * np.square(linear - images[3]).mean()
     if scale == 4:
         return  # two regressions, one after the other
     # One pixel of the block by itself, with NumPy's own least squares.

@@ -33,10 +33,6 @@ _PHASES = {
 }
 
 
-# Added to the diagonal of the least-squares equations, as a share of its mean: keeps flat directions at zero.
-_RIDGE = 1e-6
-
-
 class Subspace(NamedTuple):
     """An affine subspace of spectra: mean [L] and orthonormal components [K, L]."""
 
@@ -73,7 +69,15 @@ def start_as_interpolation(model: HyRISR, start: int) -> None:
     _start_without_correction(model)
 
 
-def start_as_regression(model: HyRISR, start: int, images: Iterable[np.ndarray], subspace: Subspace) -> None:
+def start_as_regression(
+    model: HyRISR,
+    start: int,
+    images: Iterable[np.ndarray],
+    subspace: Subspace,
+    *,
+    ridge: float = 1e-6,
+    keep_rest: bool = False,
+) -> None:
     """Set the initial values of `model`, in place, to the best linear upsampler plus a correction of zero.
 
     Args:
@@ -81,7 +85,11 @@ def start_as_regression(model: HyRISR, start: int, images: Iterable[np.ndarray],
       start: raster start index, as for `start_as_interpolation`.
       images: training images [H, W, L], each over its own maximum and with sides that the scale divides; they are
         used in all eight orientations.
-      subspace: the spectra that new pixels are made of, and seen as.
+      subspace: the spectra that the least squares see and answer in.
+      ridge: added to the diagonal of their equations, as a share of its mean: draws new pixels to linear
+        interpolation, the more the larger; for few training pixels.
+      keep_rest: whether what lies outside of the subspace is interpolated (little noise, or spectra unlike the
+        training ones) or left away, and the noise with it.
 
     Raises:
       InputError: `start` is outside the block.
@@ -94,10 +102,12 @@ def start_as_regression(model: HyRISR, start: int, images: Iterable[np.ndarray],
     for upsampler, factor, phase in _stages(model, start):
         spacing //= factor
         wanted = [target[start % spacing :: spacing, start % spacing :: spacing] for target in targets]
-        weights = _least_squares(given, wanted, factor)
+        taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
+        weights = _least_squares(given, wanted, taps, ridge)
         given = [_upsampled(lines, weights, phase) for lines in given]
         kernel = np.zeros((3, 3, model.length, model.length, factor, factor))
         bias = np.zeros((model.length, factor, factor))
+        projection = components.T @ components
         for row, column in np.ndindex(factor, factor):
             if row == column == phase:
                 kernel[1, 1, :, :, row, column] = np.eye(model.length)
@@ -105,8 +115,13 @@ def start_as_regression(model: HyRISR, start: int, images: Iterable[np.ndarray],
             solved, constant = weights[row, column][:-1], weights[row, column][-1]
             # [9 K, K] in components to [3, 3, L, L] in channels.
             solved = solved.reshape(3, 3, *components.shape[:1], -1)
-            kernel[..., row, column] = np.einsum("ka,hwkj,jb->hwab", components, solved, components)
-            bias[:, row, column] = mean + constant @ components - mean @ kernel[..., row, column].sum((0, 1))
+            learned = np.einsum("ka,hwkj,jb->hwab", components, solved, components)
+            bias[:, row, column] = mean + constant @ components - mean @ learned.sum((0, 1))
+            if keep_rest:
+                around = np.outer(taps[row], taps[column])[:, :, None, None]
+                learned = learned + around * (np.eye(model.length) - projection)
+                bias[:, row, column] -= mean - mean @ projection
+            kernel[..., row, column] = learned
         _set(upsampler, kernel, bias)
     _start_without_correction(model)
 
@@ -131,8 +146,20 @@ def _neighbourhoods(image: np.ndarray) -> np.ndarray:
     return np.concatenate([*around, np.ones((height * width, 1))], 1)
 
 
-def _least_squares(given: list[np.ndarray], wanted: list[np.ndarray], factor: int) -> dict[tuple[int, int], np.ndarray]:
-    """Weights [9 K + 1, K] of each pixel of the factor x factor block."""
+def _least_squares(
+    given: list[np.ndarray], wanted: list[np.ndarray], taps: list[np.ndarray], ridge: float
+) -> dict[tuple[int, int], np.ndarray]:
+    """Weights [9 K + 1, K] of each pixel of the factor x factor block; `taps` are those of linear interpolation."""
+    factor, components = len(taps), given[0].shape[-1]
+    linear = {
+        place: np.concatenate(
+            [
+                np.kron(np.outer(taps[place[0]], taps[place[1]]).reshape(-1, 1), np.eye(components)),
+                np.zeros((1, components)),
+            ]
+        )
+        for place in np.ndindex(factor, factor)
+    }
     square: Any = 0
     product: Any = 0
     for low, high in zip(given, wanted, strict=True):
@@ -140,9 +167,13 @@ def _least_squares(given: list[np.ndarray], wanted: list[np.ndarray], factor: in
         blocks = high.reshape(low.shape[0], factor, low.shape[1], factor, -1).transpose(0, 2, 1, 3, 4)
         square = square + inputs.T @ inputs
         product = product + inputs.T @ blocks.reshape(len(inputs), -1)
-    square = square + np.eye(len(square)) * (_RIDGE * np.trace(square) / len(square))
-    solved = np.linalg.solve(square, product).reshape(len(square), factor, factor, -1)
-    return {place: solved[:, place[0], place[1]] for place in np.ndindex(factor, factor)}
+    product = product.reshape(len(square), factor, factor, -1)
+    regularised = square + np.eye(len(square)) * (ridge * np.trace(square) / len(square))
+    # What linear interpolation leaves over is solved for, so that the ridge draws towards it.
+    return {
+        (row, column): known + np.linalg.solve(regularised, product[:, row, column] - square @ known)
+        for (row, column), known in linear.items()
+    }
 
 
 def _upsampled(low: np.ndarray, weights: dict[tuple[int, int], np.ndarray], phase: int) -> np.ndarray:

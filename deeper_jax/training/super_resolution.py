@@ -59,7 +59,8 @@ def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: in
     if config.initial_upsampler == "regression":
         subspace = principal_subspace(_sample_spectra(train), min(config.initial_components, train.length))
         images = (np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images)
-        start_as_regression(model, start, images, subspace)
+        settings = {"ridge": config.initial_ridge, "keep_rest": config.initial_keep_rest}
+        start_as_regression(model, start, images, subspace, **settings)
 
 
 def raster_start(config: ConfigDict) -> int:
