@@ -20,25 +20,21 @@ from deeper_jax.evaluation.tables import write_tables
 from deeper_jax.training.loop import train
 from deeper_jax.training.tasks import make_task
 
-STRIPS = 5
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="the map, as deeper_jax.data.image_files reads it")
     parser.add_argument("--output", required=True, type=Path, help="folder for the runs and the table")
-    parser.add_argument("--steps", type=int, help="steps of each run; by default the config's")
     options = parser.parse_args()
-    run_quietly("one_map.py", lambda: run(options.data, options.output, options.steps))
+    run_quietly("one_map.py", lambda: run(options.data, options.output))
 
 
-def run(data: str, output: Path, steps: int | None = None) -> list[SuperResolutionRow]:
+def run(data: str, output: Path) -> list[SuperResolutionRow]:
     """Train and evaluate all strips; the rows of all together."""
     rows: list[SuperResolutionRow] = []
-    for strip in range(STRIPS):
+    for strip in range(cartilage.get_config().data.strips):
         config = cartilage.get_config(f"test={strip}")
         config.data.path, config.data.tfds_dir = data, str(output / "tfds")
-        config.train.steps = steps or config.train.steps
         workdir = output / f"strip{strip}"
         train(config, make_task(config), workdir)
         model = deeper_jax.load(workdir)

@@ -17,20 +17,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     """The configuration; see the module's docstring for `arg`."""
     test = parse_arg(arg, test=0).test
     config = super_resolution.get_config("scale=2,remat=none")
-    config.initial_upsampler = "regression"
+    super_resolution.start_from_regression(config, learning_rate=2e-4)
     config.initial_components, config.initial_ridge, config.initial_keep_rest = 4, 0.1, True
-    config.model.update({"length": 100, "width": 32, "groups": 1, "blocks": 3, "reduction": 8, "padding": "edge"})
+    config.model.update({"length": 100, "width": 32, "groups": 1, "blocks": 3, "reduction": 8})
     config.data.tfds_dir = "data/cartilage_tfds"
     config.data.strips, config.data.test_strip, config.data.patch = 5, test, 24
-    config.augment.update({"mixup": 0.0, "spectral_flip": 0.0, "shift": 0.0})
-    config.train.batch_size = 8
-    config.train.epochs, config.train.steps = 0, 200
-    config.train.ema_decay = 0.99
-    config.train.log_every, config.train.evaluate_every, config.train.checkpoint_every = 20, 50, 100
-    # The start is the least squares' optimum, so training goes on from there. Its gradients are small.
-    config.train.loss = "mse"
-    config.optimizer.epsilon = 1e-12
-    config.optimizer.gradient_clip = 1.0
-    config.optimizer.learning_rate_factors = ConfigDict({"upsamplers": 0.03, "blend": 0.03})
-    config.schedule = ConfigDict({"name": "warmup_cosine", "learning_rate": 2e-4})
+    config.train.batch_size, config.train.steps, config.train.checkpoint_every = 8, 200, 100
     return config

@@ -16,28 +16,15 @@ from configs import super_resolution
 def get_config(arg: str | None = None) -> ConfigDict:
     """The configuration; see the module's docstring for `arg`."""
     config = super_resolution.get_config(",".join(filter(None, ["remat=none", arg])))
-    config.initial_upsampler = "regression"
-    config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8, "padding": "edge"})
+    super_resolution.start_from_regression(config, learning_rate=1.5e-3)
+    config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8})
 
     config.data.path = "data/simulated_images/cells"
     config.data.tfds_dir = "data/simulated_images/tfds"
     config.data.random_start = False
     config.data.simulate = ConfigDict({"images": 60, "test_images": 10, "height": 64, "width": 64, "seed": 0})
-    # A network this small spends too much of itself on mirrored and shifted spectra and mixtures.
-    config.augment.update({"mixup": 0.0, "spectral_flip": 0.0, "shift": 0.0})
 
     config.train.batch_size = 4
-    config.train.epochs = 0
     config.train.steps = {2: 200, 3: 400, 4: 400}[config.model.scale]
-    config.train.ema_decay = 0.99
-    config.train.log_every = 20
-    config.train.evaluate_every = 50
     config.train.checkpoint_every = 50
-    # The start is the least squares' optimum, so training goes on from there. Its gradients are small.
-    config.train.loss = "mse"
-    config.optimizer.epsilon = 1e-12
-    config.optimizer.gradient_clip = 1.0
-    # The upsampler starts at an optimum; full steps would first lead away from it.
-    config.optimizer.learning_rate_factors = ConfigDict({"upsamplers": 0.03, "blend": 0.03})
-    config.schedule = ConfigDict({"name": "warmup_cosine", "learning_rate": 1.5e-3})
     return config

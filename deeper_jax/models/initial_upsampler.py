@@ -62,9 +62,8 @@ def start_as_interpolation(model: HyRISR, start: int) -> None:
     for upsampler, factor, phase in _stages(model, start):
         taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
         kernel = np.zeros((3, 3, model.length, model.length, factor, factor))
-        for row in range(factor):
-            for column in range(factor):
-                kernel[..., row, column] = np.outer(taps[row], taps[column])[:, :, None, None] * identity
+        for row, column in np.ndindex(factor, factor):
+            kernel[..., row, column] = np.outer(taps[row], taps[column])[:, :, None, None] * identity
         _set(upsampler, kernel)
     _start_without_correction(model)
 
@@ -114,7 +113,7 @@ def start_as_regression(
                 continue
             solved, constant = weights[row, column][:-1], weights[row, column][-1]
             # [9 K, K] in components to [3, 3, L, L] in channels.
-            solved = solved.reshape(3, 3, *components.shape[:1], -1)
+            solved = solved.reshape(3, 3, len(components), -1)
             learned = np.einsum("ka,hwkj,jb->hwab", components, solved, components)
             bias[:, row, column] = mean + constant @ components - mean @ learned.sum((0, 1))
             if keep_rest:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 # The shards are an axis of `jax.vmap` inside each device, and of `jax.shard_map` over the devices.
 SHARD_AXIS = "shard"
-DEVICE_AXIS = "data"
+DATA_AXIS = "data"
 
 
 class Shards(NamedTuple):
@@ -65,7 +65,7 @@ def pairwise_sum(parts: jax.Array) -> jax.Array:
 
 def over_devices(parts: jax.Array) -> jax.Array:
     """Sum over the local shards [n, ...] of all devices: the same [...] on each."""
-    gathered = jax.lax.all_gather(jax.lax.optimization_barrier(parts), DEVICE_AXIS, tiled=True)
+    gathered = jax.lax.all_gather(jax.lax.optimization_barrier(parts), DATA_AXIS, tiled=True)
     return pairwise_sum(jax.lax.optimization_barrier(gathered))
 
 

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from deeper_jax.models.ordered_sums import SHARD_AXIS, Shards, ordered_sums, over_devices
-from deeper_jax.training.sharding import DATA_AXIS
+from deeper_jax.models.ordered_sums import DATA_AXIS, SHARD_AXIS, Shards, ordered_sums, over_devices
 
 PyTree = Any
 # Enough for eight devices with two shards each, few enough that a shard is work worth a loop's pass.

@@ -11,9 +11,9 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from deeper_jax.errors import InputError
+from deeper_jax.models.ordered_sums import DATA_AXIS
 
 PyTree = Any
-DATA_AXIS = "data"
 
 
 def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
