@@ -24,13 +24,12 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # A run's directory or checkpoint to fine-tune from; resuming the run itself comes first.
     config.init_from = ""
     # What the upsampler starts as: PyTorch's 'random' values (the paper's); 'linear' interpolation; or, by
-    # 'regression', the best linear upsampler of the training images in so many principal components (both ours).
+    # 'regression', the best linear upsampler of the training images (both ours).
     config.initial_upsampler = "random"
+    # Of the regression: the strongest principal components, so many, answer to each other; and how strongly it is
+    # drawn to linear interpolation. Few training pixels bear few components and need more drawing.
     config.initial_components = 20
-    # For few training pixels: how strongly the regression is drawn to linear interpolation, and whether what lies
-    # outside of the components is interpolated rather than left away.
     config.initial_ridge = 1e-6
-    config.initial_keep_rest = False
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16

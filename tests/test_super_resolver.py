@@ -11,7 +11,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.evaluate import evaluate
 from deeper_jax.evaluation.upsampling import upsample
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.initial_upsampler import principal_subspace, start_as_interpolation, start_as_regression
+from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.super_resolver import SuperResolver
 from deeper_jax.training.checkpoints import find_checkpoint
 from deeper_jax.training.loop import train
@@ -56,10 +56,9 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     abundances = gaussian_filter(rng.random((4, 24, 24, 3)), (0, 2.0, 2.0, 0))
     images = (abundances - abundances.min()) @ spectra + 0.02 * rng.random((4, 24, 24, LENGTH))
     images = [(image / image.max()).astype(np.float32) for image in images]
-    subspace = principal_subspace(np.concatenate([i.reshape(-1, LENGTH) for i in images[:3]]), 3)
     sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2, "padding": "edge"}
     model = HyRISR(scale=scale, length=LENGTH, **sizes, rngs=nnx.Rngs(0))
-    start_as_regression(model, start, images[:3], subspace)
+    start_as_regression(model, start, images[:3], components=3)
     low = images[3][start::scale, start::scale]
     output = np.asarray(model(low[None]))[0]
     np.testing.assert_allclose(output[start::scale, start::scale], low, atol=1e-5)
@@ -67,22 +66,31 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     assert np.square(output - images[3]).mean() < (1 if scale == 4 else 0.8) * np.square(linear - images[3]).mean()
     if scale == 4:
         return  # two regressions, one after the other
-    # One pixel of the block by itself, with NumPy's own least squares.
-    rows, wanted = [], []
+    # One pixel of the block by itself, with NumPy's own singular vectors and least squares.
+    spectra = np.concatenate([i.reshape(-1, LENGTH) for i in images[:3]]).astype(np.float64)
+    mean = spectra.mean(0)
+    basis = np.linalg.svd(spectra - mean, full_matrices=False)[2]
+
+    def around(coordinates):  # [h, w, L] to [h * w, 9, L]
+        padded = np.pad(coordinates, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
+        return windows.reshape(-1, LENGTH, 9).swapaxes(1, 2)
+
+    def strongest(windows):
+        return np.c_[windows[..., :3].reshape(len(windows), 27), np.ones(len(windows))]
+
+    inputs, wanted = [], []
     for image in images[:3]:
         for turned in [np.rot90(i, k) for i in (image, image[::-1]) for k in range(4)]:
-            coordinates = (turned - subspace.mean) @ subspace.components.T
-            padded = np.pad(coordinates[start::scale, start::scale], ((1, 1), (1, 1), (0, 0)), mode="edge")
-            windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
-            rows.append(windows.reshape(-1, 27))
-            wanted.append(coordinates[0::scale, (start + 1) % scale :: scale].reshape(-1, 3))
-    inputs = np.concatenate(rows)
-    weights = np.linalg.lstsq(np.c_[inputs, np.ones(len(inputs))], np.concatenate(wanted), rcond=None)[0]
-    coordinates = np.pad((low - subspace.mean) @ subspace.components.T, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(coordinates, (3, 3), axis=(0, 1)).reshape(-1, 27)
-    expected = (np.c_[windows, np.ones(len(windows))] @ weights) @ subspace.components + subspace.mean
+            coordinates = (turned - mean) @ basis.T
+            inputs.append(around(coordinates[start::scale, start::scale]))
+            wanted.append(coordinates[0::scale, (start + 1) % scale :: scale].reshape(-1, LENGTH))
+    inputs, wanted, new = np.concatenate(inputs), np.concatenate(wanted), around((low - mean) @ basis.T)
+    together = strongest(new) @ np.linalg.lstsq(strongest(inputs), wanted[:, :3], rcond=None)[0]
+    alone = [new[..., c] @ np.linalg.lstsq(inputs[..., c], wanted[:, c], rcond=None)[0] for c in range(3, LENGTH)]
+    expected = np.c_[together, np.stack(alone, 1)] @ basis + mean
     found = output[0::scale, (start + 1) % scale :: scale].reshape(-1, LENGTH)
-    np.testing.assert_allclose(found, expected, atol=2e-3)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_start_outside_the_block_is_refused():

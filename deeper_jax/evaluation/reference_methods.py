@@ -16,6 +16,8 @@ import pywt
 import scipy.linalg
 import scipy.signal
 
+from deeper_jax.data.principal_components import principal_components
+
 Array = npt.NDArray[np.float64]
 
 SAVGOL_GRID = (
@@ -77,25 +79,6 @@ def pca(spectra: npt.ArrayLike, components: int) -> Array:
 def pca_whittaker(spectra: npt.ArrayLike, components: int, lam: float, order: int = 2) -> Array:
     """`pca` of the whole map, then `whittaker` along each spectrum."""
     return whittaker(pca(spectra, components), lam, order)
-
-
-def principal_components(spectra: Array, components: int) -> tuple[Array, Array]:
-    """Mean spectrum `[L]` and orthonormal principal components `[K, L]`, strongest first.
-
-    K is `components` or the rank's bound min(N, L) where that is smaller. Computed from the L x L covariance,
-    whose eigenvectors are the right singular vectors of the centred spectra.
-
-    Raises:
-        ValueError: `components` is below 1.
-    """
-    if components < 1:
-        raise ValueError(f"components must be at least 1, got {components}")
-    mean = spectra.mean(axis=0)
-    centred = spectra - mean
-    length = spectra.shape[-1]
-    count = min(components, *spectra.shape)
-    _, vectors = scipy.linalg.eigh(centred.T @ centred, subset_by_index=(length - count, length - 1))
-    return mean, np.ascontiguousarray(vectors[:, ::-1].T)
 
 
 FAMILIES: Mapping[str, Callable[..., Array]] = MappingProxyType(

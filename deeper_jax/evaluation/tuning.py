@@ -10,12 +10,12 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from deeper_jax.data.principal_components import principal_components
 from deeper_jax.evaluation.metrics import mse, mse_fit, over_own_maximum
 from deeper_jax.evaluation.reference_methods import (
     FAMILIES,
     WHOLE_MAP_FAMILIES,
     ReferenceMethod,
-    principal_components,
     reference_method,
     whittaker,
 )

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.reference_methods import principal_components
 from deeper_jax.evaluation.super_resolution import Array, EvaluationPair
 from deeper_jax.evaluation.upsampling import (
     ReferenceUpsampler,

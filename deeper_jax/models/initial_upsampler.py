@@ -5,19 +5,24 @@ what any interpolator knows. Here the upsampling convolutions start as one, and 
 
 - linear interpolation, registered to the sampling phase; or
 - the best linear upsampler of the training images: what each new pixel owes to the 3 x 3 given ones around it, by
-  least squares in the principal components of the spectra, which takes the noise away as well.
+  least squares. In the principal components of the spectra: the strongest answer to each other, every other one to
+  itself alone, so that what is noise is smoothed away and what is signal is kept.
 
 Sampled pixels pass through.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
 from deeper_jax.models.hyrisr import SHUFFLES, HyRISR
+
+# Spectra, about, that the principal components are computed from.
+_SPECTRA = 20_000
 
 # Which HR pixel of each s x s block the LR pixel sits on, one number for each pixel shuffle.
 _PHASES = {
@@ -31,21 +36,6 @@ _PHASES = {
     (4, 2): (1, 0),
     (4, 3): (1, 1),
 }
-
-
-class Subspace(NamedTuple):
-    """An affine subspace of spectra: mean [L] and orthonormal components [K, L]."""
-
-    mean: np.ndarray
-    components: np.ndarray
-
-
-def principal_subspace(spectra: np.ndarray, components: int) -> Subspace:
-    """Mean and leading principal components of spectra [N, L], N ≥ components."""
-    mean = spectra.mean(0)
-    covariance = (spectra - mean).T @ (spectra - mean)
-    _, vectors = np.linalg.eigh(covariance)
-    return Subspace(mean, vectors[:, : -components - 1 : -1].T)
 
 
 def start_as_interpolation(model: HyRISR, start: int) -> None:
@@ -71,11 +61,10 @@ def start_as_interpolation(model: HyRISR, start: int) -> None:
 def start_as_regression(
     model: HyRISR,
     start: int,
-    images: Iterable[np.ndarray],
-    subspace: Subspace,
+    images: Sequence[np.ndarray],
     *,
+    components: int = 20,
     ridge: float = 1e-6,
-    keep_rest: bool = False,
 ) -> None:
     """Set the initial values of `model`, in place, to the best linear upsampler plus a correction of zero.
 
@@ -84,44 +73,34 @@ def start_as_regression(
       start: raster start index, as for `start_as_interpolation`.
       images: training images [H, W, L], each over its own maximum and with sides that the scale divides; they are
         used in all eight orientations.
-      subspace: the spectra that the least squares see and answer in.
-      ridge: added to the diagonal of their equations, as a share of its mean: draws new pixels to linear
-        interpolation, the more the larger; for few training pixels.
-      keep_rest: whether what lies outside of the subspace is interpolated (little noise, or spectra unlike the
-        training ones) or left away, and the noise with it.
+      components: how many of the strongest principal components answer to each other: new pixels owe to 9 times as
+        many numbers, so few training pixels bear few of them.
+      ridge: added to the diagonal of the least squares' equations, as a share of its mean: draws new pixels to
+        linear interpolation, the more the larger; for few training pixels.
 
     Raises:
       InputError: `start` is outside the block.
     """
-    mean, components = subspace
-    targets = [((image - mean) @ components.T).astype(np.float64) for image in images]
-    targets = [turned for target in targets for turned in _orientations(target)]
-    given = [target[start :: model.scale, start :: model.scale] for target in targets]
+    spectra = np.concatenate([image.reshape(-1, model.length) for image in images])
+    mean, basis = principal_components(spectra[:: max(1, len(spectra) // _SPECTRA)], model.length)
+    targets = [np.asarray((image - mean) @ basis.T, np.float32) for image in images]
+    stages: list[tuple[Weights, int]] = []
     spacing = model.scale
+
+    def given(target: np.ndarray) -> np.ndarray:
+        lines = target[start :: model.scale, start :: model.scale]
+        for weights, phase in stages:
+            lines = _upsampled(lines, weights, phase)
+        return lines
+
     for upsampler, factor, phase in _stages(model, start):
         spacing //= factor
-        wanted = [target[start % spacing :: spacing, start % spacing :: spacing] for target in targets]
+        first, every = start % spacing, spacing
+        pairs = ((given(turned), turned[first::every, first::every]) for turned in _turned(targets))
         taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
-        weights = _least_squares(given, wanted, taps, ridge)
-        given = [_upsampled(lines, weights, phase) for lines in given]
-        kernel = np.zeros((3, 3, model.length, model.length, factor, factor))
-        bias = np.zeros((model.length, factor, factor))
-        projection = components.T @ components
-        for row, column in np.ndindex(factor, factor):
-            if row == column == phase:
-                kernel[1, 1, :, :, row, column] = np.eye(model.length)
-                continue
-            solved, constant = weights[row, column][:-1], weights[row, column][-1]
-            # [9 K, K] in components to [3, 3, L, L] in channels.
-            solved = solved.reshape(3, 3, len(components), -1)
-            learned = np.einsum("ka,hwkj,jb->hwab", components, solved, components)
-            bias[:, row, column] = mean + constant @ components - mean @ learned.sum((0, 1))
-            if keep_rest:
-                around = np.outer(taps[row], taps[column])[:, :, None, None]
-                learned = learned + around * (np.eye(model.length) - projection)
-                bias[:, row, column] -= mean - mean @ projection
-            kernel[..., row, column] = learned
-        _set(upsampler, kernel, bias)
+        weights = _least_squares(pairs, taps, components, ridge)
+        stages.append((weights, phase))
+        _set(upsampler, *_in_channels(weights, phase, mean, basis))
     _start_without_correction(model)
 
 
@@ -132,59 +111,108 @@ def _stages(model: HyRISR, start: int) -> Iterator[tuple[Any, int, int]]:
     return zip(model.upsamplers, SHUFFLES[model.scale], _PHASES[model.scale, start], strict=True)
 
 
-def _orientations(image: np.ndarray) -> Iterator[np.ndarray]:
-    for flipped in (image, image[::-1]):
-        yield from (np.rot90(flipped, turns) for turns in range(4))
+def _turned(images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each image in its eight orientations."""
+    for image in images:
+        for flipped in (image, image[::-1]):
+            yield from (np.rot90(flipped, turns) for turns in range(4))
+
+
+class Weights(NamedTuple):
+    """A stage in principal components, for each pixel of the factor x factor block that one pixel becomes.
+
+    mixed [9, K, factor * factor, K] and its constant [factor * factor, K]: the strongest K from each other.
+    single [9, factor * factor, rest]: each of the others from itself.
+    """
+
+    mixed: np.ndarray
+    constant: np.ndarray
+    single: np.ndarray
 
 
 def _neighbourhoods(image: np.ndarray) -> np.ndarray:
-    """[h, w, K] to [h * w, 9 K + 1]: the 3 x 3 pixels around each, edges repeated, and a one."""
+    """[h, w, C] to [h * w, 9, C]: the 3 x 3 pixels around each, edges repeated."""
     height, width, _ = image.shape
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
     around = [padded[i : i + height, j : j + width].reshape(height * width, -1) for i, j in np.ndindex(3, 3)]
-    return np.concatenate([*around, np.ones((height * width, 1))], 1)
+    return np.stack(around, 1)
+
+
+def _with_one(mixed: np.ndarray) -> np.ndarray:
+    """[N, 9, K] to [N, 9 K + 1]: the last column is for the constant."""
+    return np.concatenate([mixed.reshape(len(mixed), -1), np.ones((len(mixed), 1), mixed.dtype)], 1)
 
 
 def _least_squares(
-    given: list[np.ndarray], wanted: list[np.ndarray], taps: list[np.ndarray], ridge: float
-) -> dict[tuple[int, int], np.ndarray]:
-    """Weights [9 K + 1, K] of each pixel of the factor x factor block; `taps` are those of linear interpolation."""
-    factor, components = len(taps), given[0].shape[-1]
-    linear = {
-        place: np.concatenate(
-            [
-                np.kron(np.outer(taps[place[0]], taps[place[1]]).reshape(-1, 1), np.eye(components)),
-                np.zeros((1, components)),
-            ]
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], taps: list[np.ndarray], components: int, ridge: float
+) -> Weights:
+    """The stage that turns each first image [h, w, C] best into its second; `taps` are linear interpolation's."""
+    factor = len(taps)
+    sums: Any = (0, 0, 0, 0)
+    for low, high in pairs:
+        around = _neighbourhoods(low)
+        block = high.reshape(low.shape[0], factor, low.shape[1], factor, -1).transpose(0, 2, 1, 3, 4)
+        block = block.reshape(len(around), factor * factor, -1)
+        inputs, single = _with_one(around[..., :components]), around[..., components:].transpose(2, 1, 0)
+        # Products of float32, a few thousand each, summed in float64.
+        products = (
+            inputs.T @ inputs,
+            inputs.T @ block[..., :components].reshape(len(around), -1),
+            single @ single.transpose(0, 2, 1),
+            single @ block[..., components:].transpose(2, 0, 1),
         )
-        for place in np.ndindex(factor, factor)
-    }
-    square: Any = 0
-    product: Any = 0
-    for low, high in zip(given, wanted, strict=True):
-        inputs = _neighbourhoods(low)
-        blocks = high.reshape(low.shape[0], factor, low.shape[1], factor, -1).transpose(0, 2, 1, 3, 4)
-        square = square + inputs.T @ inputs
-        product = product + inputs.T @ blocks.reshape(len(inputs), -1)
-    product = product.reshape(len(square), factor, factor, -1)
-    regularised = square + np.eye(len(square)) * (ridge * np.trace(square) / len(square))
-    # What linear interpolation leaves over is solved for, so that the ridge draws towards it.
-    return {
-        (row, column): known + np.linalg.solve(regularised, product[:, row, column] - square @ known)
-        for (row, column), known in linear.items()
-    }
+        sums = tuple(total + product.astype(np.float64) for total, product in zip(sums, products, strict=True))
+    # [9, factor * factor]: what linear interpolation takes from each neighbour.
+    linear = np.stack([np.outer(row, column).reshape(-1) for row in taps for column in taps], 1)
+    kept = sums[1].shape[-1] // factor**2
+    known = np.einsum("np,ij->nipj", linear, np.eye(kept)).reshape(9 * kept, -1)
+    known = np.concatenate([known, np.zeros((1, known.shape[-1]))])
+    mixed = _drawn_to(known, sums[0], sums[1], ridge)
+    single = _drawn_to(linear, sums[2], sums[3], ridge)
+    return Weights(
+        mixed[:-1].reshape(9, kept, factor**2, kept),
+        mixed[-1].reshape(factor**2, kept),
+        single.transpose(1, 2, 0),
+    )
 
 
-def _upsampled(low: np.ndarray, weights: dict[tuple[int, int], np.ndarray], phase: int) -> np.ndarray:
+def _drawn_to(known: np.ndarray, square: np.ndarray, product: np.ndarray, ridge: float) -> np.ndarray:
+    """Solve square @ x = product [..., n, m]; what `known` leaves over is solved for, so the ridge draws to it."""
+    size = square.shape[-1]
+    mean = np.trace(square, axis1=-2, axis2=-1)[..., None, None] / size
+    # A component that is zero everywhere keeps what is known.
+    regularised = square + np.eye(size) * np.maximum(ridge * mean, np.finfo(np.float64).tiny)
+    return known + np.linalg.solve(regularised, product - square @ known)
+
+
+def _upsampled(low: np.ndarray, weights: Weights, phase: int) -> np.ndarray:
     """What the stage will give, in components: the next stage's input."""
-    factor = int(np.sqrt(len(weights)))
-    height, width, components = low.shape
-    high = np.zeros((height * factor, width * factor, components))
-    inputs = _neighbourhoods(low)
-    for (row, column), solved in weights.items():
-        passed = row == column == phase
-        high[row::factor, column::factor] = low if passed else (inputs @ solved).reshape(low.shape)
-    return high
+    around, components = _neighbourhoods(low), weights.mixed.shape[1]
+    factor = int(np.sqrt(weights.mixed.shape[2]))
+    mixed = np.einsum("nic,icpd->npd", around[..., :components], weights.mixed, optimize=True) + weights.constant
+    single = np.einsum("nic,ipc->npc", around[..., components:], weights.single, optimize=True)
+    block = np.concatenate([mixed, single], -1).reshape(*low.shape[:2], factor, factor, -1)
+    block[:, :, phase, phase] = low
+    high = block.transpose(0, 2, 1, 3, 4).reshape(low.shape[0] * factor, low.shape[1] * factor, -1)
+    return np.asarray(high, np.float32)
+
+
+def _in_channels(weights: Weights, phase: int, mean: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The stage's kernel [3, 3, L, L, factor, factor] and bias [L, factor, factor]."""
+    components, factor = weights.mixed.shape[1], int(np.sqrt(weights.mixed.shape[2]))
+    mixed, single = basis[:components], basis[components:]
+    kernel = np.empty((3, 3, mean.size, mean.size, factor, factor))
+    bias = np.empty((mean.size, factor, factor))
+    for row, column in np.ndindex(factor, factor):
+        pixel = row * factor + column
+        learned = mixed.T @ weights.mixed[:, :, pixel] @ mixed + (single.T * weights.single[:, None, pixel]) @ single
+        constant = mean + weights.constant[pixel] @ mixed - mean @ learned.sum(0)
+        if row == column == phase:
+            learned, constant = np.zeros_like(learned), np.zeros_like(constant)
+            learned[4] = np.eye(mean.size)
+        kernel[..., row, column] = learned.reshape(3, 3, mean.size, mean.size)
+        bias[:, row, column] = constant
+    return kernel, bias
 
 
 def _taps(offset: float) -> np.ndarray:

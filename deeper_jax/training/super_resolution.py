@@ -13,7 +13,7 @@ from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_imag
 from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.raster import check_divisible, crop_to_multiple, default_start, start_choices
 from deeper_jax.errors import InputError
-from deeper_jax.models.initial_upsampler import principal_subspace, start_as_interpolation, start_as_regression
+from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.task import Batch, Task
 
@@ -57,10 +57,9 @@ def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: in
     if config.initial_upsampler == "linear":
         start_as_interpolation(model, start)
     if config.initial_upsampler == "regression":
-        subspace = principal_subspace(_sample_spectra(train), min(config.initial_components, train.length))
-        images = (np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images)
-        settings = {"ridge": config.initial_ridge, "keep_rest": config.initial_keep_rest}
-        start_as_regression(model, start, images, subspace, **settings)
+        images = [np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images]
+        settings = {"components": config.initial_components, "ridge": config.initial_ridge}
+        start_as_regression(model, start, images, **settings)
 
 
 def raster_start(config: ConfigDict) -> int:
@@ -89,12 +88,6 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
     if config.data.strips:
         return split_into_strips(images, config.data.strips, config.data.test_strip)
     return split_images(images)
-
-
-def _sample_spectra(images: HyperspectralImages, count: int = 20_000) -> np.ndarray:
-    """About `count` spectra [N, L] spread evenly over the images, each image over its own maximum."""
-    every = max(1, sum(image.shape[0] * image.shape[1] for image in images.images) // count)
-    return np.concatenate([image.reshape(-1, images.length)[::every] / image.max() for image in images.images])
 
 
 def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, last: int) -> Iterator[Batch]:
