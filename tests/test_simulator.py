@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deeper_jax.data import simulator
-from deeper_jax.data.simulator import detector, molecules, phantom
+from deeper_jax.data.simulator import cell_phantom, detector, molecules
 from deeper_jax.errors import InputError
 
 AXIS = simulator.default_wavenumbers()
@@ -97,8 +97,8 @@ def test_another_axis_sees_the_same_spectrum():
     assert axis.size == 300
     key = jax.random.key(1)
     config = simulator.reference_cell_config()
-    coarse = molecules.draw_endmembers(key, axis, config)
-    fine = molecules.draw_endmembers(key, AXIS, config)
+    coarse = molecules.draw_endmembers(key, axis, config, simulator.CELL_MOLECULES)
+    fine = molecules.draw_endmembers(key, AXIS, config, simulator.CELL_MOLECULES)
     for k in range(5):
         np.testing.assert_allclose(coarse[k], np.interp(axis, AXIS, fine[k]), atol=0.04)
 
@@ -200,7 +200,7 @@ def test_cosmic_rays_are_rare_narrow_and_high():
 
 
 def test_phantom_has_a_nucleus_droplets_and_a_medium():
-    draw = jax.jit(jax.vmap(lambda k: phantom.draw_phantom(k, 48, 40, CONFIG)))
+    draw = jax.jit(jax.vmap(lambda k: cell_phantom.draw_cell_phantom(k, 48, 40, CONFIG)))
     maps = jax.tree.map(np.asarray, draw(jax.random.split(jax.random.key(0), 12)))
     assert maps.amounts.shape == (12, 48, 40, 5) and (maps.amounts >= 0).all()
     for n in range(12):

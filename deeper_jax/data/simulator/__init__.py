@@ -1,6 +1,6 @@
 """Simulator of Raman images of cells in pure JAX: seeded, jit-able, runs on any device."""
 
-from deeper_jax.data.simulator.cell import SimulatedCell, simulate_cell, simulate_spectra
+from deeper_jax.data.simulator.cell import simulate_cell, simulate_spectra
 from deeper_jax.data.simulator.config import (
     CELL_MOLECULES,
     SimulatorConfig,
@@ -8,10 +8,11 @@ from deeper_jax.data.simulator.config import (
     default_wavenumbers,
     reference_cell_config,
 )
+from deeper_jax.data.simulator.image import SimulatedImage
 
 __all__ = [
     "CELL_MOLECULES",
-    "SimulatedCell",
+    "SimulatedImage",
     "SimulatorConfig",
     "default_config",
     "default_wavenumbers",

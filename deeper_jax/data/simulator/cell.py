@@ -1,68 +1,30 @@
-"""Whole simulated measurements: images of cells, and sets of single spectra."""
-
-from typing import NamedTuple
+"""Simulated cells: images, and sets of single spectra."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.data.simulator.background import Optics, background_counts, draw_optics
-from deeper_jax.data.simulator.config import CELL_MOLECULES, SimulatorConfig
-from deeper_jax.data.simulator.detector import Detector, draw_detector, draw_offsets, expose
-from deeper_jax.data.simulator.molecules import draw_endmembers
-from deeper_jax.data.simulator.phantom import (
+from deeper_jax.data.simulator.background import background_counts
+from deeper_jax.data.simulator.cell_phantom import (
     CYTOPLASM,
     DROPLET,
     MITOCHONDRIA,
     NUCLEOLUS,
     NUCLEUS,
     RIM,
-    draw_phantom,
+    draw_cell_phantom,
 )
+from deeper_jax.data.simulator.config import CELL_MOLECULES, SimulatorConfig
+from deeper_jax.data.simulator.detector import draw_offsets, expose
+from deeper_jax.data.simulator.image import SimulatedImage, draw_instrument, record_image
 from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
 
-class SimulatedCell(NamedTuple):
-    """One simulated measurement of a cell, all float32.
-
-    The parts fit together: `low_truth = background + abundances @ endmembers`.
-
-    Attributes:
-        low: `[H, W, L]`, counts of the short exposure (whole numbers), with noise and cosmic rays.
-        high: `[H, W, L]`, counts of the long exposure, likewise.
-        low_truth: `[H, W, L]`, expected counts of the short exposure: no noise, no cosmic rays.
-        high_truth: `[H, W, L]`, expected counts of the long exposure.
-        abundances: `[H, W, K]`, not negative, counts of the short exposure at an endmember's height 1; the
-            molecules are those of `CELL_MOLECULES`.
-        endmembers: `[K, L]`, the molecules' spectra as this spectrometer sees them.
-        background: `[H, W, L]`, expected counts of the short exposure that are not of molecules: window,
-            water, fluorescence, offset.
-    """
-
-    low: Array
-    high: Array
-    low_truth: Array
-    high_truth: Array
-    abundances: Array
-    endmembers: Array
-    background: Array
-
-
-class _Instrument(NamedTuple):
-    """All that the pixels of one cell have in common."""
-
-    endmembers: Array
-    optics: Optics
-    detector: Detector
-    signal_level: Array
-    molecular_counts: Array
-
-
 def simulate_cell(
     key: Array, height: int, width: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
-) -> SimulatedCell:
+) -> SimulatedImage:
     """Simulate a pair of images of one cell; jit-able with `height`, `width` and `config` static.
 
     Args:
@@ -75,27 +37,10 @@ def simulate_cell(
     Returns:
         The measurement and everything that is known about it.
     """
-    keys = jax.random.split(key, 4)
-    instrument = _draw_instrument(keys[0], wavenumbers, config)
-    phantom = draw_phantom(keys[1], height, width, config)
-    slope = instrument.optics.illumination_slope
-    illumination = 1.0 + slope * jnp.linspace(-0.5, 0.5, height)[:, None] * jnp.ones((height, width))
-    abundances = phantom.amounts * instrument.molecular_counts * instrument.signal_level
-    background = background_counts(instrument.optics, phantom.density, illumination) * instrument.signal_level
-    offset = draw_offsets(keys[2], (height, width), instrument.detector.low_offset, config.offset_step_probability)
-    light = background + abundances @ instrument.endmembers
-    low_truth = light + offset[..., None]
-    high_truth = instrument.detector.exposure_ratio * light + instrument.detector.high_offset
-    low, high = expose(keys[3], low_truth, high_truth, instrument.detector, config)
-    return SimulatedCell(
-        low=low,
-        high=high,
-        low_truth=low_truth,
-        high_truth=high_truth,
-        abundances=abundances,
-        endmembers=instrument.endmembers,
-        background=background + offset[..., None],
-    )
+    instrument_key, phantom_key, offset_key, noise_key = jax.random.split(key, 4)
+    instrument = draw_instrument(instrument_key, wavenumbers, config, CELL_MOLECULES)
+    phantom = draw_cell_phantom(phantom_key, height, width, config)
+    return record_image(offset_key, noise_key, phantom.amounts, phantom.density, instrument, config)
 
 
 def simulate_spectra(
@@ -112,7 +57,7 @@ def simulate_spectra(
         config: ranges to draw from (static under `jax.jit`).
 
     Returns:
-        `low`, `high`, `low_truth`, `high_truth`, each `[N, L]`, as in `SimulatedCell`.
+        `low`, `high`, `low_truth`, `high_truth`, each `[N, L]`, as in `SimulatedImage`.
     """
     cells = max(1, min(config.cells_per_draw, count))
     per_cell = -(-count // cells)
@@ -125,24 +70,12 @@ def simulate_spectra(
     return low, high, low_truth, high_truth
 
 
-def _draw_instrument(key: Array, wavenumbers: Array | np.ndarray, config: SimulatorConfig) -> _Instrument:
-    keys = jax.random.split(key, 4)
-    optics = draw_optics(keys[0], wavenumbers, config)
-    levels = Draws(keys[3], 2).settings(config, ("signal_level", "molecular_counts"))
-    return _Instrument(
-        endmembers=draw_endmembers(keys[1], wavenumbers, config) * optics.response,
-        optics=optics,
-        detector=draw_detector(keys[2], config),
-        **levels,
-    )
-
-
 def _simulate_pixels(
     key: Array, pixels: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
 ) -> tuple[Array, Array, Array, Array]:
     """Simulate `pixels` unrelated pixels of one cell: `[pixels, L]` each."""
     keys = jax.random.split(key, 5)
-    instrument = _draw_instrument(keys[0], wavenumbers, config)
+    instrument = draw_instrument(keys[0], wavenumbers, config, CELL_MOLECULES)
     amounts, density = _draw_compositions(keys[1], pixels)
     slope = instrument.optics.illumination_slope
     illumination = 1.0 + slope * jax.random.uniform(keys[2], (pixels,), minval=-0.5, maxval=0.5)

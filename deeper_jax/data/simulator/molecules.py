@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.data.simulator.config import CELL_MOLECULES, SimulatorConfig
+from deeper_jax.data.simulator.config import SimulatorConfig
 from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
@@ -91,9 +91,9 @@ def draw_endmembers(
     key: Array,
     wavenumbers: Array | np.ndarray,
     config: SimulatorConfig,
-    molecules: tuple[str, ...] = CELL_MOLECULES,
+    molecules: tuple[str, ...],
 ) -> Array:
-    """Draw the spectra of the molecules in one cell, each band moved, widened and rescaled a little.
+    """Draw the spectra of the molecules in one sample, each band moved, widened and rescaled a little.
 
     Args:
         key: random key.

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.data.simulator.config import SimulatorConfig
+from deeper_jax.data.simulator.phantom_shapes import WAVES, blur, smooth_field
 from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
 MAX_DROPLETS = 40
 MAX_NUCLEOLI = 3
-_WAVES = 24
 
 # Amounts of (protein, lipid, nucleic acid, carbohydrate, cytochrome c) at full density, each in units of the
 # endmember's strongest band, relative to cytoplasmic protein.
@@ -24,7 +24,7 @@ DROPLET = (-0.25, 1.20, -0.03, 0.00, -0.03)
 RIM = (0.15, 0.28, 0.00, 0.06, 0.00)
 
 
-class Phantom(NamedTuple):
+class CellPhantom(NamedTuple):
     """The maps of one cell, blurred by the optics; all values are dimensionless and not negative.
 
     Attributes:
@@ -40,7 +40,7 @@ class Phantom(NamedTuple):
     droplets: Array
 
 
-def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -> Phantom:
+def draw_cell_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -> CellPhantom:
     """Draw one cell.
 
     Args:
@@ -52,7 +52,7 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     Returns:
         The maps, `[H, W, ...]`.
     """
-    draws = Draws(key, 3 + 4 + 2 * 10 + 2 * 3 * _WAVES + 4 * MAX_NUCLEOLI + 6 * MAX_DROPLETS)
+    draws = Draws(key, 3 + 4 + 2 * 10 + 2 * 3 * WAVES + 4 * MAX_NUCLEOLI + 6 * MAX_DROPLETS)
     values = draws.settings(config, ("cell_diameter", "nucleus_diameter", "blur"))
     moved = draws.uniform((2, 2), -1.0, 1.0)
     rows, columns = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
@@ -62,7 +62,7 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     distance = _wobbly_distance(draws, rows, columns, centre, radius, 0.10)
     inside = _soft_step(1.0 - distance, radius)
     thickness = jnp.sqrt(jnp.clip(1.0 - 0.85 * distance**2, 0.05, 1.0))
-    density = inside * thickness * (1.0 + 0.18 * _smooth_field(draws, rows, columns, side / 4.0))
+    density = inside * thickness * (1.0 + 0.18 * smooth_field(draws, rows, columns, side / 4.0))
 
     nucleus_radius = radius * values["nucleus_diameter"]
     nucleus_centre = centre + 0.35 * radius * moved[1]
@@ -73,7 +73,7 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     droplets = droplets * inside * (1.0 - nucleus)
     rim = inside * jnp.exp(-0.5 * ((distance - 0.95) * radius / 1.2) ** 2)
 
-    grains = jax.nn.relu(_smooth_field(draws, rows, columns, 3.0))
+    grains = jax.nn.relu(smooth_field(draws, rows, columns, 3.0))
     cytoplasm = inside * (1.0 - nucleus)
     regions = jnp.stack(
         [
@@ -88,7 +88,7 @@ def draw_phantom(key: Array, height: int, width: int, config: SimulatorConfig) -
     )
     mixture = jnp.array([CYTOPLASM, MITOCHONDRIA, NUCLEUS, NUCLEOLUS, DROPLET, RIM])
     amounts = jnp.maximum(regions @ mixture, 0.0)
-    return Phantom(*(_blur(image, values["blur"]) for image in (amounts, density, nucleus, droplets)))
+    return CellPhantom(*(blur(image, values["blur"]) for image in (amounts, density, nucleus, droplets)))
 
 
 def _soft_step(depth: Array, radius: Array) -> Array:
@@ -108,14 +108,6 @@ def _wobbly_distance(draws: Draws, rows: Array, columns: Array, centre: Array, r
     outline = 1.0 + jnp.clip((size * jnp.cos(order * angle[..., None] + phase)).sum(-1), -0.3, 0.3)
     # The small constant keeps the root differentiable at the centre.
     return jnp.sqrt(along**2 + across**2 + 1e-6) / (radius * outline)
-
-
-def _smooth_field(draws: Draws, rows: Array, columns: Array, wavelength: Array | float) -> Array:
-    """Draw a field of mean 0 and deviation about 1: plane waves, `wavelength` pixels or longer."""
-    angle, phase = draws.uniform((2, _WAVES), 0.0, 2 * jnp.pi)
-    frequency = 2 * jnp.pi / wavelength * draws.uniform((_WAVES,), 0.2, 1.0)
-    wave = rows[..., None] * jnp.cos(angle) * frequency + columns[..., None] * jnp.sin(angle) * frequency
-    return jnp.cos(wave + phase).sum(-1) / jnp.sqrt(_WAVES / 2)
 
 
 def _nucleoli(draws: Draws, rows: Array, columns: Array, centre: Array, radius: Array) -> Array:
@@ -152,15 +144,3 @@ def _spots(
     right = columns[..., None] - (centre[1] + reach * jnp.sin(angle))
     depth = size - jnp.sqrt(down**2 + right**2 + 1e-6)
     return (strength * jax.nn.sigmoid(4.0 * depth)).max(-1)
-
-
-def _blur(image: Array, sigma: Array) -> Array:
-    """Gaussian blur of `[H, W]` or `[H, W, K]` over the first two axes, normalised at the border."""
-
-    def kernel(length: int) -> Array:
-        position = jnp.arange(length)
-        weight = jnp.exp(-0.5 * ((position[:, None] - position) / jnp.maximum(sigma, 1e-3)) ** 2)
-        return weight / weight.sum(1, keepdims=True)
-
-    rows, columns = kernel(image.shape[0]), kernel(image.shape[1])
-    return jnp.einsum("hi,wj,ij...->hw...", rows, columns, image)
