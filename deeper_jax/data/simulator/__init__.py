@@ -1,9 +1,12 @@
-"""Simulator of Raman images of cells in pure JAX: seeded, jit-able, runs on any device."""
+"""Simulator of Raman images of cells and cartilage in pure JAX: seeded, jit-able, runs on any device."""
 
+from deeper_jax.data.simulator.cartilage import simulate_cartilage
 from deeper_jax.data.simulator.cell import simulate_cell, simulate_spectra
 from deeper_jax.data.simulator.config import (
+    CARTILAGE_MOLECULES,
     CELL_MOLECULES,
     SimulatorConfig,
+    cartilage_config,
     default_config,
     default_wavenumbers,
     reference_cell_config,
@@ -11,12 +14,15 @@ from deeper_jax.data.simulator.config import (
 from deeper_jax.data.simulator.image import SimulatedImage
 
 __all__ = [
+    "CARTILAGE_MOLECULES",
     "CELL_MOLECULES",
     "SimulatedImage",
     "SimulatorConfig",
+    "cartilage_config",
     "default_config",
     "default_wavenumbers",
     "reference_cell_config",
+    "simulate_cartilage",
     "simulate_cell",
     "simulate_spectra",
 ]

@@ -31,12 +31,12 @@ _SETTINGS = (
 
 
 class Optics(NamedTuple):
-    """The optical constants of one cell's measurement.
+    """The optical constants of one measurement.
 
     Attributes:
         response: `[L]`, transmission of the filter in (0, 1]; multiplies all light.
         sources: `[4, L]`, the background in low-exposure counts, already multiplied by `response`: window
-            and floor, water, fluorescence of the medium, fluorescence of the cell at full density.
+            and floor, water, fluorescence of the medium, fluorescence of the sample at full density.
         water_displaced: scalar, fraction of the water displaced at full density.
         illumination_slope: scalar, relative change of the background across the image.
     """
@@ -48,7 +48,7 @@ class Optics(NamedTuple):
 
 
 def draw_optics(key: Array, wavenumbers: Array | np.ndarray, config: SimulatorConfig) -> Optics:
-    """Draw the background of one cell on any axis `wavenumbers` `[L]`, cm^-1."""
+    """Draw the background of one measurement on any axis `wavenumbers` `[L]`, cm^-1."""
     draws = Draws(key, len(_SETTINGS) + 2 * _BUMPS * 3 + 1)
     wavenumbers = jnp.asarray(wavenumbers, jnp.float32)
     values = draws.settings(config, _SETTINGS)
@@ -78,7 +78,7 @@ def background_counts(optics: Optics, density: Array, illumination: Array) -> Ar
 
     Args:
         optics: constants of the measurement.
-        density: `[...]`, how much cell is in the pixel, 0 (medium) to about 1.
+        density: `[...]`, how much matter is in the pixel, 0 (medium) to about 1.
         illumination: `[...]`, relative brightness of the pixel, about 1.
 
     Returns:

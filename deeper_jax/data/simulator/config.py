@@ -1,4 +1,4 @@
-"""Settings of the simulator of Raman cell images, and the spectrometer's default axis."""
+"""Settings of the simulator of Raman images, and the spectrometer's default axis."""
 
 import dataclasses
 
@@ -8,7 +8,9 @@ from deeper_jax.errors import InputError
 
 Range = tuple[float, float]
 
+# The molecules of each kind of sample, in the order of abundances and endmembers.
 CELL_MOLECULES = ("protein", "lipid", "nucleic_acid", "carbohydrate", "cytochrome_c")
+CARTILAGE_MOLECULES = ("protein", "lipid", "nucleic_acid", "collagen", "chondroitin_sulfate", "polystyrene")
 
 # A grating spectrometer is nearly linear in wavelength; the third term is what real calibrations leave over.
 _LASER_NM = 532.0
@@ -29,24 +31,26 @@ def default_wavenumbers() -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class SimulatorConfig:
-    """Ranges from which one simulated cell is drawn; hashable, so usable as a static argument of `jax.jit`.
+    """Ranges from which one simulated sample is drawn; hashable, so usable as a static argument of `jax.jit`.
 
-    A pair `(a, b)` is the closed range of a uniform draw, once a cell; `(a, a)` fixes the value. "Counts" are
+    A pair `(a, b)` is the closed range of a uniform draw, once a sample; `(a, a)` fixes the value. "Counts" are
     detector counts of the low (short) exposure unless said otherwise. The defaults reproduce pairs measured
     on a MDA-MB-231 cell (0.1 s against 1 s class), with the cell-to-cell variation a network must survive.
+    Cartilage has no use for the sizes of cell, nucleus and droplets, nor for `cells_per_draw`.
 
     Attributes:
         signal_level: factor on all light (laser power, focus), 1.
-        molecular_counts: height of the strongest protein band in dense cytoplasm, counts.
+        molecular_counts: height of the strongest band of protein in dense cytoplasm, or of collagen in dense
+            matrix, counts.
         window_counts: height at 500 cm^-1 of the fall made by optics and window, counts.
         window_decay: e-folding length of that fall, cm^-1.
         window_knee: wavenumber where the fall ends, cm^-1.
         floor_counts: flat background, counts.
         water_counts: height of the water bending band near 1640 cm^-1, counts.
         water_width: its full width at half maximum, cm^-1.
-        water_displaced: fraction of the water that the densest part of a cell displaces.
+        water_displaced: fraction of the water that the densest part of the sample displaces.
         medium_fluorescence_counts: largest value of a smooth fluorescence present in every pixel, counts.
-        cell_fluorescence_counts: largest value of the cell's own smooth fluorescence, counts.
+        cell_fluorescence_counts: largest value of the cell's (or tissue's) own smooth fluorescence, counts.
         illumination_slope: relative change of the background across the image.
         filter_edge: wavenumber of the filter's roll-off, cm^-1.
         filter_edge_width: scale of the logistic roll-off, cm^-1.
@@ -156,6 +160,23 @@ def reference_cell_config() -> SimulatorConfig:
         "high_cosmic_rate": 0.0,
     }
     return SimulatorConfig(**{**middle, **measured})  # type: ignore[arg-type]
+
+
+def cartilage_config() -> SimulatorConfig:
+    """Return settings for tissue-engineered cartilage: the same spectrometer, another sample.
+
+    A millimetre of tissue gives more light than a cell, displaces more of the water, hides the window and
+    fluoresces more; the blur is half as many of its pixels, which are twice as large. How much of each is
+    plausible, not measured.
+    """
+    return SimulatorConfig(
+        molecular_counts=(6.0, 10.0),
+        window_counts=(3.0, 5.5),
+        water_counts=(2.5, 4.0),
+        water_displaced=(0.35, 0.55),
+        cell_fluorescence_counts=(0.8, 3.0),
+        blur=(0.35, 0.55),
+    )
 
 
 _SHAPE_FIELDS = ("cell_diameter", "nucleus_diameter", "droplet_count", "droplet_diameter", "cosmic_height")

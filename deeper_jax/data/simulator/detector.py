@@ -19,7 +19,7 @@ ROUNDING_VARIANCE = 1.0 / 12.0
 
 
 class Detector(NamedTuple):
-    """The detector's constants for one cell, all scalars; units as in `SimulatorConfig`."""
+    """The detector's constants for one measurement, all scalars; units as in `SimulatorConfig`."""
 
     low_offset: Array
     high_offset: Array
@@ -30,7 +30,7 @@ class Detector(NamedTuple):
 
 
 def draw_detector(key: Array, config: SimulatorConfig) -> Detector:
-    """Draw one cell's detector constants."""
+    """Draw one measurement's detector constants."""
     return Detector(**Draws(key, len(Detector._fields)).settings(config, Detector._fields))
 
 

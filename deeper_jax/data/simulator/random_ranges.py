@@ -1,4 +1,4 @@
-"""Random numbers of one cell, drawn together."""
+"""Random numbers of one part of a simulation, drawn together."""
 
 import math
 
