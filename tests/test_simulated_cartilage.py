@@ -1,7 +1,8 @@
-"""Simulated cartilage: layers, cells, spectra."""
+"""Simulated cartilage: layers, cells, spectra, and the patches written from it."""
 
 import dataclasses
 import functools
+import json
 
 import jax
 import numpy as np
@@ -10,9 +11,12 @@ import scipy.ndimage
 import scipy.signal
 
 from deeper_jax.data import simulator
+from deeper_jax.data.image_files import read_images
 from deeper_jax.data.preprocessing import PUBLISHED_STEPS, apply_steps
+from deeper_jax.data.simulated_images import _image_and_truth, write_simulated_images
 from deeper_jax.data.simulator.cartilage_phantom import draw_cartilage_phantom
 from deeper_jax.data.simulator.molecules import BANDS
+from deeper_jax.errors import InputError
 
 AXIS = simulator.default_wavenumbers()
 CONFIG = simulator.cartilage_config()
@@ -138,3 +142,41 @@ def test_cartilage_is_unlike_cells():
     ]
     cosine = means[0] @ means[1] / np.prod([np.linalg.norm(mean) for mean in means])
     assert np.degrees(np.arccos(cosine)) > 20
+
+
+def test_patches_for_training_and_testing_are_of_different_sections(tmp_path):
+    settings = {"sample": "cartilage", "images": 10, "test_images": 5, "height": 12, "width": 9, "seed": 4}
+    write_simulated_images(tmp_path / "one", **settings)
+    write_simulated_images(tmp_path / "two", **settings)
+    images, again = read_images(tmp_path / "one"), read_images(tmp_path / "two")
+    assert images.names == tuple(f"cartilage_{n:03d}" for n in range(10))
+    assert images.test_names == images.names[5:]
+    record = json.loads((tmp_path / "one" / "images.json").read_text())
+    assert record["simulated"] is True and record["seed"] == 4
+    patches = [record["patches"][name] for name in images.names]
+    assert [patch["section"] for patch in patches] == [0] * 5 + [1] * 5
+    assert [(patch["row"], patch["column"]) for patch in patches[:5]] == [(0, 0), (12, 0), (24, 0), (36, 0), (0, 9)]
+
+    keys = jax.random.split(jax.random.key(4), 2)
+    sections = [_image_and_truth(simulator.simulate_cartilage, key, 48, 18, CONFIG) for key in keys]
+    for patch, image, other, truth in zip(patches, images.images, again.images, images.truths, strict=True):
+        np.testing.assert_array_equal(image, other)
+        place = np.s_[patch["row"] : patch["row"] + 12, patch["column"] : patch["column"] + 9]
+        for found, whole in zip((image, truth), sections[patch["section"]], strict=True):
+            np.testing.assert_array_equal(found, whole[place])
+        assert np.corrcoef(image.ravel(), truth.ravel())[0, 1] > 0.9
+
+
+def test_large_sets_take_several_sections(tmp_path, monkeypatch):
+    # The layout is looked at, not the images.
+    monkeypatch.setattr("deeper_jax.data.simulated_images._patches", lambda *_: iter(()))
+    write_simulated_images(tmp_path / "set", sample="cartilage", images=28, test_images=12)
+    patches = json.loads((tmp_path / "set" / "images.json").read_text())["patches"].values()
+    assert [patch["section"] for patch in patches] == [0] * 8 + [1] * 8 + [2] * 12
+    assert max(patch["row"] for patch in patches) == 192 and max(patch["column"] for patch in patches) == 128
+    assert len({tuple(patch.values()) for patch in patches}) == 28
+
+
+def test_unknown_samples_are_refused(tmp_path):
+    with pytest.raises(InputError, match="sample is 'bone': choose 'cell' or 'cartilage'"):
+        write_simulated_images(tmp_path / "set", sample="bone")
