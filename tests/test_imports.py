@@ -15,6 +15,7 @@ ALLOWED = {
     "data": set(),
     "evaluation": set(),
     "training": {"models", "data"},
+    "unmixing": {"data"},
 }
 EVERYWHERE = {"errors", "version"}
 

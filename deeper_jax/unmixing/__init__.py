@@ -1,0 +1,15 @@
+"""What a hyperspectral image is made of: endmembers, abundances, classes of pixels, maps of bands, false colour.
+
+NumPy and SciPy in float64; the spectral axis is last, and any axes may stand before it unless said otherwise.
+"""
+
+from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
+from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
+
+__all__ = [
+    "EndmemberMatch",
+    "VertexComponents",
+    "match_endmembers",
+    "spectral_angle",
+    "vertex_component_analysis",
+]
