@@ -3,6 +3,7 @@
 NumPy and SciPy in float64; the spectral axis is last, and any axes may stand before it unless said otherwise.
 """
 
+from deeper_jax.unmixing.non_negative_least_squares import non_negative_abundances
 from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
 from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
 
@@ -10,6 +11,7 @@ __all__ = [
     "EndmemberMatch",
     "VertexComponents",
     "match_endmembers",
+    "non_negative_abundances",
     "spectral_angle",
     "vertex_component_analysis",
 ]
