@@ -3,13 +3,20 @@
 NumPy and SciPy in float64; the spectral axis is last, and any axes may stand before it unless said otherwise.
 """
 
+from deeper_jax.unmixing.abundances import abundance_error, abundance_fractions
 from deeper_jax.unmixing.non_negative_least_squares import non_negative_abundances
+from deeper_jax.unmixing.pixel_classes import class_confusion, classification_accuracy, classify_pixels
 from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
 from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
 
 __all__ = [
     "EndmemberMatch",
     "VertexComponents",
+    "abundance_error",
+    "abundance_fractions",
+    "class_confusion",
+    "classification_accuracy",
+    "classify_pixels",
     "match_endmembers",
     "non_negative_abundances",
     "spectral_angle",
