@@ -4,7 +4,9 @@ NumPy and SciPy in float64; the spectral axis is last, and any axes may stand be
 """
 
 from deeper_jax.unmixing.abundances import abundance_error, abundance_fractions
+from deeper_jax.unmixing.false_colour import false_colour_image
 from deeper_jax.unmixing.non_negative_least_squares import non_negative_abundances
+from deeper_jax.unmixing.peak_maps import band_area, peak_intensity
 from deeper_jax.unmixing.pixel_classes import class_confusion, classification_accuracy, classify_pixels
 from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
 from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
@@ -14,11 +16,14 @@ __all__ = [
     "VertexComponents",
     "abundance_error",
     "abundance_fractions",
+    "band_area",
     "class_confusion",
     "classification_accuracy",
     "classify_pixels",
+    "false_colour_image",
     "match_endmembers",
     "non_negative_abundances",
+    "peak_intensity",
     "spectral_angle",
     "vertex_component_analysis",
 ]

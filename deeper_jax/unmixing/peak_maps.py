@@ -1,0 +1,86 @@
+"""Maps of a Raman band: its intensity at one wavenumber, or its area above a straight baseline."""
+
+import numpy as np
+import numpy.typing as npt
+
+from deeper_jax.errors import InputError
+from deeper_jax.unmixing.checks import Array, real_array
+
+
+def peak_intensity(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, peak: float) -> Array:
+    """Intensity at `peak` (cm^-1), interpolated linearly between the two channels beside it.
+
+    Args:
+        spectra: an image `[H, W, L]` or any `[..., L]`.
+        wavenumbers: their axis, `[L]` in cm^-1, ascending or descending, in any steps.
+        peak: where to read, in cm^-1.
+
+    Returns:
+        `[...]` in the spectra's unit.
+
+    Raises:
+        InputError: `peak` lies outside the axis, the axis is not monotonic, or values are not finite.
+    """
+    values, axis = _ascending(spectra, wavenumbers)
+    if not axis[0] <= peak <= axis[-1]:
+        raise InputError(f"peak: found {peak:g} cm^-1, but the axis runs from {axis[0]:g} to {axis[-1]:g} cm^-1.")
+    return _read(values, axis, peak)
+
+
+def band_area(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, low: float, high: float) -> Array:
+    """Area between `low` and `high` (cm^-1) above the straight line through the spectrum at these two.
+
+    Trapezoid rule over the true positions of the channels; at the two ends the spectrum is read as by
+    `peak_intensity`, so the area does not jump where an end passes a channel. Negative where the spectrum runs
+    below the line.
+
+    Args:
+        spectra: an image `[H, W, L]` or any `[..., L]`.
+        wavenumbers: their axis, `[L]` in cm^-1, ascending or descending, in any steps.
+        low: where the band begins, in cm^-1.
+        high: where it ends, in cm^-1.
+
+    Returns:
+        `[...]` in the spectra's unit times cm^-1.
+
+    Raises:
+        InputError: the band does not lie within the axis, is empty or holds no channel; the axis is not
+            monotonic; or values are not finite.
+    """
+    values, axis = _ascending(spectra, wavenumbers)
+    if not axis[0] <= low < high <= axis[-1]:
+        raise InputError(
+            f"band: found {low:g} to {high:g} cm^-1, expected a range within the axis, {axis[0]:g} to "
+            f"{axis[-1]:g} cm^-1, the lower end first."
+        )
+    inside = (axis > low) & (axis < high)
+    if not inside.any():
+        raise InputError(f"band: found no channel between {low:g} and {high:g} cm^-1; take a wider band.")
+    first, last = _read(values, axis, low), _read(values, axis, high)
+    positions = np.concatenate([[low], axis[inside], [high]])
+    heights = np.concatenate([first[..., None], values[..., inside], last[..., None]], axis=-1)
+    return np.trapezoid(heights, positions, axis=-1) - 0.5 * (first + last) * (high - low)
+
+
+def _ascending(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike) -> tuple[Array, Array]:
+    """Spectra and axis from the lowest wavenumber to the highest: views where they can be."""
+    values, axis = real_array("spectra", spectra), real_array("wavenumbers", wavenumbers)
+    if axis.shape != values.shape[-1:]:
+        raise InputError(
+            f"wavenumbers: found shape {axis.shape}, expected ({values.shape[-1]},), as the spectra have "
+            f"{values.shape[-1]} channels."
+        )
+    if axis[0] > axis[-1]:
+        values, axis = values[..., ::-1], axis[::-1]
+    if (np.diff(axis) <= 0).any():
+        raise InputError("wavenumbers: they neither rise nor fall from each channel to the next; sort the channels.")
+    return values, axis
+
+
+def _read(values: Array, axis: Array, position: float) -> Array:
+    """Linear interpolation at a position within the axis: `[..., L]` to `[...]`."""
+    right = int(np.searchsorted(axis, position))
+    if axis[right] == position:
+        return values[..., right].copy()
+    share = (position - axis[right - 1]) / (axis[right] - axis[right - 1])
+    return (1 - share) * values[..., right - 1] + share * values[..., right]
