@@ -1,12 +1,16 @@
 """Evaluate a trained network: eval.py --workdir=DIR [--data=PATH] --output=DIR.
 
-This file only reads the command line; the work is in deeper_jax/evaluate.py.
+Or repeat an experiment of the paper, training what it needs: eval.py --experiment=NAME --output=DIR, with NAME one of
+denoising, super_resolution, hybrid, transfer, all.
+
+This file only reads the command line; the work is in deeper_jax/evaluate.py and deeper_jax/experiments/catalogue.py.
 """
 
 import sys
 from pathlib import Path
 
 from absl import app, flags
+from ml_collections import config_flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "A run's directory, a checkpoint, or a released .pt file.")
@@ -14,7 +18,12 @@ flags.DEFINE_string("data", None, "Pairs to evaluate on; by default the test cel
 flags.DEFINE_string("output", None, "Folder for tables and pictures.")
 flags.DEFINE_list("image_shape", None, "H,W of raster data whose file does not say it.")
 flags.DEFINE_bool("released", False, "Also give the metrics as the released code computes them.")
-flags.mark_flags_as_required(["workdir", "output"])
+flags.DEFINE_string("experiment", None, "Instead of --workdir: denoising, super_resolution, hybrid, transfer or all.")
+flags.DEFINE_integer("jobs", 1, "Of an experiment: folds of the cross-validation trained side by side.")
+_EXPERIMENTS = str(Path(__file__).parent / "configs" / "experiments.py")
+config_flags.DEFINE_config_file("config", _EXPERIMENTS, "Of an experiment: its settings, small (default) or :paper.")
+flags.mark_flags_as_required(["output"])
+flags.mark_flags_as_mutual_exclusive(["workdir", "experiment"], required=True)
 
 
 def main(argv: list[str]) -> None:
@@ -23,7 +32,15 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
     from deeper_jax.command_line import run_quietly
 
-    run_quietly("eval.py", _evaluate)
+    run_quietly("eval.py", _evaluate if FLAGS.experiment is None else _run_experiment)
+
+
+def _run_experiment() -> None:
+    from deeper_jax.experiments.catalogue import run_experiments
+
+    command = "python " + " ".join(sys.argv)
+    page = run_experiments(FLAGS.experiment, FLAGS.output, FLAGS.config, jobs=FLAGS.jobs, command=command)
+    print(f"Report: {page}")
 
 
 def _evaluate() -> None:

@@ -10,7 +10,7 @@ Arguments: `batch_norm=false` is the network of the released weights (the paper'
 a smaller one; `dtype=bfloat16` computes in bfloat16, weights and loss staying in float32.
 """
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from configs.common import parse_arg
 
@@ -23,6 +23,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.seed = 0
     # A run's directory or checkpoint to fine-tune from; resuming the run itself comes first.
     config.init_from = ""
+    # Take only the weights of `init_from` that fit (another spectral length, another scale), and say which do not.
+    config.init_partial = False
+    # With `init_partial`: parts of the network that do not come from it.
+    config.init_without = ()
 
     config.model = ConfigDict({"name": "resunet1d", "length": 500, "width": arg.width, "batch_norm": arg.batch_norm})
     config.model.dtype = arg.dtype
@@ -34,6 +38,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.tfds_dir = "data/tfds"
     # By cell where cells are known; else the last part of the file, as the released code does.
     config.data.validation_fraction = 0.1
+    # Leave-one-cell-out cross-validation: index of the cell to test on, all others to learn from; None: the data's
+    # own split.
+    config.data.fold = config_dict.placeholder(int)
     # How to simulate a set at `data.path` when nothing is there; empty: it must be there.
     config.data.simulate = ConfigDict()
 

@@ -23,6 +23,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.seed = 0
     # A run's directory or checkpoint to fine-tune from; resuming the run itself comes first.
     config.init_from = ""
+    # Take only the weights of `init_from` that fit (another spectral length, another scale), and say which do not.
+    config.init_partial = False
+    # With `init_partial`: parts of the network that do not come from it.
+    config.init_without = ()
     # What the upsampler starts as: PyTorch's 'random' values (the paper's); 'linear' interpolation; or, by
     # 'regression', the best linear upsampler of the training images (both ours).
     config.initial_upsampler = "random"
@@ -39,6 +43,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.path = "data/deeper_images"
     # Where the prepared copy of the data is kept.
     config.data.tfds_dir = "data/tfds"
+    # Range in cm^-1 that all spectra are resampled to, in `model.length` even steps, so that other instruments' or
+    # samples' maps fit the same network; empty: the images' own channels, averaged down to `model.length`.
+    config.data.axis = ()
     # Split whole images (0), or cut every image into so many strips, of which `test_strip` is for testing.
     config.data.strips = 0
     config.data.test_strip = 0
@@ -85,6 +92,7 @@ def start_from_regression(config: ConfigDict, learning_rate: float) -> None:
     config.train.log_every, config.train.evaluate_every = 20, 50
     config.optimizer.epsilon = 1e-12
     config.optimizer.gradient_clip = 1.0
-    # Full steps would first lead the upsampler away from its optimum.
-    config.optimizer.learning_rate_factors = ConfigDict({"upsamplers": 0.03, "blend": 0.03})
+    # The start is already the best of its kind: only the correction learns. Where the upsampler learns too, the
+    # gradient's noise leads it away from its optimum, and most of the run goes into leading it back.
+    config.optimizer.learning_rate_factors = ConfigDict({"upsamplers": 0.0, "blend": 0.0})
     config.schedule = ConfigDict({"name": "warmup_cosine", "learning_rate": learning_rate})

@@ -16,7 +16,7 @@ from configs import super_resolution
 def get_config(arg: str | None = None) -> ConfigDict:
     """The configuration; see the module's docstring for `arg`."""
     config = super_resolution.get_config(",".join(filter(None, ["remat=none", arg])))
-    super_resolution.start_from_regression(config, learning_rate=1.5e-3)
+    super_resolution.start_from_regression(config, learning_rate=4e-4)
     config.model.update({"length": 125, "width": 48, "groups": 2, "blocks": 3, "reduction": 8})
 
     config.data.path = "data/simulated_images/cells"
@@ -25,6 +25,6 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.simulate = ConfigDict({"images": 60, "test_images": 10, "height": 64, "width": 64, "seed": 0})
 
     config.train.batch_size = 4
-    config.train.steps = {2: 200, 3: 400, 4: 400}[config.model.scale]
+    config.train.steps = {2: 400, 3: 500, 4: 900}[config.model.scale]
     config.train.checkpoint_every = 50
     return config

@@ -30,7 +30,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(arguments)
         if "config" in flags.FLAGS and flags.FLAGS.config is not None:
-            _ = flags.FLAGS.config.task  # a config that could not be read complains only when it is used
+            _ = flags.FLAGS.config.to_dict()  # a config that could not be read complains only when it is used
         return rest
     except AttributeError as error:
         settings = [argument for argument in arguments[1:] if argument.startswith("--config.")]

@@ -41,18 +41,21 @@ class Denoiser(LoadedModel):
         padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
         return self._apply(padded)
 
-    def denoise(self, spectra: Any, wavenumbers: Any = None) -> np.ndarray:
+    def denoise(self, spectra: Any, wavenumbers: Any = None, *, keep_offset: bool = True) -> np.ndarray:
         """Denoise spectra in the user's own units.
 
         Each spectrum is divided by its maximum (paper, Methods), passed through the network, and the answer is
         brought back to the input's units by the scale and offset that fit it best to the input (least squares
-        over the channels). A constant pedestal of the input, a detector offset say, is therefore kept.
+        over the channels). A constant pedestal of the input, a detector offset say, is therefore kept, unless
+        `keep_offset` is false.
 
         Args:
           spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
           wavenumbers: [L] in cm⁻¹, the spectra's own axis, ascending or descending. If it differs from the
             model's, spectra are interpolated to the model's axis and back; it must lie within the model's
             range. None: the model's axis.
+          keep_offset: whether the fitted offset is added; without it spectra stand on the ground that the
+            training's targets stand on, as one wants it before unmixing.
 
         Returns:
           Array of the same shape and units; float32, or float64 if the input is.
@@ -78,15 +81,18 @@ class Denoiser(LoadedModel):
             )
         if usable.any():
             answer = self.network(inside[usable] / maximum[usable]).astype(np.float64)
-            fitted = fit_scale_and_offset(answer, inside[usable])
+            fitted = fit_scale_and_offset(answer, inside[usable], keep_offset=keep_offset)
             output[usable] = fitted if axis is None else fitted @ self._from_own(axis)
         return output.reshape(spectra.shape).astype(dtype)
 
 
-def fit_scale_and_offset(output: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """`a * output + b` with `a` ≥ 0 and `b` of each row fitted to `reference` by least squares; both [N, L]."""
+def fit_scale_and_offset(output: np.ndarray, reference: np.ndarray, *, keep_offset: bool = True) -> np.ndarray:
+    """`a * output + b` with `a` ≥ 0 and `b` of each row fitted to `reference` by least squares; both [N, L].
+
+    Without `keep_offset`: `a * output`, of the same fit.
+    """
     centred = output - output.mean(1, keepdims=True)
     power = (centred**2).sum(1, keepdims=True)
     products = (centred * (reference - reference.mean(1, keepdims=True))).sum(1, keepdims=True)
     scale = np.maximum(products, 0) / np.where(power > 0, power, 1)
-    return scale * centred + reference.mean(1, keepdims=True)
+    return scale * centred + reference.mean(1, keepdims=True) if keep_offset else scale * output

@@ -50,9 +50,9 @@ def evaluate_denoiser(
       InputError: nothing to evaluate on.
     """
     test, tuning, tuned_on = _data(model, data, image_shape)
-    images = _images(test)
+    images = evaluation_images(test)
     _say(f"{len(images)} image(s), {len(test)} spectra of {test.source}.")
-    references, parameters = _references(_images(tuning))
+    references, parameters = _references(evaluation_images(tuning))
     methods: dict[str, Callable] = {**references, "network": network_method(model, test.wavenumbers)}
     _say(f"Scoring {len(methods)} methods.")
     rows = evaluate_denoising(images, methods, released=released)
@@ -123,7 +123,8 @@ def _last_cells(pairs: SpectralPairs, count: int = 2) -> SpectralPairs:
     return pairs.select(pairs.cell_names[-count:])
 
 
-def _images(pairs: SpectralPairs) -> list[EvaluationImage]:
+def evaluation_images(pairs: SpectralPairs) -> list[EvaluationImage]:
+    """One image a cell."""
     images = []
     for name in pairs.cell_names:
         cell = pairs.of_cell(name)

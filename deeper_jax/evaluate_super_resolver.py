@@ -52,8 +52,8 @@ def evaluate_super_resolver(
     Raises:
       InputError: nothing to evaluate on, or another spectral axis than the model's.
     """
-    test, tuning, tuned_on = _data(model, data)
-    pairs, tuning_pairs = (_pairs(images, model) for images in (test, tuning))
+    test, tuning, tuned_on = evaluation_data(model, data)
+    pairs, tuning_pairs = (evaluation_pairs(images, model) for images in (test, tuning))
     print(f"{len(pairs)} image(s) of {test.source}; tuning the strongest interpolator.", flush=True)
     tuned = tune_upsampler(tuning_pairs)
     methods: dict[str, Callable[[Any], Any]] = {
@@ -81,8 +81,13 @@ def evaluate_super_resolver(
     return rows
 
 
-def _data(model: SuperResolver, data: str | Path | None) -> tuple[HyperspectralImages, HyperspectralImages, str]:
-    """Images to evaluate on, images to tune the reference on, and words for the latter."""
+def evaluation_data(
+    model: SuperResolver, data: str | Path | None = None
+) -> tuple[HyperspectralImages, HyperspectralImages, str]:
+    """Images to evaluate on, images to tune the reference on, and words for the latter.
+
+    Arguments and errors as for `evaluate_super_resolver`.
+    """
     if data is not None:
         images = read_images(data)
         if images.test_names and len(images.test_names) < len(images):
@@ -99,7 +104,8 @@ def _data(model: SuperResolver, data: str | Path | None) -> tuple[HyperspectralI
     return splits["test"], splits["validation"], "the validation images of the run"
 
 
-def _pairs(images: HyperspectralImages, model: SuperResolver) -> list[EvaluationPair]:
+def evaluation_pairs(images: HyperspectralImages, model: SuperResolver) -> list[EvaluationPair]:
+    """Each image, cropped to a multiple of the scale, beside what a coarser scan would have seen of it."""
     pairs = []
     for index, name in enumerate(images.names):
         hr_image = np.asarray(crop_to_multiple(images.images[index], model.scale))

@@ -146,3 +146,14 @@ def test_load_takes_released_weights(tmp_path):
         expected = net(torch.from_numpy(given)).numpy()
     output = deeper_jax.load(tmp_path / "released.pt").network(given)
     assert np.abs(output - expected).max() < 1e-5 * np.ptp(expected)
+
+
+def test_without_the_offset_spectra_stand_on_the_ground_of_the_targets(smoother):
+    given = spectra(4)
+    answer = smoother.network((given / given.max(1, keepdims=True)).astype(np.float32))
+    with_offset = smoother.denoise(given)
+    without = smoother.denoise(given, keep_offset=False)
+    # The same shape and scale; nothing added to the network's own answer.
+    np.testing.assert_allclose(np.ptp(without - with_offset, axis=1), 0, atol=1e-4)
+    ratio = without / answer
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1], ratio.shape), rtol=1e-4)

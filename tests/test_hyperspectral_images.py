@@ -41,3 +41,19 @@ def test_impossible_strips_are_refused():
         split_into_strips(numbered(9, 9), 5, 5)
     with pytest.raises(InputError, match="map.npz: image 'map' of 6 x 5 pixels is too small for 5 strips"):
         split_into_strips(numbered(6, 5), 5, 2)
+
+
+def test_resampling_keeps_straight_spectra_straight_and_says_so():
+    axis = np.linspace(500.0, 1800.0, 500) + np.sin(np.arange(500))
+    image = (2 * axis + 7)[None, None] * np.ones((2, 3, 1))
+    images = HyperspectralImages([image.astype(np.float32)], ("map",), axis, "map.npz")
+    new = np.linspace(602.0, 1798.0, 100)
+    found = images.resampled(new)
+    np.testing.assert_allclose(found.images[0], np.broadcast_to(2 * new + 7, (2, 3, 100)), rtol=2e-3)
+    np.testing.assert_array_equal(found.wavenumbers, new)
+    assert found.steps[-1] == {"name": "resample", "low": 602.0, "high": 1798.0, "length": 100}
+
+
+def test_images_that_do_not_cover_the_axis_are_refused():
+    with pytest.raises(InputError, match="cover 600 to 700 cm.-1, expected 500 to 650"):
+        numbered(2, 2).resampled(np.array([500.0, 650.0]))

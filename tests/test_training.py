@@ -233,3 +233,24 @@ def test_functional_model_equals_the_module_in_both_modes():
     evaluated = jax.jit(model.evaluate)(model.params, stats, spectra)
     np.testing.assert_allclose(evaluated, nnx.jit(ResUNet1D.__call__)(module, spectra), atol=1e-6)
     assert largest_difference(stats, model.stats) > 1e-3
+
+
+def test_partial_source_gives_what_fits_and_says_what_does_not(finished, tmp_path, capsys):
+    workdir, _, source = finished
+    other = small_config(steps=1)
+    other.init_from, other.init_partial, other.init_without = str(workdir), True, ("head",)
+    other.schedule.learning_rate = 1e-12
+    other.model.length = 2 * LENGTH
+    state = train(other, noise_task(other), tmp_path, ONE_DEVICE)
+    said = capsys.readouterr().out
+    # The convolutions do not know the length; the layers along the spectrum do.
+    assert largest_difference(source.params["encoder1"], state.params["encoder1"]) < 1e-6
+    kept = [line.strip() for line in said.splitlines() if "kept, as asked" in line]
+    assert kept and all(line.startswith("params.head") for line in kept)
+
+
+def test_partial_source_names_unknown_parts(finished, tmp_path):
+    other = small_config(steps=1)
+    other.init_from, other.init_partial, other.init_without = str(finished[0]), True, ("tail",)
+    with pytest.raises(InputError, match="init_without names 'tail', which the network does not have"):
+        train(other, noise_task(other), tmp_path, ONE_DEVICE)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.data.raster import bin_spectra
+from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.errors import InputError
 
 
@@ -83,6 +84,30 @@ class HyperspectralImages:
             truths=None if self.truths is None else bin_each(self.truths),
             wavenumbers=bin_spectra(self.images[0][:1, :1], self.wavenumbers, length=length)[1],
             steps=(*self.steps, {"name": "bin", "length": length}),
+        )
+
+    def resampled(self, wavenumbers: np.ndarray) -> "HyperspectralImages":
+        """The same images on another axis `[L']` in cm^-1, rising; see `resampling.resampling_matrix`.
+
+        Raises:
+          InputError: the images carry no axis, or do not cover the new one but for half a channel.
+        """
+        new = np.asarray(wavenumbers, np.float64)
+        if self.wavenumbers is None:
+            raise InputError(f"{self.source}: its images carry no wavenumbers, so they cannot be resampled.")
+        slack = np.abs(np.diff(self.wavenumbers)).max() / 2
+        if new[0] < self.wavenumbers[0] - slack or new[-1] > self.wavenumbers[-1] + slack:
+            raise InputError(
+                f"{self.source}: its images cover {self.wavenumbers[0]:g} to {self.wavenumbers[-1]:g} cm^-1, expected "
+                f"{new[0]:g} to {new[-1]:g} cm^-1 or more; set --config.data.axis to a range within."
+            )
+        matrix = resampling_matrix(self.wavenumbers, new).astype(np.float32)
+        return replace(
+            self,
+            images=[image @ matrix for image in self.images],
+            truths=None if self.truths is None else [truth @ matrix for truth in self.truths],
+            wavenumbers=new,
+            steps=(*self.steps, {"name": "resample", "low": float(new[0]), "high": float(new[-1]), "length": new.size}),
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from deeper_jax.data.files import SpectralPairs, write_pairs
 from deeper_jax.data.preprocessing import PUBLISHED_STEPS, apply_steps
 from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.errors import InputError
 
 # For cells whose background is left in: counts as the detector gives them.
@@ -55,8 +56,11 @@ def write_simulated_dataset(
     for index, key in enumerate(keys):
         steps = COUNTS_STEPS if index < counts_cells else PUBLISHED_STEPS
         parts.append(_pairs(simulate(key), f"cell_{index:03d}", axis, steps, seed))
-    splits = {"train": _join(parts[: cells - test_cells]), "test": _join(parts[cells - test_cells :])}
-    write_pairs(folder, splits, seed=seed)
+    train, test = (
+        join_cells(some, [part.cell_names[0] for part in some], parts[0].source)
+        for some in (parts[: cells - test_cells], parts[cells - test_cells :])
+    )
+    write_pairs(folder, {"train": train, "test": test}, seed=seed)
 
 
 def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed: int) -> SpectralPairs:
@@ -76,19 +80,4 @@ def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed
         source=f"simulated with seed {seed}",
         simulated=True,
         steps=tuple({**step, "cell": name} for step in steps),
-    )
-
-
-def _join(parts: list[SpectralPairs]) -> SpectralPairs:
-    return SpectralPairs(
-        noisy=np.concatenate([part.noisy for part in parts]),
-        target=np.concatenate([part.target for part in parts]),
-        truth=np.concatenate([part.truth for part in parts if part.truth is not None]),
-        wavenumbers=parts[0].wavenumbers,
-        cell=np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts]),
-        cell_names=tuple(part.cell_names[0] for part in parts),
-        image_shapes={name: shape for part in parts for name, shape in part.image_shapes.items()},
-        source=parts[0].source,
-        simulated=True,
-        steps=tuple(step for part in parts for step in part.steps),
     )

@@ -210,6 +210,7 @@ def join_cells(cells: Sequence[SpectralPairs], names: Sequence[str], source: str
         cell_names=tuple(cell_names),
         image_shapes=shapes,
         source=source,
+        steps=tuple(step for pairs in cells for step in pairs.steps),
     )
 
 

@@ -101,11 +101,12 @@ def markdown(
     """The readable summary: notes, table of means, meaning of each metric, MSE of every image."""
     lines = [f"# {words_of(rows).heading}", ""]
     for section in report_sections(rows, context, reference, wavenumbers):
-        lines += _markdown_section(section)
+        lines += markdown_section(section)
     return "\n".join(lines)
 
 
-def _markdown_section(section: Section) -> list[str]:
+def markdown_section(section: Section) -> list[str]:
+    """Lines of a heading, its sentences and its table."""
     lines = [f"## {section.title}", ""] if section.title else []
     if section.items:
         lines += [*(f"- {item}" for item in section.items), ""]

@@ -7,6 +7,7 @@ A checkpoint appears under its final name only when complete: a killed process l
 
 import json
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,59 @@ def read_weights(checkpoint: str | Path, params: PyTree, stats: PyTree) -> tuple
     Raises:
       InputError: names or shapes differ; the message lists what is missing, left over and mis-shaped.
     """
+    stored = _stored_weights(checkpoint)
+    _check_same(stored, {"params": params, "stats": stats}, Path(checkpoint))
+    return stored["params"], stored["stats"]
+
+
+def read_fitting_weights(
+    checkpoint: str | Path, params: PyTree, stats: PyTree, without: Collection[str] = ()
+) -> tuple[PyTree, PyTree, list[str]]:
+    """As `read_weights`, but what is missing in the checkpoint or has another shape there keeps the given values.
+
+    Args:
+      checkpoint, params, stats: as for `read_weights`.
+      without: parts of the network (the first name of a parameter's path) that keep them in any case.
+
+    Returns:
+      Parameters, statistics, and in words what kept its values and what of the checkpoint was left.
+
+    Raises:
+      InputError: nothing fits.
+    """
+    stored, like = _stored_weights(checkpoint), {"params": params, "stats": stats}
+    found, wanted = _by_name(stored), _by_name(like)
+    kept = {name for name in wanted if name.split(".")[1] in without}
+    unknown = sorted(set(without) - {name.split(".")[1] for name in wanted})
+    if unknown:
+        raise InputError(f"init_without names {', '.join(map(repr, unknown))}, which the network does not have.")
+    fitting = {name for name in wanted.keys() - kept if name in found and found[name].shape == wanted[name].shape}
+    if not fitting:
+        raise InputError(f"{checkpoint}: none of its weights fits the model; use a checkpoint of the same network.")
+    words = [
+        f"{name} {wanted[name].shape}: " + _why_not(name in kept, found.get(name))
+        for name in sorted(wanted.keys() - fitting)
+    ]
+    words += [f"{name} {found[name].shape}: not in the model" for name in sorted(found.keys() - wanted.keys())]
+    merged = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: found[_name(path)] if _name(path) in fitting else leaf, like
+    )
+    return merged["params"], merged["stats"], words
+
+
+def _why_not(kept: bool, found: Any) -> str:
+    if kept:
+        return "kept, as asked"
+    return "not in the checkpoint" if found is None else f"the checkpoint has shape {found.shape}"
+
+
+def _stored_weights(checkpoint: str | Path) -> dict[str, PyTree]:
+    """{'params', 'stats'} of a checkpoint as they were stored, on one device."""
     folder = Path(checkpoint) / _STATE
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         metadata = checkpointer.metadata(folder)
         stored = getattr(metadata, "item_metadata", metadata).tree
         name = "ema" if stored.get("ema") else "params"
-        _check_same(
-            {"params": stored[name], "stats": stored.get("stats") or {}},
-            {"params": params, "stats": stats},
-            Path(checkpoint),
-        )
         wanted = {name: stored[name], **({"stats": stored["stats"]} if stored.get("stats") else {})}
         # A checkpoint of eight devices must open on one: never the sharding it was written with.
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -130,17 +174,25 @@ def read_weights(checkpoint: str | Path, params: PyTree, stats: PyTree) -> tuple
         restore_args = ocp.checkpoint_utils.construct_restore_args(target)
         arguments = ocp.args.PyTreeRestore(item=target, restore_args=restore_args, partial_restore=True)
         restored = checkpointer.restore(folder, args=arguments)
-    return restored[name], restored.get("stats") or {}
+    return {"params": restored[name], "stats": restored.get("stats") or {}}
+
+
+def _by_name(tree: PyTree) -> dict[str, Any]:
+    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
 def _check_same(stored: PyTree, like: PyTree, checkpoint: Path) -> None:
-    found = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(stored)}
-    wanted = {jax.tree_util.keystr(k): tuple(v.shape) for k, v in jax.tree_util.tree_leaves_with_path(like)}
+    found = {name: tuple(leaf.shape) for name, leaf in _by_name(stored).items()}
+    wanted = {name: tuple(leaf.shape) for name, leaf in _by_name(like).items()}
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     shapes = [f"{k}: {found[k]}, not {wanted[k]}" for k in sorted(found.keys() & wanted) if found[k] != wanted[k]]
     if missing or extra or shapes:
         raise InputError(
             f"{checkpoint}: the weights do not fit the model (missing: {missing[:5] or 'none'}; "
             f"left over: {extra[:5] or 'none'}; other shapes: {shapes[:5] or 'none'}): "
-            "use the config that the checkpoint was trained with."
+            "use the config that the checkpoint was trained with, or to fine-tune what fits --config.init_partial=true."
         )

@@ -1,6 +1,6 @@
 """The denoising task: ResUNet1D on pairs of spectra, from files through tf.data or simulated on the device."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
 from deeper_jax.data.files import SpectralPairs
-from deeper_jax.data.splits import split_by_cell
+from deeper_jax.data.spectral_pairs import join_cells
+from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.task import Batch, Task
@@ -33,20 +34,48 @@ def denoising_task(config: ConfigDict) -> Task:
 
 
 def load_splits(config: ConfigDict) -> dict[str, SpectralPairs]:
-    """The 'train', 'validation' and 'test' pairs of a config with `data.source` 'files'."""
+    """The 'train', 'validation' and 'test' pairs of a config with `data.source` 'files'.
+
+    Raises:
+      InputError: nothing to train on, or `data.fold` is not one of the folds.
+    """
+    splits = _read(config)
+    if config.data.fold is not None:
+        return _leave_one_out(_all_cells(splits), config)
+    if "validation" in splits:
+        return splits
+    known = splits.get("train", splits.get("all"))
+    if known is None:
+        raise InputError(f"{config.data.path}: holds no training spectra, only {sorted(splits)}.")
+    parts = split_by_cell(known, validation_fraction=config.data.validation_fraction, seed=config.seed)
+    return {**splits, **parts}
+
+
+def cells_of_folds(config: ConfigDict) -> tuple[str, ...]:
+    """The cells that the folds of a config's data test on, in order."""
+    return _all_cells(_read(config)).cell_names
+
+
+def _read(config: ConfigDict) -> dict[str, SpectralPairs]:
     from deeper_jax.data.tfds_denoising import prepare_and_load
 
     path = Path(config.data.path)
     if config.data.simulate and not path.exists():
         _simulate(path, config)
-    splits = prepare_and_load(path, config.data.tfds_dir)
-    if "validation" in splits:
-        return splits
-    known = splits.get("train", splits.get("all"))
-    if known is None:
-        raise InputError(f"{path}: holds no training spectra, only {sorted(splits)}.")
-    parts = split_by_cell(known, validation_fraction=config.data.validation_fraction, seed=config.seed)
-    return {**splits, **parts}
+    return prepare_and_load(path, config.data.tfds_dir)
+
+
+def _all_cells(splits: Mapping[str, SpectralPairs]) -> SpectralPairs:
+    cells = [pairs.of_cell(name) for pairs in splits.values() for name in pairs.cell_names]
+    return join_cells(cells, [cell.cell_names[0] for cell in cells], cells[0].source)
+
+
+def _leave_one_out(pairs: SpectralPairs, config: ConfigDict) -> dict[str, SpectralPairs]:
+    folds = leave_one_cell_out(pairs.cell_names)
+    if not 0 <= config.data.fold < len(folds):
+        raise InputError(f"data.fold is {config.data.fold}; {config.data.path} has the folds 0 to {len(folds) - 1}.")
+    fraction, test = config.data.validation_fraction, folds[config.data.fold].test
+    return split_by_cell(pairs, validation_fraction=fraction, test_cells=(test,), seed=config.seed)
 
 
 def _simulate(path: Path, config: ConfigDict) -> None:

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_weights
+from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_fitting_weights, read_weights
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.run_log import RunLog
 from deeper_jax.training.schedules import make_schedule
@@ -45,7 +45,7 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     workdir = Path(workdir)
     mesh = mesh or data_mesh()
     check_batch_size(config.train.batch_size, mesh)
-    _claim(workdir, config)
+    claim(workdir, config)
 
     steps = total_steps(config, task.steps_per_epoch)
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch)
@@ -77,9 +77,15 @@ def _initial_state(
         return restored
     if config.init_from:
         source = find_checkpoint(config.init_from)
-        params, stats = read_weights(source, state.params, state.stats)
+        if config.init_partial:
+            without = tuple(config.init_without)
+            params, stats, words = read_fitting_weights(source, state.params, state.stats, without)
+            _say(f"Starting from the weights of {source}, but for {len(words)} arrays:")
+            _say("\n".join(f"  {line}" for line in words))
+        else:
+            params, stats = read_weights(source, state.params, state.stats)
+            _say(f"Starting from the weights of {source}.")
         ema = jax.tree.map(jnp.copy, params) if state.ema else {}
-        _say(f"Starting from the weights of {source}.")
         return state._replace(params=params, stats=stats, ema=ema)
     return state
 
@@ -172,7 +178,7 @@ def _record(config: ConfigDict, task: Task) -> dict[str, Any]:
     return {"config": config.to_dict(), "versions": versions, **task.record}
 
 
-def _claim(workdir: Path, config: ConfigDict) -> None:
+def claim(workdir: Path, config: ConfigDict) -> None:
     """Write the config into the run's directory, or check that it is the one already there."""
     path = workdir / "config.json"
     wanted = json.loads(config.to_json())

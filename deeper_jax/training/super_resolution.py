@@ -79,6 +79,9 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
         print(f"{path} does not exist: simulating images there ({settings}).", flush=True)
         write_simulated_images(path, **settings)
     images = prepare_and_load_images(path, config.data.tfds_dir)
+    if config.data.axis:
+        low, high = config.data.axis
+        images = images.resampled(np.linspace(low, high, config.model.length))
     if images.length < config.model.length:
         raise InputError(
             f"{path}: its spectra have {images.length} channels, the model takes {config.model.length}: set "

@@ -1,0 +1,308 @@
+"""The combination: a coarse scan taken too fast, denoised and then super-resolved (paper, Figure 4)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from ml_collections import ConfigDict
+
+from deeper_jax.data.raster import bin_spectra, crop_to_multiple, downsample
+from deeper_jax.data.resampling import resampling_matrix
+from deeper_jax.data.spectral_pairs import SpectralPairs
+from deeper_jax.denoiser import Denoiser, fit_scale_and_offset
+from deeper_jax.errors import InputError
+from deeper_jax.evaluation import metrics
+from deeper_jax.evaluation.figures import imaging_time
+from deeper_jax.evaluation.reference_methods import ReferenceMethod
+from deeper_jax.evaluation.report_sections import Section
+from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.super_resolution import over_global_maximum
+from deeper_jax.evaluation.tuning import candidates
+from deeper_jax.evaluation.upsampling import upsample
+from deeper_jax.experiments.denoising import fold_config, fold_model
+from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure, scores_figure
+from deeper_jax.experiments.published import published_section
+from deeper_jax.experiments.report import Picture, Report
+from deeper_jax.experiments.runs import with_data
+from deeper_jax.experiments.scores import Scores, image_table, score_table, tukey_section, wilcoxon_section
+from deeper_jax.experiments.super_resolution import SCALES, resolver
+from deeper_jax.experiments.unmixed import (
+    MEASURES,
+    UnmixedOutput,
+    UnmixedTarget,
+    colours_of,
+    confusion_section,
+    measures_section,
+    picture_of,
+    unmix_output,
+    unmix_target,
+)
+from deeper_jax.super_resolver import SuperResolver
+from deeper_jax.training.denoising import cells_of_folds, load_splits
+
+Array = npt.NDArray[np.float64]
+Step = Callable[[Array], Array]
+
+METHODS = ("input, nearest", "SG + bicubic", "PCA + bicubic", "network")
+METRICS = ("MSE", "PSNR / dB", "SSIM")
+
+
+class Cell(NamedTuple):
+    """A cell: its fast measurement, its slow one (the target), `[H, W, L]`, their axis, an unacquainted denoiser."""
+
+    name: str
+    noisy: Array
+    target: Array
+    axis: npt.NDArray | None
+    denoiser: Denoiser
+
+
+class CellResult(NamedTuple):
+    """One cell at one scale, by method."""
+
+    unmixed: dict[str, UnmixedOutput]
+    scores: dict[str, dict[str, float]]
+    target: UnmixedTarget
+
+
+def run(config: ConfigDict, output: Path) -> Report:
+    """Train what is missing, and take every cell through the whole chain at 2x, 3x and 4x.
+
+    Raises:
+      InputError: the spectra's files do not say which cell and which pixel a spectrum is from.
+    """
+    folder = output / "hybrid"
+    folder.mkdir(parents=True, exist_ok=True)
+    training = with_data(config.denoising, output, "cells")
+    cells, simulated = _cells(training, config, output)
+    axis = None
+    note = "simulated data" if simulated else "measured data"
+    found: dict[int, dict[str, CellResult]] = {}
+    tuned: dict[int, dict[str, str]] = {}
+    for scale in SCALES:
+        fine = resolver(config, output, scale)
+        axis = fine.wavenumbers
+        classical = _tuned(cells[: config.hybrid.tuning_cells], fine, config)
+        tuned[scale] = {name: method.name for name, method in classical.items()}
+        found[scale] = {cell.name: _evaluate(cell, fine, classical, config) for cell in cells}
+        share = np.mean([each.scores["network"]["accuracy / %"] for each in found[scale].values()])
+        print(f"{scale}x: {share:.1f} % of the pixels classified as in the target.", flush=True)
+    parts: list[Section | Picture] = [*_draw(found, folder, config, note, axis, cells)]
+    parts.append(_times_section(cells[0].target.shape[:2], config))
+    parts.append(measures_section())
+    results: dict[str, Any] = {}
+    for scale, each in found.items():
+        scores = {name: _scores(each, name) for name in (*MEASURES, *METRICS)}
+        results[f"{scale}x"] = scores
+        items = [
+            "Tuned for the share of pixels classified as in the target, on "
+            f"{', '.join(cell.name for cell in cells[: config.hybrid.tuning_cells])}, which are tested on too, in the "
+            f"reference methods' favour: {', '.join(tuned[scale].values())}.",
+            "Every image is brought to the target's unit by one scale and one offset (least squares) before it is "
+            "scored and unmixed.",
+        ]
+        confusion = {
+            name: np.sum([result.unmixed[name].confusion for result in each.values()], axis=0) for name in METHODS[1:]
+        }
+        accuracy = scores["accuracy / %"]
+        parts += [
+            Section(f"{scale}x: mean over {len(cells)} cells [95 % interval]", items, score_table(scores)),
+            tukey_section(accuracy, f"{scale}x accuracy / %"),
+            wilcoxon_section(accuracy, f"{scale}x accuracy / %", "network"),
+            Section(f"{scale}x: accuracy of every cell, %", [], image_table(accuracy, "psnr")),
+            confusion_section(confusion)._replace(title=f"{scale}x: confusion between classes"),
+        ]
+    parts.append(published_section("hybrid"))
+    kind = "SIMULATED" if simulated else "MEASURED"
+    data = (
+        f"{kind} data ({training.data.path}): {len(cells)} cells, each denoised by the network of the fold that has "
+        "not seen it; the super-resolution networks were trained on other images."
+    )
+    title = "Denoising and super-resolution together"
+    return Report("hybrid", title, data, parts, results, config.to_dict())
+
+
+def _cells(training: ConfigDict, config: ConfigDict, output: Path) -> tuple[list[Cell], bool]:
+    """The first cells of the cross-validation, and whether they are simulated."""
+    names = cells_of_folds(training)
+    if len(names) < 3:
+        raise InputError(
+            f"{training.data.path}: its files do not say which cell a spectrum is from, which the combination needs; "
+            'give a folder of one file a cell (README, "Data"), or none for simulated cells.'
+        )
+    cells = []
+    for fold in range(min(config.hybrid.cells, config.folds, len(names))):
+        model = fold_model(training, output, fold)
+        pairs = load_splits(fold_config(training, fold))["test"]
+        name = pairs.cell_names[0]
+        if name not in pairs.image_shapes:
+            raise InputError(f"{training.data.path}: cell {name!r} is no whole raster [H, W, L].")
+        cells.append(Cell(name, _raster(pairs, pairs.noisy), _raster(pairs, pairs.target), pairs.wavenumbers, model))
+    return cells, pairs.simulated
+
+
+def _raster(pairs: SpectralPairs, spectra: npt.NDArray) -> Array:
+    return np.asarray(spectra, np.float64).reshape(*pairs.image_shapes[pairs.cell_names[0]], -1)
+
+
+def _coarse(cell: Cell, fine: SuperResolver) -> tuple[Array, Array]:
+    """What the fast coarse scan sees, `[h, w, L]`, and the target on the networks' axis, `[H, W, L']`."""
+    noisy, target = (crop_to_multiple(image, fine.scale) for image in (cell.noisy, cell.target))
+    return downsample(noisy, fine.scale, fine.start), _fitted(target, cell.axis, fine)
+
+
+def _fitted(image: Array, axis: npt.NDArray | None, fine: SuperResolver) -> Array:
+    """Spectra [..., L] on the super-resolution network's channels."""
+    if axis is None or fine.wavenumbers is None:
+        return np.asarray(bin_spectra(image, None, length=fine.length)[0], np.float64)
+    return image @ resampling_matrix(axis, fine.wavenumbers)
+
+
+def _spectra_of(method: ReferenceMethod, image: Array) -> Array:
+    return np.asarray(method(image.reshape(-1, image.shape[-1]))).reshape(image.shape)
+
+
+def _chain(method: ReferenceMethod, axis: npt.NDArray | None, fine: SuperResolver) -> Step:
+    def chain(image: Array) -> Array:
+        return upsample(_fitted(_spectra_of(method, image), axis, fine), "bicubic", fine.scale, fine.start)
+
+    return chain
+
+
+def _in_unit_of(output: Array, target: Array) -> Array:
+    return fit_scale_and_offset(output.reshape(1, -1), target.reshape(1, -1)).reshape(target.shape)
+
+
+def _tuned(cells: Sequence[Cell], fine: SuperResolver, config: ConfigDict) -> dict[str, ReferenceMethod]:
+    """The Savitzky-Golay filter and the number of components that classify most pixels as the target does."""
+    views = [(*_coarse(cell, fine),) for cell in cells]
+    targets = [unmix_target(target, config.hybrid.endmembers, config.seed) for _, target in views]
+
+    def accuracy(method: ReferenceMethod) -> float:
+        chain = _chain(method, cells[0].axis, fine)
+        outputs = (_in_unit_of(chain(noisy), target) for noisy, target in views)
+        pairs = zip(outputs, targets, strict=True)
+        return float(np.mean([unmix_output(output, target).scores["accuracy / %"] for output, target in pairs]))
+
+    families = {"SG + bicubic": "savitzky_golay", "PCA + bicubic": "pca"}
+    return {name: max(_fitting(candidates(family), views), key=accuracy) for name, family in families.items()}
+
+
+def _fitting(methods: Sequence[ReferenceMethod], views: Sequence[tuple[Array, Array]]) -> list[ReferenceMethod]:
+    """Those with no longer frame than the spectra and fewer components than the smallest map has pixels."""
+    length = min(noisy.shape[-1] for noisy, _ in views)
+    pixels = min(noisy.shape[0] * noisy.shape[1] for noisy, _ in views)
+    return [
+        method
+        for method in methods
+        if method.parameters.get("frame", 0) <= length and method.parameters.get("components", 0) < pixels
+    ]
+
+
+def _evaluate(
+    cell: Cell, fine: SuperResolver, classical: Mapping[str, ReferenceMethod], config: ConfigDict
+) -> CellResult:
+    noisy, wanted = _coarse(cell, fine)
+
+    def network(image: Array) -> Array:
+        return fine.super_resolve(_fitted(cell.denoiser.denoise(image, keep_offset=False), cell.axis, fine))
+
+    steps: dict[str, Step] = {
+        "input, nearest": lambda image: upsample(_fitted(image, cell.axis, fine), "nearest", fine.scale, fine.start),
+        **{name: _chain(method, cell.axis, fine) for name, method in classical.items()},
+        "network": network,
+    }
+    target = unmix_target(wanted, config.hybrid.endmembers, config.seed)
+    outputs = {name: _in_unit_of(np.asarray(steps[name](noisy), np.float64), wanted) for name in METHODS}
+    unmixed = {name: unmix_output(output, target) for name, output in outputs.items()}
+    scores = {name: {**unmixed[name].scores, **_errors(outputs[name], wanted)} for name in METHODS}
+    return CellResult(unmixed, scores, target)
+
+
+def _errors(output: Array, target: Array) -> dict[str, float]:
+    scaled, wanted = (over_global_maximum(each, target) for each in (output, target))
+    ssim = metrics.ssim(scaled, wanted)
+    values = (metrics.mse(scaled, wanted), metrics.psnr(scaled, wanted), float("nan") if ssim is None else ssim)
+    return dict(zip(METRICS, values, strict=True))
+
+
+def _scores(found: Mapping[str, CellResult], name: str) -> Scores:
+    return {method: {cell: each.scores[method][name] for cell, each in found.items()} for method in METHODS}
+
+
+def _times_section(shape: tuple[int, ...], config: ConfigDict) -> Section:
+    """Imaging times as in the paper: pixels times dwell time, and how many times faster that is."""
+    full = 64 * 64 * config.dwell_high
+    body = []
+    for side, words in ((64, "64 x 64 pixels, as in the paper"), (None, "the cells of this report")):
+        height, width = (side, side) if side else shape
+        own = height * width * config.dwell_high if side is None else full
+        for scale in (1, *SCALES):
+            pixels = (height // scale) * (width // scale)
+            for dwell in (config.dwell_high, config.dwell_low):
+                seconds = pixels * dwell
+                body.append([f"{words}, {scale}x", f"{dwell:g}", imaging_time(pixels, dwell), f"{own / seconds:.0f}x"])
+    header = ["scan", "dwell time / s", "imaging time, min:s", "speed-up"]
+    return Section(
+        "Imaging time",
+        ["Pixels times dwell time; what the stage needs to move is not counted."],
+        TextTable(header, body),
+    )
+
+
+def _draw(
+    found: Mapping[int, Mapping[str, CellResult]],
+    folder: Path,
+    config: ConfigDict,
+    note: str,
+    axis: npt.NDArray | None,
+    cells: Sequence[Cell],
+) -> list[Picture]:
+    name = cells[0].name
+    rows = {}
+    for scale, each in found.items():
+        result = each[name]
+        height, width = result.target.classes.shape
+        fast, slow = (
+            imaging_time(height * width // scale**2, config.dwell_low),
+            imaging_time(height * width, config.dwell_high),
+        )
+        rows[f"{scale}x"] = [
+            *(
+                Panel(method, picture_of(unmixed.abundances), f"{unmixed.scores['accuracy / %']:.0f} %, {fast}")
+                for method, unmixed in result.unmixed.items()
+            ),
+            Panel("target", picture_of(result.target.abundances), slow),
+        ]
+    panels_figure(
+        folder / "figure_4a.png",
+        rows,
+        title=f"Endmembers of the target in every method's image, {name}",
+        data_note=note,
+        pixel_size_um=config.pixel_size_um or None,
+    )
+    measures = ("accuracy / %", "abundance error", "spectral angle / deg", "MSE")
+    groups = {f"{scale}x": {measure: _scores(each, measure) for measure in measures} for scale, each in found.items()}
+    scores_figure(folder / "figure_4b.png", groups, title=f"{len(cells)} cells", data_note=note)
+    endmembers_figure(
+        folder / "figure_s7.png",
+        axis,
+        found[SCALES[0]][name].target.endmembers,
+        colours_of(config.hybrid.endmembers),
+        title=f"Endmembers, {name}",
+        data_note=note,
+    )
+    return [
+        Picture(
+            folder / "figure_4a.png",
+            "As Figure 4a: false colours, one an endmember of the target; under each image "
+            "the pixels classified as in the target, and the imaging time.",
+        ),
+        Picture(
+            folder / "figure_4b.png",
+            "As Figure 4b, and the measures that the classes hide: mean, 95 % interval, a circle for each cell.",
+        ),
+        Picture(folder / "figure_s7.png", "As Supplementary Figure 7: the endmembers, in the colours of the maps."),
+    ]

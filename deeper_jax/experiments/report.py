@@ -1,0 +1,107 @@
+"""Writes what an experiment found: one page that opens without a network, and the same as Markdown, CSV and JSON."""
+
+import csv
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from deeper_jax.evaluation.report_sections import Section
+from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.summary import REFERENCE
+from deeper_jax.evaluation.tables import json_ready, markdown_section, package_versions
+from deeper_jax.evaluation.web_page import data_html, picture_html, section_html, write_web_page
+
+
+class Picture(NamedTuple):
+    """A PNG file in the report's folder, and the words under it."""
+
+    path: Path
+    caption: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an experiment found.
+
+    Attributes:
+      name: of the experiment and of its folder.
+      title: the page's heading.
+      data: one sentence: simulated or measured, how many, from where.
+      parts: sections and pictures, in order.
+      results: every number by itself, for results.json.
+      config: what it was run with.
+    """
+
+    name: str
+    title: str
+    data: str
+    parts: Sequence[Section | Picture]
+    results: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+def write_report(report: Report, folder: Path, command: str) -> Path:
+    """Write index.html, report.md, results.json and one CSV a table; returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"command": command, "versions": package_versions(), "hardware": hardware(), "config": report.config}
+    made = _how_it_was_made(record)
+    parts = [part if isinstance(part, Picture) else section_html(part, REFERENCE) for part in (*report.parts, made)]
+    shown = [picture_html(*part) if isinstance(part, Picture) else part for part in parts]
+    page = write_web_page(folder / "index.html", report.title, [data_html(report.data), *shown])
+    lines = [f"# {report.title}", "", report.data, ""]
+    for part in (*report.parts, made):
+        if isinstance(part, Picture):
+            lines += [f"![{part.caption}]({part.path.name})", ""]
+        else:
+            lines += markdown_section(part)
+            if part.table is not None and part is not made:
+                _write_csv(part.table, folder / f"{_slug(part.title)}.csv")
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    content = json_ready({"experiment": report.name, "data": report.data, "results": report.results, **record})
+    (folder / "results.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return page
+
+
+def hardware() -> str:
+    """The devices and the processor that this process runs on, in words."""
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform}), {platform.machine()}, {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} cores of {names[0]}" if names else platform.processor()
+
+
+def _how_it_was_made(record: Mapping[str, Any]) -> Section:
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    settings = [[name, str(value)] for name, value in sorted(_flat(record["config"]).items())]
+    items = [f"Command: {record['command']}", f"Versions: {versions}", f"Hardware: {record['hardware']}"]
+    return Section("How it was made", items, TextTable(["setting (seeds included)", "value"], settings))
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
+    return flat
+
+
+def _write_csv(table: TextTable, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([table.header, *table.body])
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")

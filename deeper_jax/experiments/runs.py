@@ -1,0 +1,43 @@
+"""Trains what an experiment needs, unless it is there already, on the user's data or on simulated ones."""
+
+import copy
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from deeper_jax.api import load
+from deeper_jax.loaded_model import LoadedModel
+from deeper_jax.training.loop import claim, train
+from deeper_jax.training.tasks import make_task
+
+FINISHED = "finished"
+"""A file of this name says that the run beside it came to its end."""
+
+
+def trained(config: ConfigDict, workdir: Path) -> LoadedModel:
+    """The model of a run, which is started, resumed or taken as it is.
+
+    Raises:
+      InputError: `workdir` holds a run of another config, or the config cannot be trained.
+    """
+    if (workdir / FINISHED).exists():
+        claim(workdir, config)
+    else:
+        print(f"Training {workdir}.", flush=True)
+        train(config, make_task(config), workdir)
+        (workdir / FINISHED).touch()
+    return load(workdir)
+
+
+def with_data(config: ConfigDict, output: Path, name: str) -> ConfigDict:
+    """The same config on `data.path` if that exists, else on data simulated in OUTPUT/data/NAME; says which."""
+    config = copy.deepcopy(config)
+    found = Path(config.data.path).exists()
+    if found:
+        print(f"{name}: using {config.data.path}.", flush=True)
+    else:
+        instead = output / "data" / name
+        print(f"{name}: {config.data.path} is not there, SIMULATED data in {instead} instead.", flush=True)
+        config.data.path = str(instead)
+    config.data.tfds_dir = str(output / "data" / "prepared")
+    return config

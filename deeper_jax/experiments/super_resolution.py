@@ -1,0 +1,282 @@
+"""Super-resolution at 2x, 3x and 4x on images never seen (paper, Figure 3 and Supplementary Figures 3 to 6)."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from ml_collections import ConfigDict
+
+from deeper_jax.data.hyperspectral_images import HyperspectralImages
+from deeper_jax.data.image_augmentation import ImageAugmentationConfig
+from deeper_jax.data.image_pipeline import image_training_batches
+from deeper_jax.data.raster import start_choices
+from deeper_jax.evaluate_super_resolver import evaluation_data, evaluation_pairs
+from deeper_jax.evaluation.figures import PEAK, imaging_time
+from deeper_jax.evaluation.report_sections import Section
+from deeper_jax.evaluation.super_resolution import (
+    EvaluationPair,
+    SuperResolutionRow,
+    apply_method,
+    evaluate_super_resolution,
+    over_global_maximum,
+)
+from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.upsampling import reference_upsamplers
+from deeper_jax.evaluation.upsampling_tuning import tune_upsampler
+from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure, scores_figure, spectrum_figure
+from deeper_jax.experiments.published import published_section
+from deeper_jax.experiments.report import Picture, Report
+from deeper_jax.experiments.runs import trained, with_data
+from deeper_jax.experiments.scores import Scores, image_table, score_table, tukey_section
+from deeper_jax.experiments.unmixed import (
+    MEASURES,
+    UnmixedOutput,
+    UnmixedTarget,
+    colours_of,
+    measures_section,
+    picture_of,
+    unmix_output,
+    unmix_target,
+)
+from deeper_jax.super_resolver import SuperResolver
+from deeper_jax.training.super_resolution import load_image_splits
+
+SCALES = (2, 3, 4)
+METRICS = {"PSNR / dB": "psnr", "SSIM": "ssim", "MSE": "mse"}
+INTERPOLATIONS = ("nearest", "bicubic")
+"""What is drawn and unmixed beside the networks, as in the paper."""
+
+
+class ScaleResult(NamedTuple):
+    """One scale: its rows, its pairs, and every drawn method's unmixing of every image."""
+
+    rows: list[SuperResolutionRow]
+    pairs: list[EvaluationPair]
+    targets: list[UnmixedTarget]
+    unmixed: list[dict[str, UnmixedOutput]]
+    outputs: list[dict[str, npt.NDArray]]
+
+
+def resolver_config(config: ConfigDict, output: Path, scale: int) -> ConfigDict:
+    """The training config of one scale, on the user's images or simulated ones."""
+    return with_data(config.super_resolution[f"x{scale}"], output, "images")
+
+
+def resolver(config: ConfigDict, output: Path, scale: int) -> SuperResolver:
+    """The network of one scale, trained first if need be."""
+    model = trained(resolver_config(config, output, scale), output / "runs" / f"super_resolution_{scale}x")
+    assert isinstance(model, SuperResolver)
+    return model
+
+
+def run(config: ConfigDict, output: Path) -> Report:
+    """Train the three networks where they are missing, and compare them with interpolation on the test images."""
+    folder = output / "super_resolution"
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[int, ScaleResult] = {}
+    test: HyperspectralImages | None = None
+    tuned_on = ""
+    for scale in SCALES:
+        model = resolver(config, output, scale)
+        test, tuning, tuned_on = evaluation_data(model)
+        found[scale] = compare_networks({"network": model}, test, tuning, config.endmembers, config.seed)
+        network = np.mean([row.mse for row in found[scale].rows if row.method == "network"])
+        print(f"{scale}x: network MSE {network:.3g}.", flush=True)
+    assert test is not None
+    note = "simulated data" if test.simulated else "measured data"
+    data = f"{'SIMULATED' if test.simulated else 'MEASURED'} data ({test.source}): {len(test)} images never trained on."
+    parts: list[Section | Picture] = []
+    results: dict[str, Any] = {}
+    for scale, each in found.items():
+        context = {"data_source": test.source, "simulated": test.simulated, "tuned_on": tuned_on}
+        write_tables(each.rows, folder / f"{scale}x", context, wavenumbers=test.wavenumbers)
+        scores = metrics_of(each.rows)
+        unmixing = {measure: unmixing_scores(each, measure) for measure in MEASURES}
+        results[f"{scale}x"] = {**scores, **unmixing}
+        items = [
+            f"Tuned on: {tuned_on}. Registered methods interpolate at the true positions of the samples; those "
+            "called released lay the images' corners on each other, as the released code does."
+        ]
+        parts += [
+            Section(f"{scale}x: mean over images [95 % interval]", items, score_table(scores)),
+            Section(f"{scale}x: unmixing with the target's endmembers", [], score_table(unmixing)),
+            *(tukey_section(_analysed(values, scores["MSE"]), f"{scale}x {title}") for title, values in scores.items()),
+            Section(f"{scale}x: MSE of every image", [], image_table(scores["MSE"], "mse")),
+        ]
+    pictures = _draw(config, output, found, test, folder, note)
+    parts = [*pictures, measures_section(), *parts, published_section("super_resolution")]
+    title = "Super-resolution at 2x, 3x and 4x"
+    return Report("super_resolution", title, data, parts, results, config.to_dict())
+
+
+def metrics_of(rows: list[SuperResolutionRow]) -> dict[str, Scores]:
+    """The metrics by title; without those that some image is too small for (SSIM, below 7 pixels)."""
+    known = {title: field for title, field in METRICS.items() if all(getattr(row, field) is not None for row in rows)}
+    return {title: scores_of(rows, field) for title, field in known.items()}
+
+
+def scores_of(rows: list[SuperResolutionRow], field: str) -> Scores:
+    """A metric of every method, best mean MSE first."""
+    scores: dict[str, dict[str, float]] = {}
+    for row in rows:
+        scores.setdefault(row.method, {})[row.image] = getattr(row, field)
+    means = {method: np.mean([row.mse for row in rows if row.method == method]) for method in scores}
+    return dict(sorted(scores.items(), key=lambda item: float(means[item[0]])))
+
+
+def unmixing_scores(result: ScaleResult, measure: str) -> Scores:
+    """A measure of the unmixing of every drawn method."""
+    names = [pair.name for pair in result.pairs]
+    return {
+        method: {name: each[method].scores[measure] for name, each in zip(names, result.unmixed, strict=True)}
+        for method in result.unmixed[0]
+    }
+
+
+def compare_networks(
+    networks: Mapping[str, SuperResolver],
+    test: HyperspectralImages,
+    tuning: HyperspectralImages,
+    endmembers: int,
+    seed: int,
+) -> ScaleResult:
+    """Score networks of one scale and every interpolator on images, and unmix what the paper shows.
+
+    Args:
+      networks: by name.
+      test: images to score on.
+      tuning: images to tune the strongest interpolator on.
+      endmembers, seed: of the vertex component analysis of each target.
+    """
+    first = next(iter(networks.values()))
+    pairs = evaluation_pairs(test, first)
+    methods: dict[str, Callable[[Any], Any]] = {
+        **reference_upsamplers(first.scale, first.start),
+        "PCA + interpolation, tuned": tune_upsampler(evaluation_pairs(tuning, first)),
+        **{name: _network_method(model, test.wavenumbers) for name, model in networks.items()},
+    }
+    rows = evaluate_super_resolution(pairs, methods)
+    targets = [unmix_target(pair.hr_image, endmembers, seed) for pair in pairs]
+    shown = (*INTERPOLATIONS, *networks)
+    outputs = [{name: apply_method(pair, name, methods[name]) for name in shown} for pair in pairs]
+    unmixed = [
+        {name: unmix_output(output, target) for name, output in each.items()}
+        for each, target in zip(outputs, targets, strict=True)
+    ]
+    return ScaleResult(rows, pairs, targets, unmixed, outputs)
+
+
+def _network_method(model: SuperResolver, wavenumbers: npt.NDArray | None) -> Callable[[Any], Any]:
+    return lambda image: model.super_resolve(image, wavenumbers)
+
+
+def _analysed(values: Scores, errors: Scores) -> Scores:
+    """The paper's methods and the strongest other one, for the analysis of variance."""
+    best = next(method for method in errors if method != "network")
+    return {method: values[method] for method in dict.fromkeys(("nearest", "bicubic", best, "network"))}
+
+
+def _draw(
+    config: ConfigDict,
+    output: Path,
+    found: Mapping[int, ScaleResult],
+    test: HyperspectralImages,
+    folder: Path,
+    note: str,
+) -> list[Picture]:
+    pictures = []
+    # The paper shows one image in Figure 3 and two more in S4 and S5.
+    for index, name in zip(range(len(test)), ("3a", "s4", "s5"), strict=False):
+        rows = {f"{scale}x": image_panels(result, index, config.dwell_high) for scale, result in found.items()}
+        path = folder / f"figure_{name}.png"
+        title = f"Endmembers of the target in every method's image, {test.names[index]}"
+        panels_figure(path, rows, title=title, data_note=note, pixel_size_um=config.pixel_size_um or None)
+        words = (
+            f"As Figure {name.upper()}: false colours, one an endmember of the target; under each image the pixels "
+            "classified as in the target, and the imaging time."
+        )
+        pictures.append(Picture(path, words))
+    result = found[SCALES[0]]
+    pair, place = result.pairs[0], brightest_unmeasured(result.pairs[0])
+    spectra = {name: over_global_maximum(output[place], pair.hr_image) for name, output in result.outputs[0].items()}
+    target = over_global_maximum(pair.hr_image[place], pair.hr_image)
+    words = f"Spectrum at row {place[0]}, column {place[1]} of {pair.name}, {pair.scale}x"
+    spectrum_figure(folder / "figure_3b.png", test.wavenumbers, target, spectra, title=words, data_note=note)
+    shown = (*INTERPOLATIONS, "network")
+    groups = {
+        f"{scale}x": {title: {name: values[name] for name in shown} for title, values in metrics_of(each.rows).items()}
+        for scale, each in found.items()
+    }
+    scores_figure(folder / "figure_3cde.png", groups, title="Test images", data_note=note)
+    endmembers_figure(
+        folder / "figure_s6.png",
+        test.wavenumbers,
+        result.targets[0].endmembers,
+        colours_of(config.endmembers),
+        title=f"Endmembers, {test.names[0]}",
+        data_note=note,
+    )
+    _augmentation_figure(config, output, folder / "figure_s3.png", note)
+    return [
+        *pictures,
+        Picture(folder / "figure_3b.png", f"As Figure 3b. {words}; the brightest pixel that was not measured."),
+        Picture(folder / "figure_3cde.png", "As Figure 3c to e: mean, 95 % interval, and a circle for each image."),
+        Picture(
+            folder / "figure_s3.png",
+            "As Supplementary Figure 3: one training image and eight draws of the paper's "
+            f"augmentation, intensity at {PEAK:g} per cm.",
+        ),
+        Picture(folder / "figure_s6.png", "As Supplementary Figure 6: the endmembers, in the colours of the maps."),
+    ]
+
+
+def image_panels(result: ScaleResult, index: int, dwell: float) -> list[Panel]:
+    """One image in false colours: every drawn method, and the target; `dwell` in seconds a pixel."""
+    pair, target = result.pairs[index], result.targets[index]
+    height, width = target.classes.shape
+    coarse = imaging_time(height * width // pair.scale**2, dwell)
+    panels = [
+        Panel(name, picture_of(each.abundances), f"{each.scores['accuracy / %']:.0f} %, {coarse}")
+        for name, each in result.unmixed[index].items()
+    ]
+    return [*panels, Panel("target", picture_of(target.abundances), imaging_time(height * width, dwell))]
+
+
+def brightest_unmeasured(pair: EvaluationPair) -> tuple[int, int]:
+    """Row and column of the brightest pixel that the low-resolution image does not hold."""
+    strength = np.asarray(pair.hr_image, np.float64).sum(axis=-1)
+    strength[pair.start :: pair.scale, pair.start :: pair.scale] = -np.inf
+    row, column = np.unravel_index(int(np.argmax(strength)), strength.shape)
+    return int(row), int(column)
+
+
+def _augmentation_figure(config: ConfigDict, output: Path, path: Path, note: str) -> None:
+    """One training image under the paper's augmentation."""
+    training = resolver_config(config, output, 2)
+    train = load_image_splits(training)["train"]
+    one = train.select(train.names[:1])
+    batches = image_training_batches(
+        one,
+        batch_size=8,
+        scale=2,
+        seed=config.seed,
+        total_steps=1,
+        patch=training.data.patch,
+        starts=start_choices(2),
+        augmentation=ImageAugmentationConfig(),
+    )
+    axis = train.wavenumbers
+    channel = 0 if axis is None else int(np.argmin(np.abs(axis - PEAK)))
+    drawn = np.asarray(next(iter(batches))["hr_image"])[..., channel]
+    image = one.images[0][..., channel] / one.images[0].max()
+    shape = drawn.shape[1:]
+    rows = {
+        "image": [Panel("as measured", image[: shape[0], : shape[1]])]
+        + [Panel(f"draw {number}", each) for number, each in enumerate(drawn[:4], 1)],
+        "": [Panel(f"draw {number}", each) for number, each in enumerate(drawn[4:], 5)],
+    }
+    panels_figure(
+        path, rows, title="Augmentation in training", data_note=note, pixel_size_um=config.pixel_size_um or None
+    )

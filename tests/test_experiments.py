@@ -1,0 +1,158 @@
+"""The paper's experiments: their statistics against SciPy, their reports, and whole runs killed for real."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from configs import experiments
+from deeper_jax.errors import InputError
+from deeper_jax.evaluation.report_sections import Section
+from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.experiments.catalogue import run_experiments
+from deeper_jax.experiments.report import Picture, Report, write_report
+from deeper_jax.experiments.scores import dunnett_section, holm, score_table, tukey_section, wilcoxon_section
+from deeper_jax.experiments.unmixed import confusion_section, picture_of, unmix_output, unmix_target
+from tests.test_train_command import ROOT, environment
+
+RNG = np.random.default_rng(0)
+SCORES = {
+    method: {f"cell {i}": float(value) for i, value in enumerate(RNG.normal(mean, 0.3, 11))}
+    for method, mean in {"raw": 3.0, "filter": 1.4, "network": 1.0}.items()
+}
+TINY = {
+    "folds": 3,
+    "denoising.model.width": 4,
+    "denoising.train.steps": 24,
+    "denoising.train.evaluate_every": 12,
+    "denoising.train.checkpoint_every": 4,
+    "denoising.train.log_every": 4,
+    "denoising.train.batch_size": 16,
+    "denoising.data.simulate.cells": 3,
+    "denoising.data.simulate.height": 12,
+    "denoising.data.simulate.width": 12,
+}
+
+
+def values(method: str) -> list[float]:
+    return list(SCORES[method].values())
+
+
+def test_wilcoxon_section_is_scipys_test_with_holms_adjustment():
+    section = wilcoxon_section(SCORES, "mse", "network")
+    bare = [scipy.stats.wilcoxon(values("network"), values(other)).pvalue for other in ("raw", "filter")]
+    assert [line[2] for line in section.table.body] == [f"{p:.2g}" for p in bare]
+    assert [line[3] for line in section.table.body] == [f"{p:.2g}" for p in holm(bare)]
+
+
+def test_holm_by_hand():
+    # Sorted .01, .02, .04, times 3, 2, 1, never falling.
+    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+
+
+def test_dunnett_section_is_scipys_and_the_same_twice():
+    section = dunnett_section(SCORES, "mse", "network")
+    assert section == dunnett_section(SCORES, "mse", "network")
+    expected = scipy.stats.dunnett(np.array(values("raw")), np.array(values("filter")), control=values("network"))
+    found = [float(line[2]) for line in section.table.body]
+    np.testing.assert_allclose(found, expected.pvalue, rtol=0.2, atol=1e-3)
+    f = scipy.stats.f_oneway(values("network"), values("raw"), values("filter"))
+    assert f"F = {f.statistic:.4g}" in section.items[0]
+
+
+def test_tukey_section_survives_one_image():
+    one = {method: {"cell 0": value["cell 0"]} for method, value in SCORES.items()}
+    assert "nothing to test" in tukey_section(one, "MSE").items[0]
+    assert len(tukey_section(SCORES, "MSE").table.body) == 3
+
+
+def test_score_table_is_mean_and_student_interval():
+    line = score_table({"mse": SCORES}).body[0]
+    low, high = scipy.stats.t.interval(0.95, 10, np.mean(values("raw")), scipy.stats.sem(values("raw")))
+    assert line == ["raw", f"{np.mean(values('raw')):#.3g} [{low:#.3g}, {high:#.3g}]"]
+
+
+def planted(noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    axis = np.arange(60)
+    endmembers = np.stack([np.exp(-(((axis - c) / 5) ** 2)) * h for c, h in ((10, 1.0), (30, 0.8), (50, 0.3))])
+    abundances = RNG.dirichlet([0.3] * 3, (9, 9))
+    abundances[0, :3] = np.eye(3)
+    return abundances @ endmembers + noise * RNG.normal(size=(9, 9, 60)), abundances
+
+
+def test_unmixing_an_image_with_its_own_endmembers_is_perfect_and_noise_is_seen():
+    image, abundances = planted()
+    target = unmix_target(image, 3, 0)
+    np.testing.assert_array_equal(target.classes, abundances.argmax(-1))  # strongest first, as planted
+    same = unmix_output(3.7 * image, target)
+    assert same.scores["accuracy / %"] == 100 and same.scores["abundance error"] < 1e-6
+    assert np.trace(same.confusion) == 81
+    noisy = unmix_output(image + 0.2 * RNG.normal(size=image.shape), target)
+    assert noisy.scores["accuracy / %"] < 100 and noisy.scores["spectral angle / deg"] > 5
+    table = confusion_section({"network": noisy.confusion}).table
+    np.testing.assert_allclose([sum(map(float, line[1:])) for line in table.body], 100, atol=2)
+
+
+def test_false_colours_show_the_background_black():
+    picture = picture_of(np.eye(3)[None])
+    assert picture[0, 2].max() == 0 and picture[0, :2].max(-1).min() > 0.3
+
+
+def test_a_report_is_one_page_without_links_and_every_table_a_file(tmp_path):
+    from deeper_jax.evaluation.plot_style import new_figure, save_png
+
+    save_png(new_figure(1, 1), tmp_path / "picture.png")
+    table = Section("Scores <of> all", ["A & B."], TextTable(["method", "MSE"], [["network", "1"]]))
+    parts = [Picture(tmp_path / "picture.png", "A picture."), table]
+    report = Report("hybrid", "Title", "SIMULATED data.", parts, {"mse": 1.0}, {"seed": 4, "model": {"width": 8}})
+    page = write_report(report, tmp_path, "python eval.py").read_text()
+    assert "data:image/png;base64," in page and not re.search(r'(src|href)="(?!data:)', page)
+    assert "Scores &lt;of&gt; all" in page and "model.width" in page and "python eval.py" in page
+    assert (tmp_path / "scores_of_all.csv").read_text() == "method,MSE\nnetwork,1\n"
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["results"] == {"mse": 1.0} and results["config"]["seed"] == 4 and results["versions"]["jax"]
+    assert "![A picture.](picture.png)" in (tmp_path / "report.md").read_text()
+
+
+def test_an_unknown_experiment_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no experiment called 'denoise': choose one of denoising, super_resolution"):
+        run_experiments("denoise", tmp_path, experiments.get_config())
+
+
+def eval_command(output: Path) -> list[str]:
+    settings = [f"--config.{key}={value}" for key, value in TINY.items()]
+    return [sys.executable, "eval.py", "--experiment=denoising", f"--output={output}", *settings]
+
+
+def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
+    options = {"cwd": ROOT, "text": True, "env": environment()}
+    done = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "data/deeper is not there, SIMULATED data" in done.stdout
+    table = (tmp_path / "denoising" / "metrics.csv").read_bytes()
+    assert table.count(b"\n") > 30
+    # Again from the third fold on, killed on the way, and once more.
+    fold = tmp_path / "runs" / "denoising" / "fold_02"
+    shutil.rmtree(fold)
+    shutil.rmtree(tmp_path / "denoising")
+    process = subprocess.Popen(eval_command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
+    log = fold / "metrics.jsonl"
+    while process.poll() is None and not (log.exists() and '"step": 8' in log.read_text()):
+        time.sleep(0.05)
+    assert process.poll() is None, "ended before it could be killed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (fold / "scores.json").exists() and (fold.parent / "fold_01" / "scores.json").exists()
+    again = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "Resuming at step" in again.stdout
+    assert (tmp_path / "denoising" / "metrics.csv").read_bytes() == table
+    assert (tmp_path / "denoising" / "index.html").stat().st_size > 100_000
