@@ -9,20 +9,43 @@ from deeper_jax.cli import load_config, main
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import MODELS
 from deeper_jax.training.schedules import make_schedule
-from deeper_jax.training.tasks import TASKS
+from deeper_jax.training.tasks import TASKS, make_task
 
-NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "configs").glob("*.py") if path.stem != "common")
+FILES = (Path(__file__).parents[1] / "configs").glob("*.py")
+NAMES = sorted(path.stem for path in FILES if path.stem not in ("common", "experiments"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_is_whole_and_says_how_it_is_run(name):
     module = importlib.import_module(f"configs.{name}")
     assert "python train.py --config=configs/" in module.__doc__ and "--workdir=" in module.__doc__
-    config = module.get_config()
+    check_whole(module.get_config())
+
+
+def check_whole(config):
     assert isinstance(config, ConfigDict)
     assert config.task in TASKS and config.model.name in MODELS
     assert bool(config.train.steps) != bool(config.train.epochs)
     make_schedule(**config.schedule.to_dict(), total_steps=10, steps_per_epoch=5)
+
+
+@pytest.mark.parametrize("setting", ["small", "paper"])
+def test_every_run_of_the_experiments_is_whole(setting):
+    config = importlib.import_module("configs.experiments").get_config(setting)
+    for run in (config.denoising, *config.super_resolution.values(), config.transfer.training):
+        check_whole(run)
+        assert run.data.simulate  # so that it runs out of the box
+    check_whole(config.transfer.map_training)
+    # What is fine-tuned must fit what it starts from.
+    for tissue, cells in (("training", "x4"), ("map_training", "x2")):
+        models = [dict(config.transfer[tissue].model), dict(config.super_resolution[cells].model)]
+        assert models[0] == models[1]
+
+
+def test_the_experiments_are_no_config_to_train():
+    config = importlib.import_module("configs.experiments").get_config()
+    with pytest.raises(InputError, match="has no task"):
+        make_task(config)
 
 
 def test_the_papers_settings():

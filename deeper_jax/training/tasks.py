@@ -11,7 +11,9 @@ TASKS = {"denoising": denoising_task, "super_resolution": super_resolution_task}
 
 
 def make_task(config: ConfigDict) -> Task:
-    """The task that `config.task` names; InputError if there is none of that name."""
+    """The task that `config.task` names; InputError if there is none of that name, or the config names none."""
+    if "task" not in config:
+        raise InputError("this config has no task to train; configs/experiments.py is for eval.py --experiment=NAME.")
     if config.task not in TASKS:
         raise InputError(f"config.task is {config.task!r}; there are: {', '.join(sorted(TASKS))}.")
     return TASKS[config.task](config)
