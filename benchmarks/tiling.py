@@ -1,7 +1,7 @@
 """Tiled against whole super-resolution: how far apart, where, and how much memory a large map takes.
 
-    python benchmarks/tiling.py --run=runs/small2x            # seams and the choice of tile and overlap
-    python benchmarks/tiling.py --memory                      # a 300 x 500 x 500 map, doubled
+    python -m benchmarks.tiling --run=runs/small2x            # seams and the choice of tile and overlap
+    python -m benchmarks.tiling --memory                      # a 300 x 500 x 500 map, doubled
 
 Channel attention pools over a tile, so tiled and whole results differ; the first table says by how much. Seams are
 measured as the squared error, against the image that was sampled, within two pixels of the tiles' borders over that

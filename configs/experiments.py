@@ -40,20 +40,20 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
 def _small(config: ConfigDict) -> ConfigDict:
     config.denoising = denoising.get_config("width=8,batch_norm=false")
-    config.denoising.train.update({"batch_size": 128, "epochs": 0, "steps": 250, "log_every": 50})
-    config.denoising.train.update({"evaluate_every": 125, "checkpoint_every": 50})
+    config.denoising.train.update({"batch_size": 128, "epochs": 0, "steps": 120, "log_every": 40})
+    config.denoising.train.update({"evaluate_every": 60, "checkpoint_every": 30})
     config.denoising.schedule.learning_rate = 3e-3
     config.super_resolution = ConfigDict()
     for scale in (2, 3, 4):
         one = super_resolution_small.get_config(f"scale={scale}")
         # The cartilage map's range, so that its network can start from these.
         one.data.axis, one.model.length = (602.0, 1798.0), 100
-        one.data.path = "data/deeper_images"
+        one.data.path, one.data.patch = "data/deeper_images", 48
         one.train.update({"steps": 150, "evaluate_every": 50, "checkpoint_every": 50})
         one.data.simulate.update({"images": 34, "test_images": 9})
         config.super_resolution[f"x{scale}"] = one
     config.transfer.training = _tissue(config.super_resolution.x4, "data/deeper_cartilage")
-    config.transfer.training.train.steps = 100
+    config.transfer.training.train.steps = 80
     config.transfer.scratch_learning_rate = 1e-3
     config.transfer.map_training = cartilage.get_config()
     for name in ("length", "width", "groups", "blocks", "reduction"):

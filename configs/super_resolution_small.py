@@ -3,7 +3,7 @@
     python train.py --config=configs/super_resolution_small.py:scale=4 --workdir=runs/small4x
     python eval.py --workdir=runs/small4x --output=runs/small4x/report
 
-Three (2x) to six minutes on two CPU cores. The recipe is ours: start as the best linear upsampler, squared error,
+Eight (2x) to fifteen minutes on two CPU cores. The recipe is ours: start as the best linear upsampler, squared error,
 larger batch and learning rate, warm-up and cosine, gradient clipping, moving average of the weights, best checkpoint
 by validation. README, "Super-resolution", says what it gives. Arguments as for configs/super_resolution.py.
 """

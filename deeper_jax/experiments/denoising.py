@@ -185,7 +185,7 @@ def _fold(training: ConfigDict, endmembers: int, seed: int, output: Path, fold: 
 
 def _tuned_methods(images: list[EvaluationImage]) -> dict[str, ReferenceMethod]:
     pairs = [(image.noisy, image.target) for image in images]
-    return {name: tune(family, pairs, "mse") for name, family in TUNED.items()}
+    return {name: tune(family, pairs, "mse", max_spectra=600) for name, family in TUNED.items()}
 
 
 def _raster(image: EvaluationImage, spectra: Any) -> np.ndarray:
