@@ -63,5 +63,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.checkpoint_every = 561
 
     config.optimizer = ConfigDict({"name": "adam"})
+    # Parts of the network that do not learn, such as ("encoder1", "encoder2").
+    config.optimizer.frozen = ()
     config.schedule = ConfigDict({"name": "one_cycle", "learning_rate": 5e-4})
     return config

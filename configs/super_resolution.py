@@ -75,6 +75,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.checkpoint_every = 720
 
     config.optimizer = ConfigDict({"name": "adam", "gradient_clip": config_dict.placeholder(float)})
+    # Parts of the network that do not learn, such as ("upsamplers", "body").
+    config.optimizer.frozen = ()
     config.schedule = ConfigDict({"name": "constant", "learning_rate": 1e-5})
     return config
 
@@ -94,5 +96,5 @@ def start_from_regression(config: ConfigDict, learning_rate: float) -> None:
     config.optimizer.gradient_clip = 1.0
     # The start is already the best of its kind: only the correction learns. Where the upsampler learns too, the
     # gradient's noise leads it away from its optimum, and most of the run goes into leading it back.
-    config.optimizer.learning_rate_factors = ConfigDict({"upsamplers": 0.0, "blend": 0.0})
+    config.optimizer.frozen = ("upsamplers", "blend")
     config.schedule = ConfigDict({"name": "warmup_cosine", "learning_rate": learning_rate})

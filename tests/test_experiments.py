@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import deeper_jax
 from configs import experiments
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.report_sections import Section
@@ -127,9 +128,9 @@ def test_an_unknown_experiment_is_refused(tmp_path):
         run_experiments("denoise", tmp_path, experiments.get_config())
 
 
-def eval_command(output: Path) -> list[str]:
-    settings = [f"--config.{key}={value}" for key, value in TINY.items()]
-    return [sys.executable, "eval.py", "--experiment=denoising", f"--output={output}", *settings]
+def eval_command(output: Path, name: str = "denoising", **more: object) -> list[str]:
+    settings = [f"--config.{key}={value}" for key, value in {**TINY, **more}.items()]
+    return [sys.executable, "eval.py", f"--experiment={name}", f"--output={output}", *settings]
 
 
 def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
@@ -137,6 +138,10 @@ def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     done = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "data/deeper is not there, SIMULATED data" in done.stdout
+    for number in range(3):
+        data = deeper_jax.load(tmp_path / "runs" / "denoising" / f"fold_{number:02d}").record["data"]
+        learnt_from = {*data["train_cells"], *data["validation_cells"]}
+        assert learnt_from == {"cell_000", "cell_001", "cell_002"} - {f"cell_{number:03d}"}
     table = (tmp_path / "denoising" / "metrics.csv").read_bytes()
     assert table.count(b"\n") > 30
     # Again from the third fold on, killed on the way, and once more.
@@ -156,3 +161,40 @@ def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     assert "Resuming at step" in again.stdout
     assert (tmp_path / "denoising" / "metrics.csv").read_bytes() == table
     assert (tmp_path / "denoising" / "index.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
+    rng = np.random.default_rng(0)
+    axis = np.linspace(600.0, 1800.0, 150)
+    bands = np.stack([np.exp(-(((axis - c) / 20) ** 2)) for c in (1003, 1250, 1450)])
+    np.savez(tmp_path / "map.npz", cube=100 + 900 * rng.random((20, 40, 3)) @ bands, wavenumber=axis)
+    small = {"model.width": 8, "model.groups": 1, "model.blocks": 1, "data.patch": 24}
+    small |= {"train.steps": 4, "train.evaluate_every": 2, "train.checkpoint_every": 2}
+    runs = [*(f"super_resolution.x{scale}" for scale in (2, 3, 4)), "transfer.training", "transfer.map_training"]
+    settings = {f"{run}.{name}": value for run in runs for name, value in small.items()}
+    for run in runs[:4]:
+        sizes = {"images": 7, "test_images": 3, "height": 24, "width": 24}
+        settings |= {f"{run}.data.simulate.{name}": value for name, value in sizes.items()}
+    settings |= {"transfer.map": tmp_path / "map.npz", "transfer.map_training.data.patch": 8}
+    settings |= {"denoising.data.simulate.height": 24, "denoising.data.simulate.width": 24}
+    output = tmp_path / "output"
+    done = subprocess.run(
+        eval_command(output, "all", **settings), cwd=ROOT, capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"using {tmp_path / 'map.npz'}" in done.stdout and "SIMULATED data" in done.stdout
+    index = (output / "index.html").read_text()
+    figures = {
+        "denoising": ["2aef", "2b", "2c", "2d", "s2"],
+        "super_resolution": ["3a", "3b", "3cde", "s3", "s4", "s5", "s6"],
+        "hybrid": ["4a", "4b", "s7"],
+        "transfer": ["5a_endmembers", "5a_peak", "5b", "5cd", "5_s8", "5_mapa_endmembers"],
+    }
+    for name, numbers in figures.items():
+        assert f'href="{name}/index.html"' in index
+        assert not [number for number in numbers if not (output / name / f"figure_{number}.png").exists()]
+        page = (output / name / "index.html").read_text()
+        assert page.count("data:image/png") >= len(numbers) and "other data" in page
+    transfer = json.loads((output / "transfer" / "results.json").read_text())["results"]
+    assert set(transfer) == {"cartilage", "map"} and len(transfer["map"]["MSE"]["fine-tuned"]) == 5

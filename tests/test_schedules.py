@@ -269,15 +269,18 @@ def test_make_optimizer_refuses(name: str, options: dict, words: str) -> None:
         make_optimizer(name, 1e-3, **options)
 
 
-def test_parts_of_the_network_learn_at_their_own_rate():
-    params = {"encoder": {"kernel": jnp.ones(3)}, "head": jnp.ones(2), "norm": jnp.ones(1)}
-    gradient = jax.tree.map(lambda leaf: 2 * leaf, params)
-    optimizer = make_optimizer("sgd", 0.1, learning_rate_factors={"encoder": 0.0, "head": 0.5})
-    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
-    np.testing.assert_allclose(updates["encoder"]["kernel"], 0)
-    np.testing.assert_allclose(updates["head"], -0.1)
-    np.testing.assert_allclose(updates["norm"], -0.2)
-    with pytest.raises(InputError, match="names 'tail', which the network does not have; its parts are encoder, head"):
-        make_optimizer("adam", 0.1, learning_rate_factors={"tail": 0.1}).init(params)
-    with pytest.raises(InputError, match="learning_rate_factors must be 0 or more"):
-        make_optimizer("adam", 0.1, learning_rate_factors={"head": -1.0})
+def test_frozen_parts_stay_and_do_not_count_in_clipping():
+    params = {"encoder": {"kernel": jnp.ones(3)}, "head": jnp.ones(2)}
+    gradient = {"encoder": {"kernel": jnp.full(3, 1e6)}, "head": jnp.array([0.3, 0.4])}
+    optimizer = make_optimizer("adamw", 0.1, weight_decay=0.5, gradient_clip=1.0, frozen=("encoder",))
+    alone = make_optimizer("adamw", 0.1, weight_decay=0.5, gradient_clip=1.0)
+    state, other = optimizer.init(params), alone.init(params["head"])
+    for _ in range(3):
+        updates, state = optimizer.update(gradient, state, params)
+        expected, other = alone.update(gradient["head"], other, params["head"])
+        np.testing.assert_array_equal(updates["encoder"]["kernel"], 0)
+        np.testing.assert_allclose(updates["head"], expected, rtol=1e-6)
+    with pytest.raises(
+        InputError, match="optimizer.frozen names 'tail', which the network does not have; its parts are"
+    ):
+        make_optimizer("adam", 0.1, frozen=("tail",)).init(params)

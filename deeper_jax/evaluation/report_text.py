@@ -65,6 +65,7 @@ def format_value(value: float | None, metric: str) -> str:
     """Print PSNR with two decimals, SSIM with four, errors with three digits; unknown is empty."""
     if value is None or value != value:
         return ""
+    metric = metric.lower()
     if metric.startswith("psnr"):
         return f"{value:.2f}"
     if abs(value) < 1e-20:  # what rounding leaves of zero

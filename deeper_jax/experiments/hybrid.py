@@ -111,7 +111,7 @@ def run(config: ConfigDict, output: Path) -> Report:
             Section(f"{scale}x: mean over {len(cells)} cells [95 % interval]", items, score_table(scores)),
             tukey_section(accuracy, f"{scale}x accuracy / %"),
             wilcoxon_section(accuracy, f"{scale}x accuracy / %", "network"),
-            Section(f"{scale}x: accuracy of every cell, %", [], image_table(accuracy, "psnr")),
+            Section(f"{scale}x: accuracy of every cell, %", [], image_table(accuracy, "accuracy")),
             confusion_section(confusion)._replace(title=f"{scale}x: confusion between classes"),
         ]
     parts.append(published_section("hybrid"))

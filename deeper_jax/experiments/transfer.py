@@ -76,7 +76,7 @@ def network_config(config: ConfigDict, training: ConfigDict, output: Path, netwo
     if network == "from scratch":
         wanted.initial_upsampler = "random"
         # Nothing of it is a good start, so all of it learns.
-        wanted.optimizer.learning_rate_factors = ConfigDict()
+        wanted.optimizer.frozen = ()
         wanted.schedule.learning_rate = config.transfer.scratch_learning_rate
     if network == "fine-tuned":
         scale = training.model.scale

@@ -1,8 +1,10 @@
 """Optimizers by name, with PyTorch's defaults and PyTorch's meaning of weight decay."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from deeper_jax.errors import InputError
@@ -21,7 +23,7 @@ def make_optimizer(
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
     momentum: float = 0.0,
-    learning_rate_factors: Mapping[str, float] | None = None,
+    frozen: Collection[str] = (),
 ) -> optax.GradientTransformation:
     """The optimizer called `name`, stepping as PyTorch's does.
 
@@ -34,8 +36,8 @@ def make_optimizer(
         betas: decay rates of Adam's two moments.
         epsilon: added to the root of Adam's second moment.
         momentum: of sgd, without dampening or Nesterov's form.
-        learning_rate_factors: parts of the network by name ('upsamplers', 'encoder1') that learn at so many times
-            the learning rate; 0 freezes a part. A name is the first of a parameter's path.
+        frozen: parts of the network by name ('upsamplers', 'encoder1') that keep their values: the first name of a
+            parameter's path.
 
     Raises:
         InputError: for an unknown name or a value out of range; a part that the network does not have, once it is
@@ -49,7 +51,8 @@ def make_optimizer(
     _check(0 <= betas[0] < 1 and 0 <= betas[1] < 1, "betas", "two numbers from 0 to below 1", betas)
     _check(0 <= momentum < 1, "momentum", "from 0 to below 1", momentum)
 
-    parts: list[optax.GradientTransformation] = []
+    # First, so that clipping does not count frozen parts; last, so that weight decay does not move them.
+    parts: list[optax.GradientTransformation] = [_freeze(frozen)] if frozen else []
     if gradient_clip is not None:
         parts.append(optax.clip_by_global_norm(gradient_clip))
     if name != "adamw" and decay:
@@ -61,25 +64,24 @@ def make_optimizer(
     if name == "adamw" and decay:
         parts.append(optax.add_decayed_weights(decay))
     parts.append(optax.scale_by_learning_rate(schedule))
-    if learning_rate_factors:
-        lowest = min(learning_rate_factors.values())
-        _check(lowest >= 0, "learning_rate_factors", "0 or more each", dict(learning_rate_factors))
-        parts.append(_scale_parts(learning_rate_factors))
+    if frozen:
+        parts.append(_freeze(frozen))
     return optax.chain(*parts)
 
 
-def _scale_parts(factors: Mapping[str, float]) -> optax.GradientTransformation:
+def _freeze(frozen: Collection[str]) -> optax.GradientTransformation:
     def init(params: optax.Params) -> optax.OptState:
-        unknown = sorted(set(factors) - set(params))
+        unknown = sorted(set(frozen) - set(params))
         if unknown:
             raise InputError(
-                f"learning_rate_factors names {', '.join(map(repr, unknown))}, which the network does not have; its "
-                f"parts are {', '.join(sorted(params))}."
+                f"optimizer.frozen names {', '.join(map(repr, unknown))}, which the network does not have; its parts "
+                f"are {', '.join(sorted(params))}."
             )
         return optax.EmptyState()
 
     def update(updates: optax.Updates, state: optax.OptState, _: optax.Params | None = None) -> Any:
-        return {name: optax.tree.scale(factors.get(name, 1.0), part) for name, part in updates.items()}, state
+        kept = {name: jax.tree.map(jnp.zeros_like, part) if name in frozen else part for name, part in updates.items()}
+        return kept, state
 
     return optax.GradientTransformation(init, update)
 
