@@ -18,7 +18,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     test = parse_arg(arg, test=0).test
     config = super_resolution.get_config("scale=2,remat=none")
     super_resolution.start_from_regression(config, learning_rate=2e-4)
-    config.initial_components, config.initial_ridge = 4, 0.1
+    config.initial_components, config.initial_ridge, config.initial_keep_level = 2, 0.01, True
     config.model.update({"length": 100, "width": 32, "groups": 1, "blocks": 3, "reduction": 8})
     config.data.tfds_dir = "data/cartilage_tfds"
     config.data.strips, config.data.test_strip, config.data.patch = 5, test, 24

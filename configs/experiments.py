@@ -4,8 +4,8 @@
     python eval.py --experiment=denoising --config=configs/experiments.py:paper --output=runs/paper
 
 `small` (the default) takes two CPU cores about twenty minutes for all; `paper` is the paper's networks and numbers
-of epochs, for GPUs. Data: `denoising.data.path`, `super_resolution.x2.data.path` (x3, x4) and
-`transfer.training.data.path` are used where they exist, simulated cells and cartilage otherwise, which is said.
+of epochs, for GPUs. Data: `denoising.data.path`, `hybrid.training.data.path`, `super_resolution.x2.data.path` (x3,
+x4) and `transfer.training.data.path` are used where they exist, simulated ones otherwise, which is said.
 """
 
 from ml_collections import ConfigDict
@@ -31,6 +31,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.dwell_low, config.dwell_high = 0.1, 1.0
     # Side of a pixel in micrometres, for scale bars; 0: not known, none.
     config.pixel_size_um = 0.5
+    # At most so many test cells; the reference methods are tuned on the first of them.
     config.hybrid = ConfigDict({"cells": 11, "endmembers": 4, "tuning_cells": 2})
     config.transfer = ConfigDict({"pixel_size_um": 1.0, "map": "", "map_pixel_size_um": 1.0})
     # Parts of the network of cells that are not taken over: the upsampler is solved for the tissue's own spectra.
@@ -43,6 +44,10 @@ def _small(config: ConfigDict) -> ConfigDict:
     config.denoising.train.update({"batch_size": 128, "epochs": 0, "steps": 120, "log_every": 40})
     config.denoising.train.update({"evaluate_every": 60, "checkpoint_every": 30})
     config.denoising.schedule.learning_rate = 3e-3
+    config.hybrid.training = denoising.get_config("width=16,batch_norm=false")
+    config.hybrid.training.train.update({"batch_size": 128, "epochs": 0, "steps": 900, "log_every": 50})
+    config.hybrid.training.train.update({"evaluate_every": 300, "checkpoint_every": 100})
+    config.hybrid.training.schedule.learning_rate = 2e-3
     config.super_resolution = ConfigDict()
     for scale in (2, 3, 4):
         one = super_resolution_small.get_config(f"scale={scale}")
@@ -54,6 +59,8 @@ def _small(config: ConfigDict) -> ConfigDict:
         config.super_resolution[f"x{scale}"] = one
     config.transfer.training = _tissue(config.super_resolution.x4, "data/deeper_cartilage")
     config.transfer.training.train.steps = 80
+    # The tissue is another sample of another instrument than the training patches.
+    config.transfer.training.initial_keep_level = True
     config.transfer.scratch_learning_rate = 1e-3
     config.transfer.map_training = cartilage.get_config()
     for name in ("length", "width", "groups", "blocks", "reduction"):
@@ -65,6 +72,7 @@ def _small(config: ConfigDict) -> ConfigDict:
 
 def _paper(config: ConfigDict) -> ConfigDict:
     config.denoising = denoising.get_config()
+    config.hybrid.training = denoising.get_config()
     config.super_resolution = ConfigDict()
     for scale in (2, 3, 4):
         one = super_resolution.get_config(f"scale={scale}")
@@ -84,6 +92,7 @@ def _paper(config: ConfigDict) -> ConfigDict:
 def _simulate_cells(config: ConfigDict) -> None:
     simulate = {"cells": 11, "test_cells": 1, "height": 48, "width": 48, "seed": 2}
     config.denoising.data.simulate = ConfigDict(simulate)
+    config.hybrid.training.data.simulate = ConfigDict({**simulate, "cells": 36, "test_cells": 11, "seed": 4})
 
 
 def _tissue(cells: ConfigDict, path: str) -> ConfigDict:

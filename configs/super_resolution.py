@@ -34,6 +34,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # drawn to linear interpolation. Few training pixels bear few components and need more drawing.
     config.initial_components = 20
     config.initial_ridge = 1e-6
+    # Whether flat surroundings stay what they are, for samples unlike the training ones, rather than being drawn to
+    # the training images' mean spectrum.
+    config.initial_keep_level = False
 
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16

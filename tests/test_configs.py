@@ -32,7 +32,7 @@ def check_whole(config):
 @pytest.mark.parametrize("setting", ["small", "paper"])
 def test_every_run_of_the_experiments_is_whole(setting):
     config = importlib.import_module("configs.experiments").get_config(setting)
-    for run in (config.denoising, *config.super_resolution.values(), config.transfer.training):
+    for run in (config.denoising, config.hybrid.training, *config.super_resolution.values(), config.transfer.training):
         check_whole(run)
         assert run.data.simulate  # so that it runs out of the box
     check_whole(config.transfer.map_training)

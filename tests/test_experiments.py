@@ -178,6 +178,8 @@ def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
         settings |= {f"{run}.data.simulate.{name}": value for name, value in sizes.items()}
     settings |= {"transfer.map": tmp_path / "map.npz", "transfer.map_training.data.patch": 8}
     settings |= {"denoising.data.simulate.height": 24, "denoising.data.simulate.width": 24}
+    settings |= {name.replace("denoising", "hybrid.training"): value for name, value in TINY.items() if "denoi" in name}
+    settings |= {"hybrid.training.data.simulate.test_cells": 2}
     output = tmp_path / "output"
     done = subprocess.run(
         eval_command(output, "all", **settings), cwd=ROOT, capture_output=True, text=True, env=environment()

@@ -93,6 +93,25 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_regression_start_can_leave_flat_surroundings_alone(scale):
+    rng = np.random.default_rng(1)
+    images = [gaussian_filter(rng.random((24, 24, LENGTH)), (2, 2, 0)) for _ in range(2)]
+    images = [(image / image.max()).astype(np.float32) for image in images]
+    sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2, "padding": "edge"}
+    # A level far from the training images', as of another sample.
+    flat = np.broadcast_to(3 + rng.random(LENGTH), (1, 5, 6, LENGTH)).astype(np.float32)
+    errors = {}
+    for keep_level in (True, False):
+        model = HyRISR(scale=scale, length=LENGTH, **sizes, rngs=nnx.Rngs(0))
+        start_as_regression(model, 1, images, components=3, keep_level=keep_level)
+        errors[keep_level] = np.abs(np.asarray(model(flat)) - flat[:, :1, :1]).max()
+        given = images[0][1::scale, 1::scale]
+        improved = np.square(np.asarray(model(given[None]))[0] - images[0]).mean()
+        assert improved < np.square(upsample(given, "linear", scale, 1) - images[0]).mean()
+    assert errors[True] < 1e-3 < errors[False]
+
+
 def test_a_start_outside_the_block_is_refused():
     with pytest.raises(InputError, match="start is 3, but at 3x it must be 0 to 2"):
         interpolator(3, 3)

@@ -21,11 +21,10 @@ from deeper_jax.evaluation.report_text import TextTable
 from deeper_jax.evaluation.super_resolution import over_global_maximum
 from deeper_jax.evaluation.tuning import candidates
 from deeper_jax.evaluation.upsampling import upsample
-from deeper_jax.experiments.denoising import fold_config, fold_model
 from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure, scores_figure
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Picture, Report
-from deeper_jax.experiments.runs import with_data
+from deeper_jax.experiments.runs import trained, with_data
 from deeper_jax.experiments.scores import Scores, image_table, score_table, tukey_section, wilcoxon_section
 from deeper_jax.experiments.super_resolution import SCALES, resolver
 from deeper_jax.experiments.unmixed import (
@@ -40,7 +39,7 @@ from deeper_jax.experiments.unmixed import (
     unmix_target,
 )
 from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.training.denoising import cells_of_folds, load_splits
+from deeper_jax.training.denoising import load_splits
 
 Array = npt.NDArray[np.float64]
 Step = Callable[[Array], Array]
@@ -50,13 +49,12 @@ METRICS = ("MSE", "PSNR / dB", "SSIM")
 
 
 class Cell(NamedTuple):
-    """A cell: its fast measurement, its slow one (the target), `[H, W, L]`, their axis, an unacquainted denoiser."""
+    """A cell: its fast measurement, its slow one (the target), `[H, W, L]`, and their axis."""
 
     name: str
     noisy: Array
     target: Array
     axis: npt.NDArray | None
-    denoiser: Denoiser
 
 
 class CellResult(NamedTuple):
@@ -71,12 +69,14 @@ def run(config: ConfigDict, output: Path) -> Report:
     """Train what is missing, and take every cell through the whole chain at 2x, 3x and 4x.
 
     Raises:
-      InputError: the spectra's files do not say which cell and which pixel a spectrum is from.
+      InputError: the data hold no test cell that is a whole raster.
     """
     folder = output / "hybrid"
     folder.mkdir(parents=True, exist_ok=True)
-    training = with_data(config.denoising, output, "cells")
-    cells, simulated = _cells(training, config, output)
+    training = with_data(config.hybrid.training, output, "hybrid_cells")
+    denoiser = trained(training, output / "runs" / "hybrid_denoising")
+    assert isinstance(denoiser, Denoiser)
+    cells, simulated = _cells(training, config.hybrid.cells)
     axis = None
     note = "simulated data" if simulated else "measured data"
     found: dict[int, dict[str, CellResult]] = {}
@@ -86,7 +86,7 @@ def run(config: ConfigDict, output: Path) -> Report:
         axis = fine.wavenumbers
         classical = _tuned(cells[: config.hybrid.tuning_cells], fine, config)
         tuned[scale] = {name: method.name for name, method in classical.items()}
-        found[scale] = {cell.name: _evaluate(cell, fine, classical, config) for cell in cells}
+        found[scale] = {cell.name: _evaluate(cell, denoiser, fine, classical, config) for cell in cells}
         share = np.mean([each.scores["network"]["accuracy / %"] for each in found[scale].values()])
         print(f"{scale}x: {share:.1f} % of the pixels classified as in the target.", flush=True)
     parts: list[Section | Picture] = [*_draw(found, folder, config, note, axis, cells)]
@@ -117,29 +117,26 @@ def run(config: ConfigDict, output: Path) -> Report:
     parts.append(published_section("hybrid"))
     kind = "SIMULATED" if simulated else "MEASURED"
     data = (
-        f"{kind} data ({training.data.path}): {len(cells)} cells, each denoised by the network of the fold that has "
-        "not seen it; the super-resolution networks were trained on other images."
+        f"{kind} data ({training.data.path}): {len(cells)} cells that neither the denoiser nor the super-resolution "
+        "networks have seen."
     )
     title = "Denoising and super-resolution together"
     return Report("hybrid", title, data, parts, results, config.to_dict())
 
 
-def _cells(training: ConfigDict, config: ConfigDict, output: Path) -> tuple[list[Cell], bool]:
-    """The first cells of the cross-validation, and whether they are simulated."""
-    names = cells_of_folds(training)
-    if len(names) < 3:
+def _cells(training: ConfigDict, most: int) -> tuple[list[Cell], bool]:
+    """The test cells, and whether they are simulated."""
+    pairs = load_splits(training).get("test")
+    names = () if pairs is None else tuple(name for name in pairs.cell_names if name in pairs.image_shapes)
+    if pairs is None or not names:
         raise InputError(
-            f"{training.data.path}: its files do not say which cell a spectrum is from, which the combination needs; "
-            'give a folder of one file a cell (README, "Data"), or none for simulated cells.'
+            f"{training.data.path}: holds no test cell that is a whole raster [H, W, L], which the combination needs; "
+            'give a folder with such cells (README, "Data"), or none for simulated ones.'
         )
     cells = []
-    for fold in range(min(config.hybrid.cells, config.folds, len(names))):
-        model = fold_model(training, output, fold)
-        pairs = load_splits(fold_config(training, fold))["test"]
-        name = pairs.cell_names[0]
-        if name not in pairs.image_shapes:
-            raise InputError(f"{training.data.path}: cell {name!r} is no whole raster [H, W, L].")
-        cells.append(Cell(name, _raster(pairs, pairs.noisy), _raster(pairs, pairs.target), pairs.wavenumbers, model))
+    for name in names[:most]:
+        cell = pairs.of_cell(name)
+        cells.append(Cell(name, _raster(cell, cell.noisy), _raster(cell, cell.target), cell.wavenumbers))
     return cells, pairs.simulated
 
 
@@ -202,12 +199,16 @@ def _fitting(methods: Sequence[ReferenceMethod], views: Sequence[tuple[Array, Ar
 
 
 def _evaluate(
-    cell: Cell, fine: SuperResolver, classical: Mapping[str, ReferenceMethod], config: ConfigDict
+    cell: Cell,
+    denoiser: Denoiser,
+    fine: SuperResolver,
+    classical: Mapping[str, ReferenceMethod],
+    config: ConfigDict,
 ) -> CellResult:
     noisy, wanted = _coarse(cell, fine)
 
     def network(image: Array) -> Array:
-        return fine.super_resolve(_fitted(cell.denoiser.denoise(image, keep_offset=False), cell.axis, fine))
+        return fine.super_resolve(_fitted(denoiser.denoise(image, cell.axis, keep_offset=False), cell.axis, fine))
 
     steps: dict[str, Step] = {
         "input, nearest": lambda image: upsample(_fitted(image, cell.axis, fine), "nearest", fine.scale, fine.start),

@@ -65,6 +65,7 @@ def start_as_regression(
     *,
     components: int = 20,
     ridge: float = 1e-6,
+    keep_level: bool = False,
 ) -> None:
     """Set the initial values of `model`, in place, to the best linear upsampler plus a correction of zero.
 
@@ -77,6 +78,9 @@ def start_as_regression(
         many numbers, so few training pixels bear few of them.
       ridge: added to the diagonal of the least squares' equations, as a share of its mean: draws new pixels to
         linear interpolation, the more the larger; for few training pixels.
+      keep_level: make the weights of the 3 x 3 add up to those of interpolation, so that flat surroundings stay what
+        they are. For samples or instruments unlike the training ones; else what the neighbours leave open is drawn to
+        the training images' mean spectrum, which takes away more noise where the sample is like them.
 
     Raises:
       InputError: `start` is outside the block.
@@ -98,7 +102,7 @@ def start_as_regression(
         first, every = start % spacing, spacing
         pairs = ((given(turned), turned[first::every, first::every]) for turned in _turned(targets))
         taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
-        weights = _least_squares(pairs, taps, components, ridge)
+        weights = _least_squares(pairs, taps, components, ridge, keep_level)
         stages.append((weights, phase))
         _set(upsampler, *_in_channels(weights, phase, mean, basis))
     _start_without_correction(model)
@@ -116,6 +120,10 @@ def _turned(images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     for image in images:
         for flipped in (image, image[::-1]):
             yield from (np.rot90(flipped, turns) for turns in range(4))
+
+
+# Each neighbour less the pixel itself: weights that leave flat surroundings alone, [9, 8].
+_DIFFERENCES = np.insert(np.eye(8), 4, -1.0, axis=0)
 
 
 class Weights(NamedTuple):
@@ -144,7 +152,11 @@ def _with_one(mixed: np.ndarray) -> np.ndarray:
 
 
 def _least_squares(
-    pairs: Iterable[tuple[np.ndarray, np.ndarray]], taps: list[np.ndarray], components: int, ridge: float
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]],
+    taps: list[np.ndarray],
+    components: int,
+    ridge: float,
+    keep_level: bool,
 ) -> Weights:
     """The stage that turns each first image [h, w, C] best into its second; `taps` are linear interpolation's."""
     factor = len(taps)
@@ -167,8 +179,12 @@ def _least_squares(
     kept = sums[1].shape[-1] // factor**2
     known = np.einsum("np,ij->nipj", linear, np.eye(kept)).reshape(9 * kept, -1)
     known = np.concatenate([known, np.zeros((1, known.shape[-1]))])
-    mixed = _drawn_to(known, sums[0], sums[1], ridge)
-    single = _drawn_to(linear, sums[2], sums[3], ridge)
+    # Directions in which the weights may differ from linear interpolation.
+    free = _DIFFERENCES if keep_level else np.eye(9)
+    mixed_free = np.kron(free, np.eye(kept))
+    mixed_free = np.pad(mixed_free, ((0, 1), (0, 0))) if keep_level else np.eye(9 * kept + 1)
+    mixed = _drawn_to(known, sums[0], sums[1], ridge, mixed_free)
+    single = _drawn_to(linear, sums[2], sums[3], ridge, free)
     return Weights(
         mixed[:-1].reshape(9, kept, factor**2, kept),
         mixed[-1].reshape(factor**2, kept),
@@ -176,13 +192,14 @@ def _least_squares(
     )
 
 
-def _drawn_to(known: np.ndarray, square: np.ndarray, product: np.ndarray, ridge: float) -> np.ndarray:
-    """Solve square @ x = product [..., n, m]; what `known` leaves over is solved for, so the ridge draws to it."""
-    size = square.shape[-1]
-    mean = np.trace(square, axis1=-2, axis2=-1)[..., None, None] / size
+def _drawn_to(known: np.ndarray, square: np.ndarray, product: np.ndarray, ridge: float, free: np.ndarray) -> np.ndarray:
+    """Solve square @ x = product [..., n, m] for x = known + free @ y; the ridge draws y to 0, so x to `known`."""
+    reduced = free.T @ square @ free
+    size = reduced.shape[-1]
+    mean = np.trace(reduced, axis1=-2, axis2=-1)[..., None, None] / size
     # A component that is zero everywhere keeps what is known.
-    regularised = square + np.eye(size) * np.maximum(ridge * mean, np.finfo(np.float64).tiny)
-    return known + np.linalg.solve(regularised, product - square @ known)
+    regularised = reduced + np.eye(size) * np.maximum(ridge * mean, np.finfo(np.float64).tiny)
+    return known + free @ np.linalg.solve(regularised, free.T @ (product - square @ known))
 
 
 def _upsampled(low: np.ndarray, weights: Weights, phase: int) -> np.ndarray:

@@ -58,7 +58,11 @@ def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: in
         start_as_interpolation(model, start)
     if config.initial_upsampler == "regression":
         images = [np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images]
-        settings = {"components": config.initial_components, "ridge": config.initial_ridge}
+        settings = {
+            "components": config.initial_components,
+            "ridge": config.initial_ridge,
+            "keep_level": config.initial_keep_level,
+        }
         start_as_regression(model, start, images, **settings)
 
 
