@@ -15,7 +15,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.training.checkpoints import find_checkpoint, read_record
+from deeper_jax.training.checkpoints import find_checkpoint, read_fitting_weights, read_record
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.state import TrainState
@@ -116,7 +116,10 @@ def test_one_and_eight_devices_end_with_equal_parameters_without_batch_norm(tmp_
 # Batches that leave each of eight devices two shards, and one. Sums in the compiler's order part in all these.
 @pytest.mark.parametrize(
     ("seed", "batch_size", "devices"),
-    [(0, 16, 8), (3, 24, 8), *(pytest.param(s, 32, 2 * s, marks=pytest.mark.slow) for s in (1, 2, 4))],
+    [
+        (0, 16, 8),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((3, 24, 8), (1, 32, 2), (2, 32, 4), (4, 32, 8))),
+    ],
 )
 def test_any_number_of_devices_gives_the_same_bits_with_batch_norm(tmp_path, spectra, seed, batch_size, devices):
     config = small_config(batch_size=batch_size, ordered_sums=True)
@@ -235,18 +238,29 @@ def test_functional_model_equals_the_module_in_both_modes():
     assert largest_difference(stats, model.stats) > 1e-3
 
 
-def test_partial_source_gives_what_fits_and_says_what_does_not(finished, tmp_path, capsys):
+def test_partial_source_keeps_what_is_asked_and_says_so(finished, tmp_path, capsys):
     workdir, _, source = finished
     other = small_config(steps=1)
+    other.seed, other.schedule.learning_rate = 9, 1e-12
     other.init_from, other.init_partial, other.init_without = str(workdir), True, ("head",)
-    other.schedule.learning_rate = 1e-12
-    other.model.length = 2 * LENGTH
     state = train(other, noise_task(other), tmp_path, ONE_DEVICE)
-    said = capsys.readouterr().out
-    # The convolutions do not know the length; the layers along the spectrum do.
+    said = [line.strip() for line in capsys.readouterr().out.splitlines() if "kept, as asked" in line]
     assert largest_difference(source.params["encoder1"], state.params["encoder1"]) < 1e-6
-    kept = [line.strip() for line in said.splitlines() if "kept, as asked" in line]
-    assert kept and all(line.startswith("params.head") for line in kept)
+    assert largest_difference(source.params["head"], state.params["head"]) > 1e-2
+    assert len(said) == 9 and all(line.startswith("params.head") for line in said)
+
+
+def test_what_does_not_fit_keeps_its_values_and_is_named(finished):
+    workdir, _, source = finished
+    model = FunctionalModel(ResUNet1D(length=2 * LENGTH, width=4, batch_norm=True, rngs=nnx.Rngs(3)))
+    params, stats, words = read_fitting_weights(find_checkpoint(workdir), model.params, model.stats)
+    # The convolutions do not know the length; the layers along the spectrum do.
+    assert largest_difference(params["encoder2"], source.params["encoder2"]) == 0
+    assert largest_difference(stats, source.stats) == 0
+    linear = params["head"][0]["linear"]["kernel"] if 0 in params["head"] else params["head"]["0"]["linear"]["kernel"]
+    assert linear.shape == (2 * LENGTH, 2 * LENGTH)
+    kernel = f"params.head.0.linear.kernel ({2 * LENGTH}, {2 * LENGTH}): the checkpoint has shape ({LENGTH}, {LENGTH})"
+    assert len(words) == 6 and kernel in words
 
 
 def test_partial_source_names_unknown_parts(finished, tmp_path):
