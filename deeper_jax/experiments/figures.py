@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png
 from deeper_jax.evaluation.statistics import summarise
@@ -68,7 +69,8 @@ def panels_figure(
             axis.set_title(panel.title, fontsize=9)
             axis.set_xlabel(panel.under, fontsize=8)
             if marked is not None:
-                axis.plot(marked[1], marked[0], "+", color="white", markersize=8, markeredgewidth=1.5)
+                for colour, size, width in (("black", 10, 3.5), ("white", 8, 1.5)):
+                    axis.plot(marked[1], marked[0], "+", color=colour, markersize=size, markeredgewidth=width)
         line[0].set_ylabel(label, fontsize=10)
         if pixel_size_um is not None:
             _scale_bar(line[0], panels[0].image.shape, pixel_size_um)
@@ -85,8 +87,12 @@ def _scale_bar(axis: Axes, shape: tuple[int, ...], pixel_size_um: float) -> None
     length = max(step * power for step in (1, 2, 5) if step * power <= quarter)
     pixels, row = length / pixel_size_um, 0.93 * shape[0]
     left = 0.05 * shape[1]
-    axis.plot([left, left + pixels], [row, row], color="white", lw=3, solid_capstyle="butt")
-    axis.text(left + pixels / 2, row - 0.03 * shape[0], f"{length:g} µm", color="white", ha="center", fontsize=8)
+    # Outlined, so that it is seen on any ground.
+    outline = [withStroke(linewidth=2, foreground="black")]
+    bar = [withStroke(linewidth=5, foreground="black")]
+    axis.plot([left, left + pixels], [row, row], color="white", lw=3, solid_capstyle="butt", path_effects=bar)
+    place = (left + pixels / 2, row - 0.03 * shape[0])
+    axis.text(*place, f"{length:g} µm", color="white", ha="center", fontsize=8, path_effects=outline)
 
 
 def endmembers_figure(
