@@ -18,6 +18,7 @@ from configs import experiments
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.report_sections import Section
 from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.experiments import transfer
 from deeper_jax.experiments.catalogue import run_experiments
 from deeper_jax.experiments.report import Picture, Report, write_report
 from deeper_jax.experiments.scores import dunnett_section, holm, score_table, tukey_section, wilcoxon_section
@@ -200,3 +201,12 @@ def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
         assert page.count("data:image/png") >= len(numbers) and "other data" in page
     transfer = json.loads((output / "transfer" / "results.json").read_text())["results"]
     assert set(transfer) == {"cartilage", "map"} and len(transfer["map"]["MSE"]["fine-tuned"]) == 5
+
+
+@pytest.mark.parametrize("setting", ["small", "paper"])
+def test_the_networks_of_the_transfer_start_as_they_are_called(setting, tmp_path):
+    config = experiments.get_config(setting)
+    starts = {"from scratch": "random", "from scratch, our start": "regression"}
+    for name, start in starts.items():
+        found = transfer.network_config(config, config.transfer.training, tmp_path, name)
+        assert (found.initial_upsampler, found.init_from) == (start, "")

@@ -225,8 +225,21 @@ def _draw(
             "interval over cells and a circle for each cell.",
         )
     )
-    if image.image_shape is None:
-        return pictures, pairs.simulated
+    if image.image_shape is not None:
+        pictures += _draw_maps(image, outputs, drawn, config, folder, note)
+    return pictures, pairs.simulated
+
+
+def _draw_maps(
+    image: EvaluationImage,
+    outputs: dict[str, Any],
+    drawn: dict[str, Any],
+    config: ConfigDict,
+    folder: Path,
+    note: str,
+) -> list[Picture]:
+    """The pictures that need a raster: the band's maps, false colours and the endmembers."""
+    pictures = []
     if image.wavenumbers is not None and image.wavenumbers[0] <= PEAK <= image.wavenumbers[-1]:
         maps_figure(folder / "figure_2c.png", image, drawn, dwell=(config.dwell_low, config.dwell_high), data_note=note)
         pictures.append(
@@ -264,7 +277,7 @@ def _draw(
             "non-negative least squares; one colour an endmember.",
         ),
         Picture(folder / "figure_s2.png", "As Supplementary Figure 2: the endmembers, in the colours of the map."),
-    ], pairs.simulated
+    ]
 
 
 def _scores(rows: list[Row], field: str) -> Scores:

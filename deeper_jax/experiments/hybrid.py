@@ -233,18 +233,17 @@ def _scores(found: Mapping[str, CellResult], name: str) -> Scores:
     return {method: {cell: each.scores[method][name] for cell, each in found.items()} for method in METHODS}
 
 
-def _times_section(shape: tuple[int, ...], config: ConfigDict) -> Section:
+def _times_section(shape: tuple[int, int], config: ConfigDict) -> Section:
     """Imaging times as in the paper: pixels times dwell time, and how many times faster that is."""
-    full = 64 * 64 * config.dwell_high
     body = []
-    for side, words in ((64, "64 x 64 pixels, as in the paper"), (None, "the cells of this report")):
-        height, width = (side, side) if side else shape
-        own = height * width * config.dwell_high if side is None else full
+    for words, (height, width) in {"as in the paper": (64, 64), "the cells of this report": shape}.items():
+        full = height * width * config.dwell_high
         for scale in (1, *SCALES):
             pixels = (height // scale) * (width // scale)
             for dwell in (config.dwell_high, config.dwell_low):
-                seconds = pixels * dwell
-                body.append([f"{words}, {scale}x", f"{dwell:g}", imaging_time(pixels, dwell), f"{own / seconds:.0f}x"])
+                faster = f"{full / (pixels * dwell):.0f}x"
+                scan = f"{height} x {width} pixels, {words}, {scale}x"
+                body.append([scan, f"{dwell:g}", imaging_time(pixels, dwell), faster])
     header = ["scan", "dwell time / s", "imaging time, min:s", "speed-up"]
     return Section(
         "Imaging time",

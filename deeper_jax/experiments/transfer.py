@@ -78,6 +78,8 @@ def network_config(config: ConfigDict, training: ConfigDict, output: Path, netwo
         # Nothing of it is a good start, so all of it learns.
         wanted.optimizer.frozen = ()
         wanted.schedule.learning_rate = config.transfer.scratch_learning_rate
+    if network == "from scratch, our start":
+        wanted.initial_upsampler = "regression"
     if network == "fine-tuned":
         scale = training.model.scale
         resolver(config, output, scale)

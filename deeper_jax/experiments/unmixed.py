@@ -80,9 +80,9 @@ def picture_of(abundances: npt.NDArray) -> Array:
     return false_colour_image(abundance_fractions(abundances), maxima=np.ones(count), colours=colours_of(count))
 
 
-def measures_section(items: Mapping[str, str] = MEASURES) -> Section:
-    """What the measures mean."""
-    return Section("What the measures of unmixing mean", [f"{name}: {meaning}." for name, meaning in items.items()])
+def measures_section() -> Section:
+    """What the `MEASURES` mean."""
+    return Section("What the measures of unmixing mean", [f"{name}: {meaning}." for name, meaning in MEASURES.items()])
 
 
 def confusion_section(confusions: Mapping[str, npt.NDArray[np.int_]]) -> Section:
