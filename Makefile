@@ -15,11 +15,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 $(VENV)/.installed: pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e .
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e '.[maps]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e '.[test]'
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e '.[maps,test]'
 	touch $@
 
 setup: $(VENV)/.installed
