@@ -7,25 +7,32 @@ from flax import nnx
 
 from deeper_jax.denoiser import Denoiser
 from deeper_jax.errors import InputError
+from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
+from deeper_jax.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.super_resolver import SuperResolver
+from deeper_jax.weights_file import SUFFIX, read_weights_file
+
+# The denoiser that comes with the package, made by configs/default_denoiser.py.
+DEFAULT_DENOISER = Path(__file__).parent / "pretrained" / "denoiser.npz"
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path | None = None) -> Any:
     """Load a trained model.
 
     Args:
       path: a run's directory (its best checkpoint is taken, or the latest if none was validated), one
-        checkpoint, or a released PyTorch `.pt` file of weights.
+        checkpoint, a file of `deeper-jax pack`, or a released PyTorch `.pt` file of weights. None: the denoiser
+        that comes with the package.
 
     Returns:
-      A `Denoiser` or a `SuperResolver`, as the weights are.
+      A `NoiseAwareDenoiser` (the package's own is one), a `Denoiser` or a `SuperResolver`, as the weights are.
 
     Raises:
       InputError: nothing usable at `path`; the message says what was found.
     """
-    path = Path(path)
+    path = DEFAULT_DENOISER if path is None else Path(path)
     if path.is_file():
-        return _load_torch(path)
+        return _load_packed(path) if path.suffix == SUFFIX else _load_torch(path)
     from deeper_jax.models.registry import build_from_config
     from deeper_jax.training.checkpoints import find_checkpoint, read_record, read_weights
 
@@ -38,13 +45,25 @@ def load(path: str | Path) -> Any:
     return model
 
 
+def _load_packed(path: Path) -> Any:
+    from deeper_jax.models.registry import build_from_config
+
+    params, stats, record = read_weights_file(path)
+    module = nnx.eval_shape(lambda: build_from_config(record["config"]))
+    model = _wrap(module, {**record, "source": path.name})
+    model.params, model.stats = params, stats
+    return model
+
+
 def _load_torch(path: Path) -> Denoiser | SuperResolver:
     from deeper_jax.models.torch_import import load_torch_state_dict, model_from_state_dict
 
     if path.suffix not in (".pt", ".pth"):
-        raise InputError(f"{path}: is a file of type {path.suffix!r}; load takes a directory or a .pt file.")
+        raise InputError(f"{path}: is a file of type {path.suffix!r}; load takes a directory, .npz or .pt.")
     return _wrap(model_from_state_dict(load_torch_state_dict(path)), {"source": str(path)})
 
 
-def _wrap(module: nnx.Module, record: dict[str, Any]) -> Denoiser | SuperResolver:
+def _wrap(module: nnx.Module, record: dict[str, Any]) -> Any:
+    if isinstance(module, NoiseAwareUNet):
+        return NoiseAwareDenoiser(module, record)
     return SuperResolver(module, record) if hasattr(module, "scale") else Denoiser(module, record)

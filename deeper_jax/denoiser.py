@@ -41,7 +41,9 @@ class Denoiser(LoadedModel):
         padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
         return self._apply(padded)
 
-    def denoise(self, spectra: Any, wavenumbers: Any = None, *, keep_offset: bool = True) -> np.ndarray:
+    def denoise(
+        self, spectra: Any, wavenumbers: Any = None, *, keep_offset: bool = True, outside: str = "error"
+    ) -> np.ndarray:
         """Denoise spectra in the user's own units.
 
         Each spectrum is divided by its maximum (paper, Methods), passed through the network, and the answer is
@@ -52,10 +54,11 @@ class Denoiser(LoadedModel):
         Args:
           spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
           wavenumbers: [L] in cm⁻¹, the spectra's own axis, ascending or descending. If it differs from the
-            model's, spectra are interpolated to the model's axis and back; it must lie within the model's
-            range. None: the model's axis.
+            model's, spectra are interpolated to the model's axis and back. None: the model's axis.
           keep_offset: whether the fitted offset is added; without it spectra stand on the ground that the
             training's targets stand on, as one wants it before unmixing.
+          outside: what happens to channels outside the model's range: 'error' refuses them, 'keep' passes them
+            through unchanged.
 
         Returns:
           Array of the same shape and units; float32, or float64 if the input is.
@@ -66,6 +69,13 @@ class Denoiser(LoadedModel):
         spectra = np.asarray(spectra)
         if spectra.ndim == 0:
             raise InputError("denoise() was given a single number; it takes spectra [..., L].")
+        if outside not in ("error", "keep"):
+            raise InputError(f"outside is {outside!r}; choose 'error' or 'keep'.")
+        if outside == "keep" and wavenumbers is not None and not (inside := self.covers(wavenumbers)).all():
+            output = spectra.astype(np.float64 if spectra.dtype == np.float64 else np.float32)
+            kept = np.asarray(wavenumbers)[inside]
+            output[..., inside] = self.denoise(spectra[..., inside], kept, keep_offset=keep_offset)
+            return output
         axis = self._checked_axis("denoise", spectra, wavenumbers)
         dtype = np.float64 if spectra.dtype == np.float64 else np.float32
         flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)

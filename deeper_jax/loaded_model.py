@@ -22,6 +22,9 @@ class LoadedModel:
       record: everything else that travels in the checkpoint (preprocessing, data, versions).
     """
 
+    # Whether the network takes spectra of any axis and length.
+    any_axis = False
+
     def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
         model = FunctionalModel(module)
         self.record = record
@@ -57,7 +60,7 @@ class LoadedModel:
             raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
         length = array.shape[-1]
         if wavenumbers is None:
-            if length != self.length:
+            if length != self.length and not self.any_axis:
                 raise InputError(
                     f"{name}() was given spectra of {length} channels where the model has {self.length}: pass "
                     "their wavenumbers, so that they can be brought to the model's axis."
@@ -72,6 +75,26 @@ class LoadedModel:
             )
         return self._compared_axis(name, axis)
 
+    def covers(self, wavenumbers: Any) -> np.ndarray:
+        """Which channels [L] of an axis in cm⁻¹ lie within the model's range (and a channel more): bool [L].
+
+        Raises:
+          InputError: none does, or the weights carry no axis.
+        """
+        axis, own = np.asarray(wavenumbers, np.float64), self.wavenumbers
+        if self.any_axis:
+            return np.ones(axis.shape, bool)
+        if own is None:
+            raise InputError("These weights carry no wavenumber axis to compare with.")
+        slack = np.abs(np.diff(own)).max()
+        inside = (axis >= own.min() - slack) & (axis <= own.max() + slack)
+        if not inside.any():
+            raise InputError(
+                f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹ and the model {own.min():.0f}-"
+                f"{own.max():.0f} cm⁻¹: they have nothing in common."
+            )
+        return inside
+
     def _compared_axis(self, name: str, axis: np.ndarray) -> np.ndarray | None:
         own = self.wavenumbers
         if own is None:
@@ -79,8 +102,7 @@ class LoadedModel:
                 f"These weights carry no wavenumber axis to compare with: call {name}() without wavenumbers, with "
                 f"{self.length} channels as in their training."
             )
-        slack = np.abs(np.diff(own)).max()
-        if axis.min() < own.min() - slack or axis.max() > own.max() + slack:
+        if not self.covers(axis).all():
             raise InputError(
                 f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹, the model {own.min():.0f}-"
                 f"{own.max():.0f} cm⁻¹: crop them to the model's range first."

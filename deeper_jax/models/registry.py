@@ -9,13 +9,18 @@ from flax import nnx
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.hyrisr import HyRISR
+from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
 
-MODELS: dict[str, Callable[..., nnx.Module]] = {"resunet1d": ResUNet1D, "hyrisr": HyRISR}
+MODELS: dict[str, Callable[..., nnx.Module]] = {
+    "resunet1d": ResUNet1D,
+    "hyrisr": HyRISR,
+    "noise_aware_unet": NoiseAwareUNet,
+}
 
 
 def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module:
-    """The network called `name` ('resunet1d' or 'hyrisr') with its constructor's keyword arguments.
+    """The network called `name` (one of `MODELS`) with its constructor's keyword arguments.
 
     Raises:
         InputError: for a name or an argument that does not exist; the message lists those that do.

@@ -117,7 +117,7 @@ class _Run:
             ema_decay=settings.ema_decay,
             ordered_on=self.mesh if ordered else None,
         )
-        self.validation_step = make_validation_step(self.model)
+        self.validation_step = make_validation_step(self.model, settings.loss)
 
     def go(self, state: TrainState) -> TrainState:
         """Step from where `state` stands to the end; validate, log and save on the way."""

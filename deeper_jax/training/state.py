@@ -10,10 +10,10 @@ from jax.sharding import Mesh
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.training.losses import LOSSES, l1
 from deeper_jax.training.ordered_gradient import ordered_gradient, shard_count
 
 PyTree = Any
-LOSSES = ("l1", "mse")
 Metrics = dict[str, jax.Array]
 
 
@@ -61,10 +61,10 @@ def make_train_step(
     ema_decay: float = 0.0,
     ordered_on: Mesh | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
-    """One optimizer step on the `loss`: 'l1' (paper, Supplementary Tables 1 and 2) or 'mse', mean squared error.
+    """One optimizer step on the `loss`, a name out of `LOSSES`.
 
     The returned function takes the state, whose buffers it reuses (donated), and a batch
-    `{"input", "target"}` of equally shaped output and target; loss and metrics are computed in float32
+    `{"input", "target"}`; loss and metrics are computed in float32
     whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one. With
     `ordered_on`, the mesh that the batch is split over, the sums over the batch are made in an order that does not
     depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`).
@@ -75,9 +75,8 @@ def make_train_step(
 
     def loss_and_output(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
         output, stats = model.train(params, stats, batch["input"])
-        error = output.astype(jnp.float32) - batch["target"]
-        mse = jnp.square(error).mean()
-        return (mse if loss == "mse" else jnp.abs(error).mean()), (mse, stats)
+        values, squared = LOSSES[loss](output.astype(jnp.float32), batch["target"])
+        return values.mean(), (squared.mean(), stats)
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         gradient = jax.value_and_grad(loss_and_output, has_aux=True)
@@ -95,22 +94,25 @@ def make_train_step(
 
 
 def make_validation_step(
-    model: FunctionalModel,
+    model: FunctionalModel, loss: str = "l1"
 ) -> Callable[[PyTree, PyTree, dict[str, jax.Array], jax.Array], Metrics]:
     """Sums over one padded batch in evaluation mode.
 
     The returned function takes params, stats, a batch and a mask [B] (1 for real examples, 0 for padding) and
-    gives the sums over examples of the L1 loss and the MSE, and the number of examples.
+    gives the sums over examples of the loss and the MSE, and the number of examples. A run that trains on the MSE
+    is watched by its L1 loss too.
     """
+
+    watched = l1 if loss == "mse" else LOSSES[loss]
 
     @jax.jit
     def step(params: PyTree, stats: PyTree, batch: dict[str, jax.Array], mask: jax.Array) -> Metrics:
         output = model.evaluate(params, stats, batch["input"])
-        error = (output.astype(jnp.float32) - batch["target"]).reshape(len(mask), -1)
+        values, squared = watched(output.astype(jnp.float32), batch["target"])
         weight = mask.astype(jnp.float32)
         return {
-            "loss": jnp.sum(jnp.abs(error).mean(1) * weight),
-            "mse": jnp.sum(jnp.square(error).mean(1) * weight),
+            "loss": jnp.sum(values.reshape(len(mask), -1).mean(1) * weight),
+            "mse": jnp.sum(squared.reshape(len(mask), -1).mean(1) * weight),
             "count": weight.sum(),
         }
 

@@ -4,10 +4,15 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.training.denoising import denoising_task
+from deeper_jax.training.noise_aware import noise_aware_denoising_task
 from deeper_jax.training.super_resolution import super_resolution_task
 from deeper_jax.training.task import Task
 
-TASKS = {"denoising": denoising_task, "super_resolution": super_resolution_task}
+TASKS = {
+    "denoising": denoising_task,
+    "noise_aware_denoising": noise_aware_denoising_task,
+    "super_resolution": super_resolution_task,
+}
 
 
 def make_task(config: ConfigDict) -> Task:

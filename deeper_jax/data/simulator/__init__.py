@@ -12,12 +12,14 @@ from deeper_jax.data.simulator.config import (
     reference_cell_config,
 )
 from deeper_jax.data.simulator.image import SimulatedImage
+from deeper_jax.data.simulator.varied import VariedSpectra, simulate_varied_spectra
 
 __all__ = [
     "CARTILAGE_MOLECULES",
     "CELL_MOLECULES",
     "SimulatedImage",
     "SimulatorConfig",
+    "VariedSpectra",
     "cartilage_config",
     "default_config",
     "default_wavenumbers",
@@ -25,4 +27,5 @@ __all__ = [
     "simulate_cartilage",
     "simulate_cell",
     "simulate_spectra",
+    "simulate_varied_spectra",
 ]

@@ -5,6 +5,7 @@ of solution and cell spectra at about 11 cm^-1 resolution.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +62,24 @@ BANDS: dict[str, tuple[tuple[float, float, float], ...]] = {
 }  # fmt: skip
 
 
+class Bands(NamedTuple):
+    """The bands of one sample's K molecules, `[B]` each.
+
+    Attributes:
+        position: centres, cm^-1.
+        width: full widths at half maximum, cm^-1, before the spectrometer's resolution.
+        height: relative to the strongest band of the molecule.
+        lorentzian: fraction of the Lorentzian line in the pseudo-Voigt shape.
+        owner: `[K, B]`, 1 where the band belongs to the molecule.
+    """
+
+    position: Array
+    width: Array
+    height: Array
+    lorentzian: Array
+    owner: np.ndarray
+
+
 @functools.cache
 def _band_table(molecules: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return all bands `[B, 3]` of the molecules and the matrix `[K, B]` of which belongs to which."""
@@ -104,13 +123,27 @@ def draw_endmembers(
     Returns:
         `[K, L]`, not negative; the strongest band of each molecule is about 1 high.
     """
-    bands, owner = _band_table(tuple(molecules))
+    bands = draw_bands(key, config, tuple(molecules))
+    shapes = pseudo_voigt(
+        jnp.asarray(wavenumbers, jnp.float32),
+        bands.position,
+        jnp.maximum(bands.width, config.resolution),
+        bands.lorentzian,
+    )
+    return jnp.asarray(bands.owner) @ (bands.height[:, None] * shapes)
+
+
+def draw_bands(key: Array, config: SimulatorConfig, molecules: tuple[str, ...]) -> Bands:
+    """Draw the bands of one sample's molecules; `band_*` settings and `axis_shift` of `config` are used."""
+    table, owner = _band_table(molecules)
+    bands = jnp.asarray(table)
     count = bands.shape[0]
     draws = Draws(key, 4 * count + 3)
     normal = draws.normal((3, count + 1))
-    shift = config.band_shift * normal[0, :count] + config.axis_shift * normal[0, count]
-    width = jnp.maximum(bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]), config.resolution)
-    height = bands[:, 2] * jnp.exp(config.band_height_spread * normal[2, :count])
-    lorentzian = draws.uniform((count,), 0.2, 0.7)
-    shapes = pseudo_voigt(jnp.asarray(wavenumbers, jnp.float32), bands[:, 0] + shift, width, lorentzian)
-    return owner @ (height[:, None] * shapes)
+    return Bands(
+        position=bands[:, 0] + config.band_shift * normal[0, :count] + config.axis_shift * normal[0, count],
+        width=bands[:, 1] * jnp.exp(config.band_width_spread * normal[1, :count]),
+        height=bands[:, 2] * jnp.exp(config.band_height_spread * normal[2, :count]),
+        lorentzian=draws.uniform((count,), 0.2, 0.7),
+        owner=owner,
+    )

@@ -1,0 +1,94 @@
+"""How noisy a measurement is, estimated from the measurement itself."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.optimize import nnls
+
+from deeper_jax.errors import InputError
+
+# Fourth differences: a band three channels wide all but vanishes in them, white noise does not.
+_DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
+_MEDIAN_OF_SQUARE = 0.4549  # median of the chi-square distribution with one degree of freedom
+# Differences beyond so many standard deviations are of cosmic rays and sharp bands; below lies this much variance.
+_CLIP, _VARIANCE_BELOW = 4.0, 0.9989
+_BINS = 24
+_SMOOTHING = 9  # channels
+# Noise is never taken to be less than this share of a spectrum's range: numbers in files are rounded.
+_SMALLEST_SHARE = 1e-5
+
+
+class NoiseLaw(NamedTuple):
+    """Variance of a channel as a function of its expected intensity: `gain * max(intensity, 0) + floor`.
+
+    Attributes:
+        gain: variance per intensity, of shot noise; the unit of the spectra.
+        floor: variance that is always there, of reading out; that unit squared, above 0.
+    """
+
+    gain: float
+    floor: float
+
+    def deviation(self, expected: np.ndarray) -> np.ndarray:
+        """Standard deviation of the noise where `expected` is expected, of the same shape."""
+        return np.sqrt(self.gain * np.maximum(expected, 0.0) + self.floor)
+
+    def scaled(self, factor: float) -> "NoiseLaw":
+        """The law of a variance `factor` times as large."""
+        return NoiseLaw(self.gain * factor, self.floor * factor)
+
+
+def estimate_noise(spectra: np.ndarray) -> NoiseLaw:
+    """Fit shot and read noise to what is rough in the spectra.
+
+    The fourth differences along each spectrum are all but free of its bands. Their robust variance in bins of
+    equal numbers of channels, ordered by the smoothed intensity, is fitted by a line with non-negative coefficients.
+
+    Args:
+        spectra: [N, L] of one measurement, any unit, L at least 16, all finite.
+
+    Raises:
+        InputError: another shape.
+    """
+    spectra = np.asarray(spectra, np.float64)
+    if spectra.ndim != 2 or spectra.shape[1] < 16 or not len(spectra):
+        raise InputError(f"Noise is estimated from spectra [N, L] of 16 channels or more; found {spectra.shape}.")
+    squares = fourth_differences(spectra) ** 2
+    expected = uniform_filter1d(spectra, _SMOOTHING, axis=1)[:, 2:-2]
+    order = np.argsort(expected, axis=None)
+    parts = np.array_split(order, min(_BINS, max(2, order.size // 60)))
+    variance = np.array([_robust_mean(squares.ravel()[part]) for part in parts])
+    level = np.array([expected.ravel()[part].mean() for part in parts])
+    return _line(level, variance, _smallest_variance(spectra))
+
+
+def fourth_differences(spectra: np.ndarray) -> np.ndarray:
+    """[N, L] to [N, L - 4], scaled so that white noise keeps its variance."""
+    length = spectra.shape[1] - 4
+    return sum(weight * spectra[:, i : i + length] for i, weight in enumerate(_DIFFERENCES))
+
+
+def _robust_mean(squares: np.ndarray) -> float:
+    """Mean of the squares of normal numbers, some of which are not noise."""
+    limit = _CLIP**2 * np.median(squares) / _MEDIAN_OF_SQUARE
+    return float(squares[squares <= limit].mean()) / _VARIANCE_BELOW
+
+
+def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseLaw:
+    """Relative least squares of `gain * max(level, 0) + floor`."""
+    weight = 1.0 / np.maximum(variance, smallest)
+    reach = max(float(np.abs(level).max()), 1e-300)
+    columns = np.stack([np.maximum(level, 0.0) / reach, np.ones_like(level)], axis=1)
+    (gain, floor), _ = nnls(columns * weight[:, None], variance * weight)
+    return NoiseLaw(float(gain) / reach, max(float(floor), smallest))
+
+
+def _smallest_variance(spectra: np.ndarray) -> float:
+    reach = float(np.ptp(spectra)) or max(float(np.abs(spectra).max()), 1.0)
+    return (_SMALLEST_SHARE * reach) ** 2
+
+
+def smooth_intensity(spectra: np.ndarray) -> np.ndarray:
+    """What is expected in each channel as far as noise needs to know, `[N, L]`: the mean over nine channels."""
+    return uniform_filter1d(np.asarray(spectra, np.float64), _SMOOTHING, axis=-1)

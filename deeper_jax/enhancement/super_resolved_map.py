@@ -1,0 +1,59 @@
+"""A denoised map brought to a finer grid, with its coordinates, uncertainty and marks."""
+
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from deeper_jax.errors import InputError
+
+
+def super_resolved(result: Any, super_resolver: Any) -> Any:
+    """Super-resolve the `intensity` of an enhanced map (`deeper_jax.enhance`).
+
+    Pixel start + i * scale of the fine grid lies on pixel i of the map (`SuperResolver.grid`). `uncertainty` there is
+    that of denoising, interpolated, and the difference between the network and cubic interpolation, added in
+    squares; it is not calibrated. The marks stay on the measured grid, whose dimensions are renamed `y_measured` and
+    `x_measured`; `denoised` is the map on it.
+
+    Raises:
+        InputError: not a map with y and x, gaps in it, or a grid that is not even.
+    """
+    import xarray
+
+    image = result["intensity"]
+    if image.dims != ("y", "x", "wavenumber"):
+        raise InputError(f"Only a map (y, x) can be super-resolved; this measurement has {', '.join(image.dims[:-1])}.")
+    values = image.values
+    if not np.isfinite(values).all():
+        raise InputError("The map has spectra that were not measured: crop it to a full rectangle to super-resolve it.")
+    fine = super_resolver.super_resolve(values, image["wavenumber"].values)
+    places = _places(values.shape, super_resolver)
+    spread = _interpolated(result["uncertainty"].values, places, order=1)
+    spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
+    coordinates = {
+        "y": ("y", super_resolver.grid(image["y"].values), image["y"].attrs),
+        "x": ("x", super_resolver.grid(image["x"].values), image["x"].attrs),
+        "wavenumber": image["wavenumber"],
+    }
+    measured = result.rename({"y": "y_measured", "x": "x_measured"}).rename({"intensity": "denoised"})
+    finer = xarray.Dataset(
+        {
+            "intensity": (image.dims, fine.astype(values.dtype), image.attrs),
+            "uncertainty": (image.dims, spread.astype(values.dtype), result["uncertainty"].attrs),
+        },
+        coordinates,
+    )
+    finer = finer.assign({name: measured[name] for name in ("denoised", "flagged", "pixel_flagged")})
+    return finer.assign_attrs(result.attrs, scale=super_resolver.scale, first_sample=super_resolver.start)
+
+
+def _places(shape: tuple[int, ...], super_resolver: Any) -> np.ndarray:
+    """Where the fine grid's pixels lie on the measured one, [2, H, W]."""
+    lines = [super_resolver.grid(np.arange(float(size))) for size in shape[:2]]
+    return np.stack(np.meshgrid(*lines, indexing="ij"))
+
+
+def _interpolated(values: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
+    channels = [map_coordinates(values[..., i], places, order=order, mode="nearest") for i in range(values.shape[-1])]
+    return np.stack(channels, axis=-1)

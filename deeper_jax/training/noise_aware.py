@@ -1,0 +1,78 @@
+"""The noise-aware denoising task: NoiseAwareUNet on spectra that are simulated anew at every step, on the device."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from deeper_jax.data.batches import evaluation_batches
+from deeper_jax.data.simulator import SimulatorConfig, VariedSpectra, simulate_spectra, simulate_varied_spectra
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.task import Batch, Task
+
+
+def noise_aware_denoising_task(config: ConfigDict) -> Task:
+    """Network and data of a config like configs/default_denoiser.py.
+
+    Each batch is made of spectra of widely varied instruments and, for `data.cell_fraction` of it, of cells as
+    `simulate_spectra` makes them with the ranges of `data.cells`, both with the noise-free truth as target and in
+    units of their noise: a batch's MSE is the share of the noise's variance that is left.
+
+    Raises:
+      InputError: unusable settings.
+    """
+    settings, length = config.data, config.model.length
+    cell_ranges = SimulatorConfig(**settings.cells.to_dict())
+    local_size = config.train.batch_size // jax.process_count()
+    from_cells = round(settings.cell_fraction * local_size)
+
+    @jax.jit
+    def make_batch(key: jax.Array) -> Batch:
+        keys = jax.random.split(key, 4)
+        parts = [simulate_varied_spectra(keys[0], local_size - from_cells, length, settings.spectra_per_instrument)]
+        if from_cells:
+            parts.append(_cells(keys[1], from_cells, length, cell_ranges))
+        spectra = VariedSpectra(*(jnp.concatenate(rows) for rows in zip(*parts, strict=True)))
+        return _in_units_of_noise(keys[2], spectra, settings.noise_error)
+
+    base = jax.random.fold_in(jax.random.key(config.seed), jax.process_index())
+
+    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        for step in range(start_step, total_steps):
+            batch = make_batch(jax.random.fold_in(base, step))
+            yield batch if jax.process_count() == 1 else jax.device_get(batch)
+
+    validation_key = jax.random.key(config.seed + 1)
+    count = max(1, settings.validation_spectra // local_size)
+    made = [jax.device_get(make_batch(jax.random.fold_in(validation_key, index))) for index in range(count)]
+    arrays = {name: np.concatenate([part[name] for part in made]) for name in ("input", "target")}
+    return Task(
+        model=build_from_config(config.to_dict()),
+        train_batches=train_batches,
+        validation_batches=lambda: evaluation_batches(arrays, config.train.batch_size),
+        steps_per_epoch=config.train.steps_per_epoch,
+        record={
+            "task": "noise_aware_denoising",
+            "normalisation": "none: the network is told the noise and scales its input itself",
+            "wavenumbers": None,
+            "preprocessing": [{"name": "remove_cosmic_rays"}],
+            "data": {"source": "simulated on the device", "simulated": True},
+        },
+    )
+
+
+def _cells(key: jax.Array, count: int, length: int, ranges: SimulatorConfig) -> VariedSpectra:
+    """Cells on an axis that starts at 480 cm^-1 in steps of 2.6, about that of DeepeR's cells."""
+    axis = 480.0 + 2.6 * np.arange(length, dtype=np.float32)
+    low, _, truth, _ = simulate_spectra(key, count, axis, ranges)
+    gain, read = sum(ranges.low_gain) / 2, sum(ranges.read_noise) / 2
+    return VariedSpectra(low, jnp.sqrt(gain * truth + read**2 + 1 / 12), truth)
+
+
+def _in_units_of_noise(key: jax.Array, spectra: VariedSpectra, noise_error: float) -> Batch:
+    """Input [N, 2, L] and target [N, L]; the noise that the network is told is off by a factor, as estimates are."""
+    unit = jnp.sqrt(jnp.square(spectra.noise).mean(1, keepdims=True))
+    told = spectra.noise * jnp.exp(noise_error * jax.random.normal(key, unit.shape))
+    return {"input": jnp.stack([spectra.noisy, told], axis=1) / unit[:, None], "target": spectra.truth / unit}

@@ -1,0 +1,68 @@
+"""A trained network in one small file: weights and record without the optimizer's state, for passing on."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+
+SUFFIX = ".npz"
+_RECORD = "record"
+
+
+def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[str, Any]) -> None:
+    """Write float32 weights and the JSON-able `record` (its `config` says how to build the network).
+
+    Raises:
+      InputError: `path` does not end in .npz or exists.
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path}: a file of weights ends in {SUFFIX}; give it such a name.")
+    if path.exists():
+        raise InputError(f"{path}: exists already; delete it or give another name.")
+    arrays = {
+        f"{kind}/{name}": value
+        for kind, tree in (("params", params), ("stats", stats))
+        for name, value in _flat(tree).items()
+    }
+    buffer = io.BytesIO()
+    contents: dict[str, Any] = {**arrays, _RECORD: json.dumps(record)}
+    np.savez(buffer, **contents)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(buffer.getvalue())
+
+
+def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The (params, stats, record) of a file of `write_weights_file`.
+
+    Raises:
+      InputError: no such file, or not one of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        record = json.loads(str(arrays.pop(_RECORD)))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
+    trees: dict[str, dict[str, Any]] = {"params": {}, "stats": {}}
+    for name, value in arrays.items():
+        kind, *parts = name.split("/")
+        tree = trees[kind]
+        for part in parts[:-1]:
+            tree = tree.setdefault(part, {})
+        tree[parts[-1]] = value
+    return trees["params"], trees["stats"], record
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+    if not isinstance(tree, dict):
+        return {prefix: np.asarray(tree, np.float32)}
+    return {
+        name: value
+        for key, part in tree.items()
+        for name, value in _flat(part, f"{prefix}/{key}" if prefix else key).items()
+    }
