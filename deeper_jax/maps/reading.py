@@ -55,7 +55,8 @@ def _single(read: Callable[..., Any], *, entry: bool = False) -> Reader:
         found = read(path)
         if which not in (None, 0, found.attrs["title"]):
             raise InputError(
-                f"{path}: found no measurement {which!r}, expected '{found.attrs['title']}', the only one; leave entry out."
+                f"{path}: found no measurement {which!r}, expected '{found.attrs['title']}', the only one; "
+                "leave entry out."
             )
         return found
 

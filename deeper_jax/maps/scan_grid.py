@@ -8,6 +8,8 @@ import numpy as np
 
 _GAP = 10.0
 _MIN_FILLED = 0.25
+# A line may stray from the straight by this much of its step.
+_ASIDE = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def arrange(count: int, positions: Mapping[str, np.ndarray]) -> Arrangement:
         scalars = {name: ((), value[0]) for name, value in places.items() if name != "time"}
         return Arrangement((), (), np.zeros(1, int), scalars)
     moving = {name for name, value in places.items() if np.isfinite(value).all() and np.ptp(value) > 1e-9}
-    for attempt in (_map, _passes, _stack, _line, _series):
+    for attempt in (_line, _map, _passes, _stack, _series):
         found = attempt(count, places, moving)
         if found is not None:
             return found
@@ -149,10 +151,13 @@ def _line(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> Arr
     names = [name for name in ("x", "y", "z") if name in places]
     points = np.stack([places[name] for name in names], axis=1)
     distance = np.linalg.norm(points - points[0], axis=1)
+    steps = np.diff(distance)
+    if (steps <= 0).any():
+        return None
     centred = points - points.mean(axis=0)
-    strengths = np.linalg.svd(centred, compute_uv=False)
-    straight = len(strengths) < 2 or strengths[1] < 1e-2 * strengths[0]
-    if not straight or (np.diff(distance) <= 0).any():
+    direction = np.linalg.svd(centred, full_matrices=False)[2][0]
+    aside = np.linalg.norm(centred - np.outer(centred @ direction, direction), axis=1)
+    if aside.max() > _ASIDE * np.median(steps):
         return None
     coords: dict[str, Any] = {"distance": distance} | {name: ("distance", places[name]) for name in names}
     return Arrangement(("distance",), (count,), np.arange(count), coords)
