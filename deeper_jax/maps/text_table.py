@@ -74,16 +74,20 @@ def split_fields(line: str, separator: str | None) -> list[str]:
 
 
 def _style(lines: list[str], path: Path) -> tuple[str | None, str]:
+    """The separator and decimal mark under which the most lines at the end of the file are rows of numbers."""
     sample = [line for line in lines if line.strip()][-40:]
+    runs = []
     for separator, decimal in _STYLES:
-        fields = [split_fields(line, separator) for line in sample]
-        good = [row for row in fields if len(row) > 1 and _is_numeric(row, decimal)]
-        if sample and len(good) >= max(1, 0.9 * len(sample) - 1) and len({len(row) for row in good[:-1] or good}) == 1:
-            return separator, decimal
-    raise InputError(
-        f"{path}: found no table of numbers, expected columns of wavenumbers and intensities; "
-        "export the spectra as text."
-    )
+        rows = [split_fields(line, separator) for line in sample]
+        good = [len(row) > 1 and _is_numeric(row, decimal) for row in rows]
+        # A file that is cut short may end in the middle of a row.
+        runs.append(max(len(good) - _first_of_table(good), len(good[:-1]) - _first_of_table(good[:-1])))
+    if not runs or max(runs) < 1:
+        raise InputError(
+            f"{path}: found no table of numbers, expected columns of wavenumbers and intensities; "
+            "export the spectra as text."
+        )
+    return _STYLES[runs.index(max(runs))]
 
 
 def _is_numeric(fields: list[str], decimal: str) -> bool:

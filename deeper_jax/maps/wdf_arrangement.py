@@ -52,7 +52,11 @@ def _continued(values: np.ndarray, collected: int, planned: int) -> np.ndarray:
     """Positions [planned]: the collected ones, then the file's own where they go on, else the same step again."""
     stored = values[:planned]
     steps = np.diff(stored)
-    if len(stored) == planned and np.isfinite(stored).all() and any(s.all() for s in (steps > 0, steps < 0, steps == 0)):
+    if (
+        len(stored) == planned
+        and np.isfinite(stored).all()
+        and any(s.all() for s in (steps > 0, steps < 0, steps == 0))
+    ):
         return stored
     start = values[:collected]
     step = np.median(np.diff(start)) if collected > 1 else 0.0
