@@ -30,7 +30,7 @@ def read_opus_file(path: Path) -> "xarray.DataArray":
     if not file.is_opus:
         raise InputError(f"{path}: found no OPUS file, expected one of Bruker OPUS; check the path.")
     keys = [key for wanted in _KEYS for key in file.all_data_keys if key == wanted or key.startswith(f"{wanted}_")]
-    if not keys or file.unmatched_data_blocks and not keys:
+    if not keys:
         kinds = ", ".join(sorted(file.all_data_keys)) or "no readable data"
         raise InputError(
             f"{path}: found {kinds} in the OPUS file, expected a Raman spectrum (block 'ra'); save that block, "
@@ -38,18 +38,21 @@ def read_opus_file(path: Path) -> "xarray.DataArray":
         )
     data = getattr(file, keys[0])
     spectra = np.atleast_2d(np.asarray(data.y))
+    if np.ndim(scales := data.params["csf"] if "csf" in data.params.keys() else 1.0) == 1:
+        # The library scales lone spectra by this factor, and series not.
+        spectra = spectra * np.asarray(scales)[:, None]
     if spectra.shape[1] != data.x.size:
         raise InputError(
             f"{path}: found {spectra.shape[1]} values for {data.x.size} channels, expected as many; "
             "the file is cut short, copy it again."
         )
     arrangement = arrange(len(spectra), _positions(data, len(spectra)))
-    unit = str(getattr(data.params, "dxu", "") or "") if "dxu" in data.params.keys() else ""
+    unit = str(data.params["dxu"]) if "dxu" in data.params.keys() else ""
+    # OPUS calls the Raman shift of a Raman block a wavenumber too.
+    unit = "" if keys[0].startswith("ra") and unit == "WN" else _UNITS.get(unit, unit)
     return build_map(
         arrangement.place(spectra),
-        raman_shift(
-            data.x, "" if keys[0].startswith("ra") and unit == "WN" else _UNITS.get(unit, unit), _laser(file), path
-        ),
+        raman_shift(data.x, unit, _laser(file), path),
         arrangement.dims,
         arrangement.coords,
         path=path,

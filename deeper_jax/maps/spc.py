@@ -49,10 +49,10 @@ def read_spc(path: Path) -> "xarray.DataArray":
         None,
     )
     axis = _one_axis(axes, path)
-    kind = _code(main, 19)
+    kind = _code(main, "fxtype")
     if kind not in _SPECTRAL:
         raise InputError(
-            f"{path}: found an axis of type {main.fxtype}, expected a Raman shift, wavenumber or wavelength; "
+            f"{path}: found an axis of type {kind} (fxtype), expected a Raman shift, wavenumber or wavelength; "
             "export the spectra with a spectral axis."
         )
     found = _arrangement(main, sub_headers, log)
@@ -64,7 +64,7 @@ def read_spc(path: Path) -> "xarray.DataArray":
         path=path,
         instrument=_decode(main.fsource),
         title=_decode(main.fcmnt),
-        units="counts" if _code(main, 20) == 4 else "a.u.",
+        units="counts" if _code(main, "fytype") == 4 else "a.u.",
         metadata=log | {"laser_nm": laser, "resolution": _decode(main.fres), "method": _decode(main.fmethod)},
     )
 
@@ -81,9 +81,9 @@ def _check_version(content: bytes, path: Path) -> None:
     )
 
 
-def _code(main: Any, offset: int) -> int:
-    """The byte of the header at `offset`: the library hands out the names of types, which files may exceed."""
-    return bytes(main)[offset]
+def _code(main: Any, field: str) -> int:
+    """The number of an axis type: the library gives its name, and fails on numbers it has no name for."""
+    return bytes(main)[getattr(type(main), field).offset]
 
 
 def _decode(text: bytes) -> str:
@@ -160,7 +160,7 @@ def _arrangement(main: Any, headers: Sequence[Any], log: dict[str, str]) -> Arra
         place = np.arange(count)
         coords = {"y": np.arange(float(rows)), "x": np.arange(float(columns))}
         return Arrangement(("y", "x"), (rows, columns), place, coords)
-    z_kind, w_kind = _code(main, 21), _code(main, 308 + 16)
+    z_kind, w_kind = _code(main, "fztype"), _code(main, "fwtype")
     planes = int(main.fwplanes)
     if planes > 1 and count % planes == 0:
         if np.ptp(w) == 0:
@@ -177,10 +177,11 @@ def _arrangement(main: Any, headers: Sequence[Any], log: dict[str, str]) -> Arra
 def _z_values(main: Any, headers: Sequence[Any]) -> np.ndarray:
     """The Z of each subfile: its own, or evenly spaced by the header where the flags say the values are even."""
     own = np.array([header.subfirst for header in headers], np.float64)
-    if main.ftflgs.TRANDM or main.ftflgs.TORDRD or len(np.unique(own)) == len(own):
+    planes = max(int(main.fwplanes), 1)
+    if main.ftflgs.TRANDM or main.ftflgs.TORDRD or len(np.unique(own)) * planes >= len(own):
         return own
     step = float(main.fzinc) or float(headers[0].subnext) - float(headers[0].subfirst)
-    return own[0] + step * np.arange(len(own))
+    return own[0] + step * (np.arange(len(own)) % max(len(own) // planes, 1))
 
 
 def _integer(values: dict[str, str], names: Sequence[str]) -> int:
