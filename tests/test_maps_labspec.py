@@ -128,6 +128,9 @@ def test_interrupted_and_broken_files(tmp_path):
     found = read_map(write_xml(tmp_path / "map.xml", scan, numbered(4)))
     assert found.shape == (2, 3, 3) and found.attrs["missing_spectra"] == 2
     assert np.isnan(found.values[1, 1:]).all() and not np.isnan(found.values[0]).any()
+    zeros = numbered(6) + 1
+    zeros[4:] = 0
+    assert read_map(write_xml(tmp_path / "zeros.xml", scan, zeros)).attrs["missing_spectra"] == 2
     with pytest.raises(InputError, match="7 spectra, expected the 6"):
         read_map(write_xml(tmp_path / "map.xml", scan, numbered(7)))
     with pytest.raises(InputError, match="expected spectra of 3"):

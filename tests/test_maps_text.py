@@ -85,8 +85,8 @@ def long_rows(lead, spectra):
 
 @pytest.mark.parametrize("head", ["#X\t\t#Y\t\t#Wave\t\t#Intensity\n", "#X\t#Y\t#Wave\t#Intensity\n", ""])
 def test_long_form_of_a_map(tmp_path, head):
-    """As WiRE exports it, column by column of pixels, the wavenumbers falling."""
-    lead = [(x, y) for x in (-1.5, 0.0, 1.5) for y in (4.0, 2.0)]
+    """As WiRE exports it, column by column of pixels, the wavenumbers falling; without names, y comes first."""
+    lead = [(x, y) if head else (y, x) for x in (-1.5, 0.0, 1.5) for y in (4.0, 2.0)]
     found = read_map(write(tmp_path / "map.txt", long_rows(lead, numbered(6)), "\t", head=head))
     assert found.dims == ("y", "x", "wavenumber")
     np.testing.assert_array_equal(found.x, [-1.5, 0, 1.5])

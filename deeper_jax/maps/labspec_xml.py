@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.raman_map import build_map
+from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.scan_axes import scan_form
 from deeper_jax.maps.spectral_axis import raman_shift
 
@@ -43,7 +43,7 @@ def read_labspec_xml(path: Path) -> "xarray.DataArray":
     record = _record(tree)
     laser = _number(record.get("Laser (nm)"))
     shift = raman_shift(_numbers(_child(axes[1], _VALUES)), _text(axes[1], _UNIT), laser, path)
-    rows = _rows(matrix, shift.size, path)
+    rows = empty_to_missing(_rows(matrix, shift.size, path))
     scan = [
         (_axis_name(axes[key]), _text(axes[key], _UNIT), _numbers(_child(axes[key], _VALUES)))
         for key in sorted(axes)

@@ -96,6 +96,19 @@ def absolute_to_shift(absolute: np.ndarray, laser_nm: float | None, path: Path) 
     return 1e7 / laser_nm - np.asarray(absolute, np.float64)
 
 
+def empty_to_missing(values: np.ndarray) -> np.ndarray:
+    """Spectra [..., L] with those that are nothing but zeros made NaN: instruments save so what they never measured.
+
+    Left as they are where every spectrum is zero.
+    """
+    empty = ~values.any(axis=-1)
+    if not empty.any() or empty.all():
+        return values
+    values = values.astype(np.result_type(values.dtype, np.float32))
+    values[empty] = np.nan
+    return values
+
+
 def _checked_values(values: np.ndarray, dims: tuple[str, ...], path: Path) -> np.ndarray:
     if values.dtype.kind not in "iuf":
         raise InputError(f"{path}: found intensities of type {values.dtype}, expected real numbers; export it again.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.raman_map import build_map
+from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.scan_axes import axis_name
 from deeper_jax.maps.scan_grid import arrange
 from deeper_jax.maps.spectral_axis import raman_shift
@@ -28,7 +28,7 @@ def read_text(path: Path) -> "xarray.DataArray":
     Told apart by their look: WITec's graph (three files, any of them given) and table; the long form of WiRE, one
     line a channel (X, Y, Wave, Intensity); an axis in the first row with the positions in the first columns
     (LabSpec, generic); two columns; the axis in the first column and a spectrum in each other. Two leading
-    columns without names are y and x, as LabSpec writes them. Raises InputError if no layout fits.
+    columns without names are y and x, as LabSpec and the old WiRE write them. Raises InputError if no layout fits.
     """
     graph = witec_graph_files(path)
     if graph is not None:
@@ -120,7 +120,7 @@ def _long_form(table: TextTable, settings: dict[str, str], path: Path) -> "xarra
             "whole spectra of one axis; the file is cut short, export it again."
         )
     lead = table.numbers[:, :-2].reshape(repeats, length, columns - 2)[:, 0]
-    kinds = [axis_name(name) for name in names[:-2]] if names else {1: ["position"], 2: ["x", "y"]}.get(columns - 2, [])
+    kinds = [axis_name(name) for name in names[:-2]] if names else {1: ["position"], 2: ["y", "x"]}.get(columns - 2, [])
     spectra = table.numbers[:, -1].reshape(repeats, length)
     instrument = "Renishaw" if names and table.heading[-1].startswith("#") else ""
     dims, coords, values = _placed(spectra, lead, kinds)
@@ -140,8 +140,10 @@ def _axis_row(table: TextTable, settings: dict[str, str], path: Path) -> "xarray
     if lead == 0 and _is_monotonic(numbers[:, 0]) and len(numbers) >= numbers.shape[1]:
         return None
     spectra, positions = numbers[1:, lead:], numbers[1:, :lead]
-    dims, coords, values = _placed(spectra, positions, _lead_names(lead, settings))
-    return _build(values, axis, dims, coords, settings, path)
+    names = _lead_names(lead, settings)
+    # LabSpec fills the rest of a map that was stopped with zeros.
+    dims, coords, values = _placed(empty_to_missing(spectra) if lead else spectra, positions, names)
+    return _build(values, axis, dims, coords, settings | {"columns": "|".join(names)}, path)
 
 
 def _lead_names(lead: int, settings: dict[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ import scipy.io
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.entries import choose_entry
-from deeper_jax.maps.raman_map import build_map
+from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.spectral_axis import raman_shift
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def read_witec_structure(path: Path, entry: str | int | None) -> "xarray.DataArr
     names = list(found)
     name = names[choose_entry(names, [value["data"].size for value in found.values()], entry, path)]
     data = found[name]
-    spectra = np.atleast_2d(data["data"])
+    spectra = empty_to_missing(np.atleast_2d(data["data"]))
     axis, unit = data["axisscale"][1]
     if axis.size != spectra.shape[1]:
         raise InputError(

@@ -13,7 +13,7 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.maps.entries import choose_entry
 from deeper_jax.maps.libraries import load_library
-from deeper_jax.maps.raman_map import build_map, wavelength_to_shift
+from deeper_jax.maps.raman_map import build_map, empty_to_missing, wavelength_to_shift
 from deeper_jax.maps.scan_plane import dropped_shape, plane_form
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _read_graph(item: Any, names: list[str], path: Path) -> "xarray.DataArray":
     z_unit = _linked(item, "ZInterpretationID")
     unit = z_unit.payload.find("UnitName") if z_unit is not None and z_unit.payload is not None else None
     return build_map(
-        _without_empty_end(values[..., kept]).reshape(*dropped_shape(dims, shape), int(kept.sum())),
+        empty_to_missing(values[..., kept]).reshape(*dropped_shape(dims, shape), int(kept.sum())),
         wavenumbers[kept],
         dims,
         coords,
@@ -99,17 +99,6 @@ def _read_graph(item: Any, names: list[str], path: Path) -> "xarray.DataArray":
         metadata=_metadata(item, laser, names),
         position_units=units,
     )
-
-
-def _without_empty_end(values: np.ndarray) -> np.ndarray:
-    """An aborted scan [rows, columns, L] is saved with zeros to its planned end: these become NaN."""
-    flat = values.reshape(-1, values.shape[-1])
-    filled = np.flatnonzero(flat.any(axis=1))
-    if not filled.size or filled[-1] == len(flat) - 1:
-        return values
-    flat = flat.astype(np.result_type(flat.dtype, np.float32))
-    flat[filled[-1] + 1 :] = np.nan
-    return flat.reshape(values.shape)
 
 
 def _laser(item: Any) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.raman_map import build_map
+from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.spectral_axis import raman_shift
 from deeper_jax.maps.text_table import parse_table, read_lines
 
@@ -45,7 +45,7 @@ def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
     """The measurement of a WITec graph export: a map of SizeY x SizeX, x fastest, or a series if either is 1.
 
     Positions run from ScanOriginX and ScanOriginY in steps of ScanWidth / SizeX and ScanHeight / SizeY; pixels are
-    counted where the header has none. Spectra of zeros at the end, of an aborted scan, become NaN.
+    counted where the header has none. Spectra of zeros, of an aborted scan, become NaN.
     Raises InputError if the parts do not fit one another.
     """
     path = files["Y-Axis"]
@@ -67,7 +67,7 @@ def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
     laser = re.search(r"[\d.]+", header.get("ExcitationWavelength", header.get("Excitation Wavelength", "")))
     shift = raman_shift(axis, header.get("XAxisUnit", ""), float(laser.group()) if laser else None, path)
     dims, coords, units = _graph_form(header, size, len(spectra))
-    values = _without_empty_end(spectra).reshape(*_shape(dims, size, len(spectra)), axis.size)
+    values = empty_to_missing(spectra).reshape(*_shape(dims, size, len(spectra)), axis.size)
     return _build(values, shift, dims, coords, header, path, units)
 
 
@@ -84,7 +84,7 @@ def read_witec_table(lines: list[str], path: Path) -> "xarray.DataArray":
     names = next((line[1:] for line in heading if line[0].strip() == "X-Axis"), [])
     units = next((line for line in heading if line[0].strip() != "X-Axis"), [""])
     shift = raman_shift(table.numbers[:, 0], units[0].strip(), None, path)
-    spectra = _without_empty_end(table.numbers[:, 1:].T)
+    spectra = empty_to_missing(table.numbers[:, 1:].T)
     title = re.sub(r"\([\d/]+\)\s*$", "", names[0]).strip() if names else ""
     header = {"GraphName": title, "DataUnit": units[1].strip() if len(units) > 1 else ""}
     places = [match for name in names if (match := _PLACE.search(name))]
@@ -153,14 +153,6 @@ def _float(header: dict[str, str], name: str) -> float | None:
         return float(header[name].replace(",", "."))
     except (KeyError, ValueError):
         return None
-
-
-def _without_empty_end(spectra: np.ndarray) -> np.ndarray:
-    filled = np.flatnonzero(spectra.any(axis=1))
-    if filled.size and filled[-1] < len(spectra) - 1:
-        spectra = spectra.copy()
-        spectra[filled[-1] + 1 :] = np.nan
-    return spectra
 
 
 def _build(
