@@ -1,6 +1,8 @@
 """Choosing the reader, the errors of files that are not what they seem, and the arrangement by positions."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_entry_of_a_file_with_one_measurement(tmp_path):
     assert read_map(tmp_path / "one.wdf", entry=0).dims == ("wavenumber",)
     with pytest.raises(InputError, match="no measurement 'second'"):
         read_map(tmp_path / "one.wdf", entry="second")
+
+
+@pytest.mark.parametrize("library", ["wdf", "xarray"])
+def test_missing_library_names_the_extra(tmp_path, monkeypatch, library):
+    (tmp_path / "one.wdf").write_bytes(SPECTRUM)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(InputError, match=f"one.wdf.*{library}.*deeper-jax\\[maps\\]"):
+        read_map(tmp_path / "one.wdf")
+
+
+def test_importing_the_package_needs_no_library():
+    code = "import sys, deeper_jax.maps; print({'xarray', 'wdf', 'witio', 'spc_io', 'brukeropus'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "set()", result.stderr
 
 
 def test_attributes_can_be_stored(tmp_path):

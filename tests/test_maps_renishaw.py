@@ -153,6 +153,15 @@ def test_interrupted_snake_keeps_the_planned_grid(tmp_path, trimmed):
     np.testing.assert_allclose(found.values[..., 0], expected, rtol=1e-6)
 
 
+def test_positions_count_before_a_plan_that_does_not_fit(tmp_path):
+    places, area = raster(flags=ALTERNATING)
+    wrong = (area[0], (500.0, 500.0, 0.0), *area[2:])
+    (tmp_path / "map.wdf").write_bytes(wdf_bytes(numbered(places), AXIS, positions(places, area)[:2], area=wrong))
+    found = read_map(tmp_path / "map.wdf")
+    np.testing.assert_allclose(found.values[..., 0], 10 * np.arange(3)[:, None] + np.arange(4) + 0.08, rtol=1e-6)
+    np.testing.assert_allclose(found.y, [20, 18.5, 17])
+
+
 def test_stack_of_maps_and_surface(tmp_path):
     places, area = raster(layers=2)
     (tmp_path / "stack.wdf").write_bytes(wdf_bytes(numbered(places), AXIS, positions(places, area), area=area))

@@ -130,3 +130,7 @@ def test_text_that_is_no_spectrum(tmp_path):
         read_map(write(tmp_path / "noaxis.txt", [[3, 1, 2], [1, 5, 5], [2, 9, 1]], "\t"))
     with pytest.raises(InputError, match="found 2 fields in row 5"):
         read_map(write(tmp_path / "cut.txt", np.column_stack([AXIS, numbered(3).T]).tolist()[:4] + [[800.0, 1]], "\t"))
+    rows = np.column_stack([AXIS, numbered(1).T]).tolist()
+    two = write(tmp_path / "two.txt", [*rows, ["second", "spectrum"], *rows], "\t")
+    with pytest.raises(InputError, match="2 tables of numbers"):
+        read_map(two)

@@ -259,3 +259,34 @@ def test_table_of_a_time_series_and_of_wavelengths(tmp_path):
     (tmp_path / "nm.txt").write_text(head + body)
     with pytest.raises(InputError, match="no laser wavelength"):
         read_map(tmp_path / "nm.txt")
+
+
+def test_table_under_a_header(tmp_path):
+    spectra = np.arange(6.0)[:, None] * 100 + np.arange(4) + 1
+    text = "//Exported ASCII-File\n[Header]\n" + "".join(f"{k} = {v}\n" for k, v in graph_header(3, 2, **SCAN).items())
+    text += "".join("\t".join(f" {v:.5E}" for v in [x, *spectra[:, i]]) + "\n" for i, x in enumerate(AXIS))
+    (tmp_path / "table.txt").write_text(text, encoding="latin-1")
+    found = read_map(tmp_path / "table.txt")
+    assert found.dims == ("y", "x", "wavenumber") and found.attrs["title"] == "Map_1"
+    np.testing.assert_allclose(found.values.reshape(6, 4), spectra)
+    np.testing.assert_allclose(found.x, [10.5, 12.5, 14.5])
+    (tmp_path / "table.txt").write_text(text.replace("SizeX = 3", "SizeX = 4"), encoding="latin-1")
+    with pytest.raises(InputError, match="6 columns of spectra, expected the 4 x 2"):
+        read_map(tmp_path / "table.txt")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_truematch_export(tmp_path, count):
+    nanometres = 1 / (1 / 532.0 - AXIS * 1e-7)
+    text = "[WITEC_TRUEMATCH_ASCII_HEADER]\nVersion = 2.0\n\n[XData]\n" + "".join(f"{x:.9f}\n" for x in nanometres)
+    for number in range(count):
+        text += f"\n[SpectrumHeader]\nTitle = spot {number}\nExcitationWavelength = 532.0\nXDataKind = nm\n"
+        text += "\n[SpectrumData]\n" + "".join(f"{10 * number + i}\n" for i in range(4))
+    (tmp_path / "match.txt").write_text(text, encoding="utf-8")
+    found = read_map(tmp_path / "match.txt")
+    assert found.dims == (("wavenumber",) if count == 1 else ("spectrum", "wavenumber"))
+    np.testing.assert_allclose(found.wavenumber, AXIS, atol=1e-4)
+    np.testing.assert_array_equal(found.values.reshape(count, 4), 10 * np.arange(count)[:, None] + np.arange(4))
+    (tmp_path / "match.txt").write_text(text[:-3], encoding="utf-8")
+    with pytest.raises(InputError, match="whole spectra"):
+        read_map(tmp_path / "match.txt")

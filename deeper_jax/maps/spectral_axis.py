@@ -19,7 +19,7 @@ def raman_shift(values: np.ndarray, unit: str, laser_nm: float | None, path: Pat
     plain = " ".join(unit.lower().replace("[", "").replace("]", "").split())
     if plain in _SHIFTS or plain.startswith("raman"):
         return np.asarray(values, np.float64)
-    if plain in ("nm", "nanometers", "nanometres"):
+    if plain in ("nm", "nanometers", "nanometres", "wavelength"):
         return wavelength_to_shift(values, laser_nm, path)
     if plain in ("µm", "um", "\u03bcm"):
         return wavelength_to_shift(1e3 * np.asarray(values), laser_nm, path)

@@ -13,6 +13,7 @@ from deeper_jax.maps.scan_grid import arrange
 from deeper_jax.maps.spectral_axis import raman_shift
 from deeper_jax.maps.text_table import TextTable, parse_table, read_lines
 from deeper_jax.maps.witec_text import is_witec_table, read_witec_graph, read_witec_table, witec_graph_files
+from deeper_jax.maps.witec_truematch import is_truematch, read_truematch
 
 if TYPE_CHECKING:
     import xarray
@@ -25,15 +26,18 @@ _INTENSITY_WORDS = ("intensity", "intensities", "counts", "signal", "int")
 def read_text(path: Path) -> "xarray.DataArray":
     """The spectra of a text file.
 
-    Told apart by their look: WITec's graph (three files, any of them given) and table; the long form of WiRE, one
-    line a channel (X, Y, Wave, Intensity); an axis in the first row with the positions in the first columns
-    (LabSpec, generic); two columns; the axis in the first column and a spectrum in each other. Two leading
-    columns without names are y and x, as LabSpec and the old WiRE write them. Raises InputError if no layout fits.
+    Told apart by their look: WITec's graph (three files, any of them given), table and TrueMatch; the long form
+    of WiRE, one line a channel (X, Y, Wave, Intensity); an axis in the first row with the positions in the first
+    columns (LabSpec, generic); two columns; the axis in the first column and a spectrum in each other. Two
+    leading columns without names are y and x, as LabSpec and the old WiRE write them. Raises InputError if no
+    layout fits.
     """
     graph = witec_graph_files(path)
     if graph is not None:
         return read_witec_graph(graph)
     lines = read_lines(path)
+    if is_truematch(lines):
+        return read_truematch(lines, path)
     if is_witec_table(lines):
         return read_witec_table(lines, path)
     lines = _with_axis_row(lines)

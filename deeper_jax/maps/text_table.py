@@ -12,6 +12,8 @@ from deeper_jax.maps.libraries import load_library
 
 # (separator, decimal mark), the surest first: a comma may be either.
 _STYLES = (("\t", "."), ("\t", ","), (";", "."), (";", ","), (",", "."), (None, "."), (None, ","))
+# So many rows of numbers are a table, and fewer a heading that happens to hold numbers.
+_A_TABLE = 5
 _EMPTY = ("", "nan", "NaN", "NAN")
 
 
@@ -57,6 +59,7 @@ def parse_table(lines: list[str], path: Path) -> TextTable:
     separator, decimal = _style(lines, path)
     numeric = [_is_numeric(split_fields(line, separator), decimal) for line in lines]
     first = _first_of_table(numeric)
+    _check_only_table(numeric[:first], path)
     body = [line for line in lines[first:] if line.strip()]
     names: tuple[str, ...] | None = None
     heading = tuple(lines[:first])
@@ -112,6 +115,16 @@ def _first_of_table(numeric: list[bool]) -> int:
     while first and numeric[first - 1]:
         first -= 1
     return first
+
+
+def _check_only_table(numeric: list[bool], path: Path) -> None:
+    """Refuses a file in which rows of numbers stand before the last table: they would be left out unseen."""
+    runs = "".join("x" if row else " " for row in numeric).split()
+    if any(len(run) >= _A_TABLE for run in runs):
+        raise InputError(
+            f"{path}: found {1 + sum(len(run) >= _A_TABLE for run in runs)} tables of numbers one after the other, "
+            "expected one; export one table a file."
+        )
 
 
 def _named_fields(heading: list[str], separator: str | None) -> tuple[str, ...]:

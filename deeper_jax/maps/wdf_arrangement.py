@@ -26,7 +26,9 @@ def arrange_scan(collected: int, planned: int, positions: Mapping[str, np.ndarra
         return _along_line(collected, positions, count)
     if count["x"] == count["y"] == 1:
         return _without_area(collected, count["z"], positions)
-    return _by_position(collected, here, area, count) or _by_order(collected, area, count)
+    if not {"x", "y"} <= set(here):
+        return _by_order(collected, area, count)
+    return _by_position(collected, here, area, count) or arrange(collected, here)
 
 
 def _without_area(collected: int, planned: int, positions: Mapping[str, np.ndarray]) -> Arrangement:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _PARTS = ("Header", "X-Axis", "Y-Axis")
 _PART = re.compile(r"([ _]\(?)(Header|X-Axis|Y-Axis)(\)?)$")
 _PLACE = re.compile(r"\((\d+)/(\d+)\)\s*$")
-_NUMBER = re.compile(r"\((\d+)\)\s*$")
 _TO_UM = {"nm": 1e-3, "mm": 1e3, "m": 1e6}
 
 
@@ -49,7 +48,7 @@ def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
     Raises InputError if the parts do not fit one another.
     """
     path = files["Y-Axis"]
-    header = _header(files["Header"]) if files["Header"].is_file() else {}
+    header = _pairs(read_lines(files["Header"])) if files["Header"].is_file() else {}
     axis, values = _column(files["X-Axis"]), _column(path)
     if not axis.size or values.size % axis.size or values.size == 0:
         raise InputError(
@@ -72,37 +71,49 @@ def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
 
 
 def is_witec_table(lines: list[str]) -> bool:
-    """Whether the lines are WITec's table: an axis and one column a spectrum, under their names or units."""
+    """Whether the lines are WITec's table: an axis and one column a spectrum, under a header, names or units."""
+    if any(line.strip() == "[Header]" for line in lines[:5]):
+        return True
     first = lines[0].split("\t") if lines else []
     return len(first) > 1 and (first[0].strip() == "X-Axis" or "CCD cts" in first[1:])
 
 
 def read_witec_table(lines: list[str], path: Path) -> "xarray.DataArray":
-    """The measurement of WITec's table: columns named 'graph(column/row)' are a map, others a list of spectra."""
+    """The measurement of WITec's table: a list of spectra, or a map where the file tells their places.
+
+    Columns named 'graph(column/row)' have theirs; a header with SizeX and SizeY counts them off, x fastest.
+    Raises InputError if the columns are not as many as the header tells.
+    """
     table = parse_table(lines, path)
     heading = [line.split("\t") for line in table.heading]
     names = next((line[1:] for line in heading if line[0].strip() == "X-Axis"), [])
-    units = next((line for line in heading if line[0].strip() != "X-Axis"), [""])
-    shift = raman_shift(table.numbers[:, 0], units[0].strip(), None, path)
+    units = next((line for line in heading if len(line) > 1 and line[0].strip() != "X-Axis"), [""])
+    header = _pairs(list(table.heading))
+    laser = _float(header, "ExcitationWavelength")
+    shift = raman_shift(table.numbers[:, 0], header.get("XAxisUnit", units[0].strip()), laser, path)
     spectra = empty_to_missing(table.numbers[:, 1:].T)
-    title = re.sub(r"\([\d/]+\)\s*$", "", names[0]).strip() if names else ""
-    header = {"GraphName": title, "DataUnit": units[1].strip() if len(units) > 1 else ""}
+    header.setdefault("GraphName", re.sub(r"\([\d/]+\)\s*$", "", names[0]).strip() if names else "")
+    header.setdefault("DataUnit", units[1].strip() if len(units) > 1 else "")
+    size = {name: int(header.get(key, 0)) for name, key in (("x", "SizeX"), ("y", "SizeY"))}
     places = [match for name in names if (match := _PLACE.search(name))]
-    if len(places) < len(spectra) or len(spectra) < 2:
-        dims: tuple[str, ...] = () if len(spectra) == 1 else ("spectrum",)
-        return _build(spectra[0] if not dims else spectra, shift, dims, {}, header, path, "um")
-    columns, rows = (np.array([int(match[group]) for match in places]) for group in (1, 2))
-    cube = np.full((rows.max() + 1, columns.max() + 1, shift.size), np.nan)
-    cube[rows, columns] = spectra
-    size = {"x": cube.shape[1], "y": cube.shape[0]}
-    dims, coords, position_units = _graph_form({}, size, len(spectra))
-    return _build(
-        cube.reshape(*_shape(dims, size, len(spectra)), shift.size), shift, dims, coords, header, path, position_units
-    )
+    if len(places) == len(spectra) > 1:
+        columns, rows = (np.array([int(match[group]) for match in places]) for group in (1, 2))
+        size = {"x": max(columns.max() + 1, size["x"]), "y": max(rows.max() + 1, size["y"])}
+        cube = np.full((size["y"], size["x"], shift.size), np.nan)
+        cube[rows, columns] = spectra
+        spectra = cube.reshape(-1, shift.size)
+    elif size["x"] * size["y"] not in (0, len(spectra)):
+        raise InputError(
+            f"{path}: found {len(spectra)} columns of spectra, expected the {size['x']} x {size['y']} that its header "
+            "tells; the file is cut short, export it again."
+        )
+    dims, coords, position_units = _graph_form(header, size, len(spectra))
+    values = spectra.reshape(*_shape(dims, size, len(spectra)), shift.size)
+    return _build(values, shift, dims, coords, header, path, position_units)
 
 
-def _header(path: Path) -> dict[str, str]:
-    pairs = [line.split("=", 1) for line in read_lines(path) if "=" in line]
+def _pairs(lines: list[str]) -> dict[str, str]:
+    pairs = [line.split("=", 1) for line in lines if "=" in line]
     return {name.strip(): value.strip() for name, value in pairs}
 
 
