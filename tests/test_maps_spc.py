@@ -113,6 +113,7 @@ def test_maps_by_planes_and_by_the_log(tmp_path):
     np.testing.assert_array_equal(found.values.reshape(6, 4), numbered(6)[:, ::-1])
     counted = read(tmp_path, numbered(6), log="Points per Line = 3\nLines per Image = 2\n")
     assert counted.dims == ("y", "x", "wavenumber") and counted.shape == (2, 3, 4)
+    assert counted.x.attrs["units"] == "pixel" and found.x.attrs["units"] == "um"
     plain = read(tmp_path, numbered(6), z=np.arange(6.0))
     assert plain.dims == ("spectrum", "wavenumber")
     np.testing.assert_array_equal(plain.z_value, np.arange(6))

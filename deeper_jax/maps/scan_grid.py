@@ -18,12 +18,14 @@ class Arrangement:
 
     dims, shape: the grid without the spectral axis. index: [N] places in the flattened grid. coords: the
     coordinates, {name: values} along the dimension of that name or {name: (dimensions, values)}.
+    position_units: 'um', or 'pixel' where places are only counted.
     """
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     index: np.ndarray
     coords: dict[str, Any] = field(default_factory=dict)
+    position_units: str = "um"
 
     def place(self, spectra: np.ndarray) -> np.ndarray:
         """Spectra [N, L] -> [*shape, L]; NaN (and so floating-point) where no spectrum was collected."""

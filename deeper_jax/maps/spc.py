@@ -15,18 +15,14 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.maps.libraries import load_library
 from deeper_jax.maps.raman_map import build_map
-from deeper_jax.maps.scan_grid import Arrangement, arrange
+from deeper_jax.maps.spc_arrangement import arrange_subfiles, axis_type
 from deeper_jax.maps.spectral_axis import raman_shift
 
 if TYPE_CHECKING:
     import xarray
 
-# Axis types of the header: the spectral ones, lengths in um and times in s.
+# Axis types of the header that are spectral, with the unit.
 _SPECTRAL = {0: "", 1: "", 2: "um", 3: "nm", 13: "", 14: "eV"}
-_TO_UM = {2: 1.0, 3: 1e-3, 27: 1e4, 28: 1e6, 29: 1e3}
-_TO_SECONDS = {4: 1.0, 5: 60.0, 11: 86400.0, 12: 31557600.0, 23: 1e-3, 24: 1e-6, 25: 1e-9, 30: 3600.0}
-_COLUMNS = ("sizex", "pointsperline", "nx", "xpoints", "columns")
-_ROWS = ("sizey", "linesperimage", "ny", "ypoints", "rows")
 _FLOAT = -128
 
 
@@ -49,22 +45,23 @@ def read_spc(path: Path) -> "xarray.DataArray":
         None,
     )
     axis = _one_axis(axes, path)
-    kind = _code(main, "fxtype")
+    kind = axis_type(main, "fxtype")
     if kind not in _SPECTRAL:
         raise InputError(
             f"{path}: found an axis of type {kind} (fxtype), expected a Raman shift, wavenumber or wavelength; "
             "export the spectra with a spectral axis."
         )
-    found = _arrangement(main, sub_headers, log)
+    found = arrange_subfiles(main, sub_headers, log)
     return build_map(
         found.place(spectra),
         raman_shift(axis, _SPECTRAL[kind], laser, path),
         found.dims,
         found.coords,
         path=path,
+        position_units=found.position_units,
         instrument=_decode(main.fsource),
         title=_decode(main.fcmnt),
-        units="counts" if _code(main, "fytype") == 4 else "a.u.",
+        units="counts" if axis_type(main, "fytype") == 4 else "a.u.",
         metadata=log | {"laser_nm": laser, "resolution": _decode(main.fres), "method": _decode(main.fmethod)},
     )
 
@@ -79,11 +76,6 @@ def _check_version(content: bytes, path: Path) -> None:
         f"{path}: found {found}, expected a GRAMS .spc file of the new format (version byte 0x4b); "
         "save it again in GRAMS or the instrument's software."
     )
-
-
-def _code(main: Any, field: str) -> int:
-    """The number of an axis type: the library gives its name, and fails on numbers it has no name for."""
-    return bytes(main)[getattr(type(main), field).offset]
 
 
 def _decode(text: bytes) -> str:
@@ -147,48 +139,6 @@ def _one_axis(axes: Sequence[np.ndarray], path: Path) -> np.ndarray:
             "resample them to one axis in GRAMS, or export one file a spectrum."
         )
     return axes[0]
-
-
-def _arrangement(main: Any, headers: Sequence[Any], log: dict[str, str]) -> Arrangement:
-    count = len(headers)
-    if count == 1:
-        return arrange(1, {})
-    z, w = _z_values(main, headers), np.array([header.subwlevel for header in headers], np.float64)
-    plain = {re.sub("[^a-z]", "", name.lower()): value for name, value in log.items()}
-    columns, rows = (_integer(plain, names) for names in (_COLUMNS, _ROWS))
-    if columns * rows == count and min(columns, rows) > 1:
-        place = np.arange(count)
-        coords = {"y": np.arange(float(rows)), "x": np.arange(float(columns))}
-        return Arrangement(("y", "x"), (rows, columns), place, coords)
-    z_kind, w_kind = _code(main, "fztype"), _code(main, "fwtype")
-    planes = int(main.fwplanes)
-    if planes > 1 and count % planes == 0:
-        if np.ptp(w) == 0:
-            w = main.fwinc * (np.arange(count) // (count // planes)) + w[0]
-        if z_kind in _TO_UM and w_kind in _TO_UM:
-            return arrange(count, {"x": _TO_UM[z_kind] * z, "y": _TO_UM[w_kind] * w})
-    name, scale = ("time", _TO_SECONDS[z_kind]) if z_kind in _TO_SECONDS else ("distance", _TO_UM.get(z_kind, 0.0))
-    if scale and planes <= 1 and len(np.unique(z)) == count:
-        along = scale * z
-        return Arrangement((name,), (count,), np.arange(count), {name: along if name == "time" else along - along[0]})
-    return Arrangement(("spectrum",), (count,), np.arange(count), {"z_value": ("spectrum", z)})
-
-
-def _z_values(main: Any, headers: Sequence[Any]) -> np.ndarray:
-    """The Z of each subfile: its own, or evenly spaced by the header where the flags say the values are even."""
-    own = np.array([header.subfirst for header in headers], np.float64)
-    planes = max(int(main.fwplanes), 1)
-    if main.ftflgs.TRANDM or main.ftflgs.TORDRD or len(np.unique(own)) * planes >= len(own):
-        return own
-    step = float(main.fzinc) or float(headers[0].subnext) - float(headers[0].subfirst)
-    return own[0] + step * (np.arange(len(own)) % max(len(own) // planes, 1))
-
-
-def _integer(values: dict[str, str], names: Sequence[str]) -> int:
-    for name in names:
-        if (found := re.match(r"\d+", values.get(name, ""))) is not None:
-            return int(found.group())
-    return 0
 
 
 def _log(content: bytes, offset: int) -> dict[str, str]:
