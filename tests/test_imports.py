@@ -16,6 +16,7 @@ ALLOWED = {
     "evaluation": {"data"},
     "training": {"models", "data"},
     "unmixing": {"data"},
+    "maps": {"data"},
 }
 EVERYWHERE = {"errors", "version"}
 
@@ -60,3 +61,11 @@ def test_importing_pulls_in_neither_tensorflow_nor_torch(module):
     code = f"import sys, {module}; print({{'tensorflow', 'torch'}} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.strip() == "set()", result.stderr
+
+
+def test_nothing_else_imports_the_maps_or_their_libraries():
+    for path in PACKAGE.rglob("*.py"):
+        if "maps" not in path.relative_to(PACKAGE).parts[:-1]:
+            modules = imported_modules(path)
+            assert not [module for module in modules if module.startswith("deeper_jax.maps")], path
+            assert "xarray" not in {module.split(".")[0] for module in modules}, path

@@ -1,0 +1,129 @@
+"""Build the labelled form of Raman spectra, xarray.DataArray, and check what goes into it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+from deeper_jax.maps.libraries import load_library
+
+if TYPE_CHECKING:
+    import xarray
+
+# {name: values} along the dimension of that name, or {name: (dimensions, values)}.
+Coordinates = Mapping[str, Any]
+LENGTHS = ("x", "y", "z", "distance", "x_stage", "y_stage")
+
+
+def build_map(
+    values: np.ndarray,
+    wavenumbers: np.ndarray,
+    dims: tuple[str, ...],
+    coords: Coordinates,
+    *,
+    path: Path,
+    instrument: str,
+    title: str = "",
+    units: str = "a.u.",
+    metadata: Mapping[str, Any] | None = None,
+    position_units: str = "um",
+) -> "xarray.DataArray":
+    """The spectra as an `xarray.DataArray` named 'intensity', the wavenumbers ascending.
+
+    values: [..., L], one axis for each of `dims` before the spectral one, integer or floating; a spectrum that
+    was planned and not collected is all NaN. wavenumbers: [L] in cm^-1, in any order. coords: positions in
+    `position_units` (um, or 'pixel' where the file tells none), time in s. metadata: whatever else the file
+    tells; kept as a JSON string. Raises InputError where the parts do not fit one another, where a wavenumber
+    is missing or given twice, and where there is no spectrum.
+    """
+    xarray = load_library("xarray", path)
+    values = _checked_values(np.asarray(values), dims, path)
+    wavenumbers = checked_wavenumbers(wavenumbers, values.shape[-1], path)
+    order = np.argsort(wavenumbers, kind="stable")
+    if not np.array_equal(order, np.arange(len(order))):
+        values, wavenumbers = values[..., order], wavenumbers[order]
+    all_coords = {name: _coordinate(xarray, name, value, position_units) for name, value in coords.items()}
+    axis_attrs = {"units": "cm-1", "long_name": "Raman shift"}
+    all_coords["wavenumber"] = xarray.Variable("wavenumber", wavenumbers, axis_attrs)
+    attrs: dict[str, Any] = {"units": units, "instrument": instrument, "source_file": path.name, "title": title}
+    if missing := _count_missing(values):
+        attrs["missing_spectra"] = missing
+    attrs["metadata"] = json.dumps(dict(metadata or {}), default=str, ensure_ascii=False)
+    return xarray.DataArray(values, coords=all_coords, dims=(*dims, "wavenumber"), name="intensity", attrs=attrs)
+
+
+def checked_wavenumbers(wavenumbers: np.ndarray, length: int, path: Path) -> np.ndarray:
+    """The spectral axis [L], float64. Raises InputError unless it has `length` finite, different values."""
+    axis = np.asarray(wavenumbers, np.float64).ravel()
+    if axis.size != length:
+        raise InputError(
+            f"{path}: found {axis.size} wavenumbers for spectra of {length} channels, expected one a channel; "
+            "export the file again, or give the axis that belongs to it."
+        )
+    if not np.isfinite(axis).all():
+        raise InputError(
+            f"{path}: found {int((~np.isfinite(axis)).sum())} wavenumbers that are no numbers, expected a finite "
+            "value in cm^-1 for every channel; export the file again."
+        )
+    unique, counts = np.unique(axis, return_counts=True)
+    if unique.size < axis.size:
+        raise InputError(
+            f"{path}: found the wavenumber {unique[counts > 1][0]:g} cm^-1 {counts.max()} times, expected every "
+            "channel at a wavenumber of its own; join the overlapping windows before exporting, or remove the channels."
+        )
+    return axis
+
+
+def wavelength_to_shift(wavelengths: np.ndarray, laser_nm: float | None, path: Path) -> np.ndarray:
+    """Raman shift in cm^-1 of wavelengths in nm, 1e7 (1 / laser - 1 / wavelength).
+
+    Raises InputError if the laser's wavelength in nm is unknown or not positive.
+    """
+    wavelengths = np.asarray(wavelengths, np.float64)
+    return absolute_to_shift(1e7 / np.where(wavelengths == 0, np.nan, wavelengths), laser_nm, path)
+
+
+def absolute_to_shift(absolute: np.ndarray, laser_nm: float | None, path: Path) -> np.ndarray:
+    """Raman shift in cm^-1 of absolute wavenumbers in cm^-1. Raises InputError if the laser is unknown."""
+    if laser_nm is None or not np.isfinite(laser_nm) or laser_nm <= 0:
+        raise InputError(
+            f"{path}: found a spectral axis that is no Raman shift and no laser wavelength to convert it with, "
+            "expected relative wavenumbers (1/cm); export the file with the Raman shift as its spectral axis."
+        )
+    return 1e7 / laser_nm - np.asarray(absolute, np.float64)
+
+
+def empty_to_missing(values: np.ndarray) -> np.ndarray:
+    """Spectra [..., L] with those that are nothing but zeros made NaN: instruments save so what they never measured.
+
+    Left as they are where every spectrum is zero.
+    """
+    empty = ~values.any(axis=-1)
+    if not empty.any() or empty.all():
+        return values
+    values = values.astype(np.result_type(values.dtype, np.float32))
+    values[empty] = np.nan
+    return values
+
+
+def _checked_values(values: np.ndarray, dims: tuple[str, ...], path: Path) -> np.ndarray:
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{path}: found intensities of type {values.dtype}, expected real numbers; export it again.")
+    if values.size == 0:
+        raise InputError(f"{path}: found no spectrum (shape {values.shape}), expected at least one; export it again.")
+    if values.ndim != len(dims) + 1:
+        raise ValueError(f"values of shape {values.shape} do not fit the dimensions {dims} and the spectral one")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _coordinate(xarray: Any, name: str, value: Any, position_units: str) -> Any:
+    dims, numbers = value if isinstance(value, tuple) else (name, value)
+    attrs = {"units": "s"} if name == "time" else {"units": position_units} if name in LENGTHS else {}
+    return xarray.Variable(dims, np.asarray(numbers), attrs)
+
+
+def _count_missing(values: np.ndarray) -> int:
+    return int(np.isnan(values).all(axis=-1).sum()) if values.dtype.kind == "f" else 0
