@@ -16,6 +16,7 @@ ALLOWED = {
     "evaluation": {"data"},
     "training": {"models", "data"},
     "unmixing": {"data"},
+    "maps": {"data"},
 }
 EVERYWHERE = {"errors", "version"}
 

@@ -1,0 +1,1 @@
+"""Raman maps with their coordinates: instruments' files in, files of common formats out."""
