@@ -24,7 +24,8 @@ def _um(values, dims):
 
 def _array(shape, dims, coords, dtype=np.float64, name="intensity"):
     generator = np.random.default_rng(len(shape))
-    values = generator.normal(size=(*shape, 7)) * 10.0 ** generator.integers(-30, 30, (*shape, 7))
+    powers = 4 if np.dtype(dtype) == np.float16 else 30
+    values = generator.normal(size=(*shape, 7)) * 10.0 ** generator.integers(-powers, powers, (*shape, 7))
     values = generator.integers(0, 4000, (*shape, 7)) if np.dtype(dtype).kind in "iu" else values
     # Steps that no short decimal tells.
     axis = 600 + np.cumsum(generator.random(7) + 0.1) * 10 / 3

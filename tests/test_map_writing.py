@@ -18,7 +18,8 @@ from deeper_jax.maps.formats import MAP_FORMATS
 from deeper_jax.maps.own_files import read_own
 from deeper_jax.maps.writing import check_writable, write_map
 
-SUFFIXES = sorted(MAP_FORMATS)
+# One a format; .hdf5 and .nc are .h5, .tiff is .tif.
+SUFFIXES = [".csv", ".h5", ".mat", ".npz", ".tif"]
 
 
 def assert_same(found, expected):
@@ -44,7 +45,7 @@ def test_round_trip_loses_nothing(arrangement, suffix, tmp_path):
     dataset = data if isinstance(data, xr.Dataset) else data.to_dataset()
     before = dataset.copy(deep=True)
     write_map(data, tmp_path / f"map{suffix}")
-    assert_same(dataset, before)
+    assert dataset.identical(before)
     once = read_own(tmp_path / f"map{suffix}")
     assert_same(once, dataset)
     if isinstance(data, xr.DataArray):
@@ -52,6 +53,11 @@ def test_round_trip_loses_nothing(arrangement, suffix, tmp_path):
     write_map(once, tmp_path / f"again{suffix}")
     assert_same(read_own(tmp_path / f"again{suffix}"), dataset)
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+def test_every_ending_is_tried():
+    assert {MAP_FORMATS[suffix] for suffix in SUFFIXES} == set(MAP_FORMATS.values())
+    assert set(MAP_FORMATS) == {*SUFFIXES, ".hdf5", ".nc", ".tiff"}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -132,8 +138,8 @@ def test_pandas_reads_the_table(tmp_path):
     np.testing.assert_array_equal(table["x"], x.ravel())
     np.testing.assert_array_equal(table["y"], y.ravel())
     np.testing.assert_array_equal(table.iloc[:, 2:].to_numpy().astype(np.float32), data.values.reshape(12, 7))
-    # Short where that is enough: a float32 takes nine digits at most.
-    assert len(table.columns) * 12 * 12 > (tmp_path / "map.csv").read_text().split("\nx,y")[1].count("") - 200
+    cells = [line.split(",")[2:] for line in (tmp_path / "map.csv").read_text().splitlines() if line[0] != "#"]
+    assert max(len(cell) for row in cells[1:] for cell in row) <= len("-1.23456789e-38")
 
 
 def test_further_variables_of_a_table_lie_beside_it(tmp_path):
@@ -186,19 +192,27 @@ def test_tifffile_finds_channels_and_pixel_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrangement", "axes", "shape"),
+    ("arrangement", "sizes"),
     [
-        ("stack_in_depth", "ZCYX", (2, 7, 4, 3)),
-        ("stack_in_time", "TCYX", (2, 7, 4, 3)),
-        ("line_scan", "CYX", (7, 1, 6)),
-        ("single_spectrum", "CYX", (7, 1, 1)),
+        ("stack_in_depth", {"X": 3, "Y": 4, "C": 7, "Z": 2}),
+        ("stack_in_time", {"X": 3, "Y": 4, "C": 7, "T": 2}),
+        ("line_scan", {"X": 6, "C": 7}),
+        ("depth_series", {"X": 4, "C": 7}),
+        ("single_spectrum", {"C": 7}),
     ],
 )
-def test_axes_of_tiff_files(arrangement, axes, shape, tmp_path):
-    write_map(ARRANGEMENTS[arrangement](), tmp_path / "map.tif")
+def test_axes_of_tiff_files(arrangement, sizes, tmp_path):
+    data = ARRANGEMENTS[arrangement]()
+    write_map(data, tmp_path / "map.tif")
     with tifffile.TiffFile(tmp_path / "map.tif") as file:
-        assert file.series[0].get_axes(squeeze=False).replace("S", "").endswith(axes)
-        assert [size for size in file.series[0].get_shape(squeeze=False)][-len(shape) :] == list(shape)
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert {axis: pixels[f"Size{axis}"] for axis in "XYCZT"} == dict.fromkeys("XYCZT", 1) | sizes
+        pages = np.stack([page.asarray() for page in file.pages])
+    if arrangement.startswith("stack"):
+        # Pages run through the channels first, then through the stack.
+        assert pixels["DimensionOrder"].index("C") < pixels["DimensionOrder"].index(list(sizes)[-1])
+        np.testing.assert_array_equal(pages.reshape(2, 7, 4, 3), np.moveaxis(data.values, -1, 1))
+        assert pixels.get("PhysicalSizeZ") == (2.5 if "Z" in sizes else None)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -215,8 +229,7 @@ def test_what_is_not_ours_is_left_to_others(suffix, tmp_path):
         "csv": lambda: path.write_text("x,y,600.0\n0,0,1\n"),
         "tif": lambda: tifffile.imwrite(path, np.zeros((3, 4, 5), np.float32)),
     }
-    kind = {".hdf5": "h5", ".nc": "h5", ".tiff": "tif"}.get(suffix, suffix[1:])
-    foreign[kind]()
+    foreign[suffix[1:]]()
     assert read_own(path) is None
 
 
@@ -241,7 +254,7 @@ def test_damaged_files_of_ours(suffix, tmp_path):
             told += 1
             assert str(error).startswith(str(path))
     # A .zip directory or HDF5's length is at the end or checked first: cut short, they are nobody's.
-    assert told or suffix in (".npz", ".h5", ".hdf5", ".nc")
+    assert told or suffix in (".npz", ".h5")
 
 
 def test_a_later_version_is_told(tmp_path):
@@ -326,6 +339,22 @@ def test_a_failing_writing_leaves_the_old_file(suffix, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="No space left"):
         write_map(single_spectrum(), path, overwrite=True)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_killed_writing_leaves_no_half_file(tmp_path, monkeypatch):
+    def die(dataset, partial):
+        partial.write_bytes(b"half")
+        os._exit(9)
+
+    monkeypatch.setitem(MAP_FORMATS, ".h5", MAP_FORMATS[".h5"]._replace(write=die))
+    child = os.fork()
+    if child == 0:
+        write_map(raster(), tmp_path / "map.h5")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert all(item.is_dir() and item.name.startswith(".map-") for item in tmp_path.iterdir())
+    monkeypatch.undo()
+    write_map(raster(), tmp_path / "map.h5")
+    assert_same(read_own(tmp_path / "map.h5"), raster().to_dataset())
 
 
 def test_files_have_ordinary_permissions(tmp_path):

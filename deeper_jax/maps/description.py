@@ -8,7 +8,7 @@ dtypes, dimensions, coordinates and attributes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def as_dataset(data: xarray.DataArray | xarray.Dataset) -> xarray.Dataset:
     are strings, integers and floats.
     """
     is_array = isinstance(data, maps_library("xarray").DataArray)
-    dataset: xarray.Dataset = data.to_dataset(name=data.name or "intensity") if is_array else data
+    dataset = cast("xarray.Dataset", data.to_dataset(name=data.name or "intensity") if is_array else data)
     if not dataset.data_vars:
         raise InputError("the map: found no variable, expected 'intensity'; give the map that is to be written.")
     for name in {*dataset.variables, *dataset.dims}:
@@ -111,7 +111,9 @@ def exact_as(name: str, values: np.ndarray, dtypes: tuple[str, ...]) -> np.ndarr
     if values.dtype.name in dtypes:
         return values
     for dtype in dtypes:
-        if np.can_cast(values.dtype, dtype) or values.dtype.kind in "iu" and _holds(values, np.dtype(dtype)):
+        # NumPy calls int64 to float64 safe, which it is not.
+        whole = values.dtype.kind in "iu"
+        if _holds(values, np.dtype(dtype)) if whole else np.can_cast(values.dtype, dtype):
             return values.astype(dtype)
     raise InputError(
         f"{name}: found {values.dtype} values that this file format cannot hold without loss; write a .h5 file."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from deeper_jax.maps import csv_file, hdf5_file, mat_file, npz_file, tiff_file
+from deeper_jax.maps import csv_file, csv_reading, hdf5_file, mat_file, npz_file, tiff_file
 
 if TYPE_CHECKING:
     import xarray
@@ -29,7 +29,7 @@ MAP_FORMATS = {
     ".nc": _HDF5,
     ".npz": MapFormat(npz_file.write, npz_file.read),
     ".mat": MapFormat(mat_file.write, mat_file.read),
-    ".csv": MapFormat(csv_file.write, csv_file.read),
+    ".csv": MapFormat(csv_file.write, csv_reading.read),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
