@@ -218,7 +218,7 @@ def test_axes_of_tiff_files(arrangement, sizes, tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_not_ours_is_left_to_others(suffix, tmp_path):
     path = tmp_path / f"map{suffix}"
-    for content in (b"", b"# x,y\n1,2\n", b"\x89PNG\r\n", b"\x00\xff" * 500):
+    for content in (b"", b"\n", b"# x,y\n1,2\n", b"\x89PNG\r\n", b"\x00\xff" * 500):
         path.write_bytes(content)
         assert read_own(path) is None
     path.unlink()
@@ -297,6 +297,10 @@ def test_check_writable(tmp_path, monkeypatch):
         (raster().assign_attrs(laser={"nm": 532}), "'laser' of type dict"),
         (raster().assign_attrs(live=True), "'live' of type bool"),
         (raster().assign_attrs(big=2**63), "'big' of type int"),
+        (raster().assign_attrs(coordinates="x y"), "named 'coordinates', which files use"),
+        (raster().assign_attrs(NAME="cell"), "named 'NAME', which files use"),
+        (raster().assign_attrs(title="cell\0"), "no Unicode or has zeros"),
+        (raster().assign_coords(label=("x", ["a", "b", "\udc80"])), "label: found the text"),
         (raster().astype(complex), "complex128"),
         (raster().assign_coords(y=np.array(["2024-01-01"] * 4, "M8[ns]")), "y: found values of dtype datetime64"),
         (raster().rename("a/b"), "name 'a/b'"),
@@ -349,7 +353,10 @@ def test_a_killed_writing_leaves_no_half_file(tmp_path, monkeypatch):
     monkeypatch.setitem(MAP_FORMATS, ".h5", MAP_FORMATS[".h5"]._replace(write=die))
     child = os.fork()
     if child == 0:
-        write_map(raster(), tmp_path / "map.h5")
+        try:
+            write_map(raster(), tmp_path / "map.h5")
+        finally:
+            os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert all(item.is_dir() and item.name.startswith(".map-") for item in tmp_path.iterdir())
     monkeypatch.undo()

@@ -8,7 +8,7 @@ dtypes, dimensions, coordinates and attributes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -22,38 +22,6 @@ FORMAT = "deeper_jax map"
 VERSION = 1
 # The name under which .npz, .mat and .h5 files hold the description.
 DESCRIPTION = "map_description"
-# Names that the files use for themselves.
-_RESERVED = {DESCRIPTION, "attrs", "dims", "file", "allow_pickle"}
-# As many characters as MATLAB allows.
-_LONGEST_NAME = 63
-
-
-def as_dataset(data: xarray.DataArray | xarray.Dataset) -> xarray.Dataset:
-    """The map as a Dataset that any of the formats can hold.
-
-    A DataArray becomes a variable of its own name, 'intensity' if it has none.
-
-    Raises InputError if a name, dtype or attribute cannot be written: names are those of Python variables of at
-    most 63 ASCII characters; values are boolean, integer, floating point (16 to 64 bits) or text; attributes
-    are strings, integers and floats.
-    """
-    is_array = isinstance(data, maps_library("xarray").DataArray)
-    dataset = cast("xarray.Dataset", data.to_dataset(name=data.name or "intensity") if is_array else data)
-    if not dataset.data_vars:
-        raise InputError("the map: found no variable, expected 'intensity'; give the map that is to be written.")
-    for name in {*dataset.variables, *dataset.dims}:
-        _check_name(name)
-    _check_attrs("the map", dataset.attrs)
-    for name, variable in dataset.variables.items():
-        _check_attrs(str(name), variable.attrs)
-        if variable.size == 0:
-            raise InputError(f"{name}: found an empty array of shape {variable.shape}, expected values to write.")
-        if variable.dtype.kind not in "biufU" or variable.dtype.itemsize > 8 and variable.dtype.kind != "U":
-            raise InputError(
-                f"{name}: found values of dtype {variable.dtype}, expected numbers of at most 64 bits, booleans or "
-                "text; convert them."
-            )
-    return dataset
 
 
 def describe(dataset: xarray.Dataset) -> dict[str, Any]:
@@ -144,23 +112,3 @@ def _holds(values: np.ndarray, dtype: np.dtype) -> bool:
         largest = 2 ** (np.finfo(dtype).nmant + 1)
         return -largest <= lowest and highest <= largest
     return dtype.kind in "iu" and np.iinfo(dtype).min <= lowest and highest <= np.iinfo(dtype).max
-
-
-def _check_name(name: Any) -> None:
-    usable = isinstance(name, str) and name.isidentifier() and name.isascii() and not name.startswith("_")
-    if not usable or len(name) > _LONGEST_NAME or name in _RESERVED:
-        raise InputError(
-            f"the map: found the name {name!r}, expected a letter, then letters, digits and '_', at most "
-            f"{_LONGEST_NAME} together, and none of {', '.join(sorted(_RESERVED))}; rename the variable or dimension."
-        )
-
-
-def _check_attrs(owner: str, attrs: Mapping[Any, Any]) -> None:
-    for key, value in attrs.items():
-        plain = value.item() if isinstance(value, np.generic) else value
-        fits = isinstance(plain, str | float) or type(plain) is int and -(2**63) <= plain < 2**63
-        if not isinstance(key, str) or not key or not fits:
-            raise InputError(
-                f"{owner}: found the attribute {key!r} of type {type(value).__name__}, expected a string, an integer "
-                "of 64 bits or a float under a name; put anything else into a JSON string."
-            )

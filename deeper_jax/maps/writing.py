@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps import csv_file
-from deeper_jax.maps.description import as_dataset
+from deeper_jax.maps.form import as_dataset
 from deeper_jax.maps.formats import MAP_FORMATS
 from deeper_jax.maps.libraries import maps_library
 
@@ -55,7 +55,7 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
 
     Files appear under their names only when complete; a writing that is killed may leave a hidden folder
     '.NAME-...' behind. Raises InputError as `check_writable` does, for data of another form than
-    `description.as_dataset` tells, and if the disk refuses.
+    `form.as_dataset` tells, and if the disk refuses.
     """
     path = Path(path)
     dataset = as_dataset(data)
