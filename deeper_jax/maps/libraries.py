@@ -1,4 +1,4 @@
-"""Import the libraries of the extra `maps` when a file needs them."""
+"""Import the libraries of the extra `maps` when they are needed."""
 
 import importlib
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 from deeper_jax.errors import InputError
 
 
-def load_library(name: str, path: Path) -> Any:
-    """The module `name`. Raises InputError naming the file and the extra if it is not installed."""
+def load_library(name: str, path: Path | None = None) -> Any:
+    """The module `name`. Raises InputError naming the file, if given, and the extra if it is not installed."""
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        needs = f"{path}: it needs" if path else "Files of maps need"
         raise InputError(
-            f"{path}: reading it needs the library {name}, which is not installed; "
-            "install it with pip install 'deeper-jax[maps]'."
+            f"{needs} the library {name}, which is not installed; install it with pip install 'deeper-jax[maps]'."
         ) from error

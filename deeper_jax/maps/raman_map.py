@@ -18,6 +18,39 @@ Coordinates = Mapping[str, Any]
 LENGTHS = ("x", "y", "z", "distance", "x_stage", "y_stage")
 
 
+def raman_map(
+    values: Any, wavenumbers: Any, *, y: Any = None, x: Any = None, units: str = "a.u.", title: str = ""
+) -> "xarray.DataArray":
+    """Arrays as the labelled form that `read_map` gives, for data that are in memory already.
+
+    values: [L] one spectrum, [N, L] a list of them, or [H, W, L] a map; NaN throughout where none was measured.
+    wavenumbers: [L] in cm^-1, in any order. y, x: [H] and [W], positions of a map's pixels in um; without them
+    they are counted, in units of pixels. Raises InputError where the parts do not fit one another.
+    """
+    values = np.asarray(values)
+    dims = {1: (), 2: ("spectrum",), 3: ("y", "x")}.get(values.ndim)
+    if dims is None or (len(dims) < 2 and not (x is None and y is None)):
+        raise InputError(
+            f"raman_map: found values of shape {values.shape}, expected [L], [N, L] or a map [H, W, L], the only one "
+            "with x and y."
+        )
+    coords: dict[str, Any] = {}
+    if len(dims) == 2:
+        coords = {
+            name: np.arange(size) if given is None else given
+            for name, size, given in zip("yx", values.shape, (y, x), strict=False)
+        }
+    position_units = "um" if x is not None or y is not None else "pixel"
+    return build_map(
+        *(values, wavenumbers, dims, coords),
+        path=Path("array"),
+        instrument="",
+        title=title,
+        units=units,
+        position_units=position_units,
+    )
+
+
 def build_map(
     values: np.ndarray,
     wavenumbers: np.ndarray,

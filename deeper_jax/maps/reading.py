@@ -11,6 +11,7 @@ import numpy as np
 from deeper_jax.data.files import AXIS_FILE, read_axis
 from deeper_jax.errors import InputError
 from deeper_jax.maps import array_map_files, labspec_xml, opus, renishaw, spc, text_maps, witec_project
+from deeper_jax.maps.own_files import read_own
 
 if TYPE_CHECKING:
     import xarray
@@ -63,6 +64,13 @@ def _single(read: Callable[..., Any], *, entry: bool = False) -> Reader:
     return reader
 
 
+def _foreign_tiff(path: Path, *_: Any) -> "xarray.DataArray":
+    raise InputError(
+        f"{path}: found a TIFF that was not written by deeper_jax, expected one with wavenumbers; export the spectra "
+        "as text, HDF5, .npz or .mat."
+    )
+
+
 # The first format whose look fits is the file's; .spc has no mark of its own and goes by its suffix.
 FORMATS = (
     Format("Renishaw WiRE", (".wdf",), _begins(b"WDF1"), _single(renishaw.read_wdf)),
@@ -79,6 +87,7 @@ FORMATS = (
     Format("MATLAB", (".mat",), _begins(b"MATLAB 5.0", b"MATLAB 7.3"), array_map_files.read_npz_or_mat),
     Format("HDF5", (".h5", ".hdf5", ".hdf", ".nc", ".mat"), _is_hdf5, array_map_files.read_hdf5),
     Format("NetCDF", (".nc", ".cdf"), _begins(b"CDF\x01", b"CDF\x02", b"CDF\x05"), array_map_files.read_classic_netcdf),
+    Format("OME-TIFF", (".tif", ".tiff"), _begins(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), _foreign_tiff),
     Format("GRAMS .spc", (".spc",), lambda head: False, _single(spc.read_spc)),
     Format(
         "text",
@@ -108,6 +117,9 @@ def read_map(path: str | Path, *, entry: str | int | None = None, wavenumbers: A
     """
     path = Path(path)
     form = _format_of(path)
+    own = read_own(path)
+    if own is not None:
+        return _variable(own, entry, path)
     axis = None
     if form.read in _TAKE_AXIS:
         axis = _given_axis(path, wavenumbers)
@@ -122,6 +134,26 @@ def read_map(path: str | Path, *, entry: str | int | None = None, wavenumbers: A
             f"{path}: found bytes that cannot be read ({reason}), expected a complete {form.name} file; "
             "the file is damaged or cut short, copy or export it again."
         ) from error
+
+
+def read_data_set(path: str | Path) -> "xarray.Dataset":
+    """All variables of a file that `write_map` wrote: of an enhanced map the intensity, the uncertainty and the marks.
+
+    Raises InputError if the file is missing, damaged or not one of those.
+    """
+    found = read_own(path)
+    if found is None:
+        raise InputError(f"{path}: found a file that was not written by deeper_jax; read it with read_map.")
+    return found
+
+
+def _variable(own: "xarray.Dataset", entry: str | int | None, path: Path) -> "xarray.DataArray":
+    """The intensity of a file of our own, or the variable that `entry` names, with what the file says of itself."""
+    names = [str(name) for name in own.data_vars]
+    name = names[0] if entry is None else names[entry] if isinstance(entry, int) and entry < len(names) else entry
+    if name not in names:
+        raise InputError(f"{path}: found no variable {entry!r}, expected one of {', '.join(names)}; give one of these.")
+    return own[name].assign_attrs(own.attrs)
 
 
 _TAKE_AXIS = (

@@ -1,0 +1,78 @@
+"""The notebooks run from the first cell to the last, in this interpreter and with this checkout's package."""
+
+import inspect
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import deeper_jax
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# A network of random weights, as long as `load` gives none without a path.
+STAND_IN = """
+import deeper_jax
+from flax import nnx
+from deeper_jax.data.simulator import default_wavenumbers
+from deeper_jax.denoiser import Denoiser
+from deeper_jax.models.resunet1d import ResUNet1D
+
+def load(path=None, given=deeper_jax.load):
+    module = ResUNet1D(length=500, width=4, rngs=nnx.Rngs(0))
+    return given(path) if path else Denoiser(module, {"wavenumbers": default_wavenumbers()})
+
+deeper_jax.load = load
+"""
+WHERE = "import sys, deeper_jax; print(sys.executable, deeper_jax.__file__)"
+
+
+def run(notebook: nbformat.NotebookNode, package: Path) -> nbformat.NotebookNode:
+    """Execute in place, in the notebooks' folder; raises CellExecutionError where a cell does."""
+    # The package alone: what else a notebook needs of the checkout it has to find by itself.
+    (package / "deeper_jax").symlink_to(ROOT / "deeper_jax")
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "notebooks")}}
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return client.execute(env={**environment, "PYTHONPATH": str(package), "XLA_FLAGS": ""})
+
+
+def printed(cell: nbformat.NotebookNode) -> str:
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+# Two trainings, most of them compiling.
+SLOW = {"fine_tune"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else []) for path in NOTEBOOKS],
+)
+def test_notebook(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    if inspect.signature(deeper_jax.load).parameters["path"].default is inspect.Parameter.empty:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(STAND_IN))
+    notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
+    run(notebook, tmp_path)
+    interpreter, package = printed(notebook.cells[-1]).split()
+    assert Path(interpreter).parent == Path(sys.executable).parent
+    assert Path(package).resolve() == Path(deeper_jax.__file__).resolve()
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+
+
+def test_an_error_in_a_cell_is_noticed(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        run(notebook, tmp_path)
+
+
+def test_notebooks_are_small():
+    assert [path.stem for path in NOTEBOOKS] == ["denoise", "fine_tune", "ramanspy"]
+    assert all(path.stat().st_size < 200_000 for path in NOTEBOOKS)
