@@ -73,7 +73,7 @@ def enhance(
     say("looking for cosmic rays and noise")
     spectra, struck = _without_cosmic_rays(cube[present])
     cube[present] = spectra
-    law = estimate_noise(spectra) if noise is None else NoiseLaw(0.0, _positive(noise) ** 2)
+    law = estimate_noise(spectra) if noise is None else _constant(noise)
     say(f"denoising {present.sum():,} spectra")
     estimate = _denoised(model, cube, present, law, axis, use_map)
     flagged = standing_out(spectra - estimate.spectra, estimate.noise)
@@ -233,10 +233,10 @@ def _provenance(
     }
 
 
-def _positive(noise: float) -> float:
+def _constant(noise: float) -> NoiseLaw:
     if not np.isfinite(noise) or noise <= 0:
         raise InputError(f"noise is {noise}; give its standard deviation, above 0, in the map's unit.")
-    return float(noise)
+    return NoiseLaw(0.0, noise**2, noise**2)
 
 
 def _float_type(data: Any) -> Any:
