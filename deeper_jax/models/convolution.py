@@ -1,8 +1,9 @@
-"""Same-size convolution of images whose weight gradient is fast on the CPU too.
+"""Same-size convolution of spectra and of images, fast on the CPU too.
 
-XLA's CPU backend computes the weight gradient of a convolution slowly, and inside a `lax.scan` by plain loops
-(forty times slower than need be). There, it is computed as one matrix product for each tap of the kernel: the same
-sums in another order. Other backends keep their own.
+There XLA's own convolutions are slow in places: wide ones of three taps run as minimal filtering instead, and the
+weight gradient of images, which XLA computes by plain loops inside a `lax.scan` (forty times slower than need be), as
+one matrix product for each tap of the kernel. The sums are the same in another order. Other backends, bfloat16 and
+small convolutions keep XLA's own.
 """
 
 import itertools
@@ -11,23 +12,36 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from deeper_jax.models import minimal_filtering
+
+_DIMENSIONS = {3: ("NWC", "WIO", "NWC"), 4: ("NHWC", "HWIO", "NHWC")}
+
 
 def _native(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1,) * (x.ndim - 2), "SAME", dimension_numbers=_DIMENSIONS[x.ndim]
+    )
 
 
 @jax.custom_vjp
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """[N, H, W, in] with kernel [k, k, in, out], k odd, to [N, H, W, out]: stride 1, zero padding."""
+    """[N, L, in] or [N, H, W, in] with kernel [k, (k,) in, out], k odd, to [N, ..., out]: stride 1, zero padding."""
+    if minimal_filtering.pays(x, kernel):
+        return jax.lax.platform_dependent(x, kernel, cpu=minimal_filtering.convolve, default=_native)
     return _native(x, kernel)
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _native(x, kernel), (x, kernel)
+    return convolve(x, kernel), (x, kernel)
 
 
 def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return jax.lax.platform_dependent(*saved, gradient, cpu=_tap_gradients, default=_native_gradients)
+    if minimal_filtering.pays(*saved):
+        on_cpu = minimal_filtering.gradients
+    else:
+        # Measured: along spectra a product for each tap would lose.
+        on_cpu = _tap_gradients if gradient.ndim == 4 else _native_gradients
+    return jax.lax.platform_dependent(*saved, gradient, cpu=on_cpu, default=_native_gradients)
 
 
 def _native_gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
