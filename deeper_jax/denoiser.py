@@ -1,19 +1,36 @@
 """The loaded denoiser: spectra in, spectra out."""
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
+from deeper_jax.models.functional import FunctionalModel
 
 # Spectra in one compiled call. Smaller inputs are padded to a power of two, so that few programs are compiled.
 _BATCH = 256
+# Width of the reference network, for weights without a record.
+_WIDTH = 64
+# Values of one layer's output (1 MB) for which a processor's second-level cache holds what belongs to it.
+_PIECE = 2**18
+
+
+def piece_size(length: int, width: int) -> int:
+    """Spectra to pass through the network together on the CPU: a power of two, 8 at length 500 and width 64."""
+    return 1 << max(1, _PIECE // (length * width)).bit_length() - 1
 
 
 class Denoiser(LoadedModel):
     """A trained spectral denoiser; `LoadedModel` lists its attributes."""
+
+    def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
+        width = int(self.config.get("model", {}).get("width", _WIDTH))
+        return functools.partial(model.evaluate_in_pieces, piece=piece_size(self.length, width))
 
     def network(self, spectra: Any) -> np.ndarray:
         """The bare network.

@@ -1,5 +1,6 @@
 """What every loaded network shares: its record, and the checks and resampling of a user's arrays."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -33,7 +34,11 @@ class LoadedModel:
         self.wavenumbers = None if axis is None else np.asarray(axis, np.float64)
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
-        self._evaluate = jax.jit(model.evaluate)
+        self._evaluate = jax.jit(self._evaluation(model))
+
+    def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
+        """The function of params, stats and a batch that is compiled."""
+        return model.evaluate
 
     def _apply(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._evaluate(self.params, self.stats, batch))

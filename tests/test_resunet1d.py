@@ -220,3 +220,25 @@ def test_a_description_builds_the_same_network_again(name: str, arguments: dict)
     shape = (1, 12) if name == "resunet1d" else (1, 2, 2, 6)
     x = jax.ShapeDtypeStruct(shape, jnp.float32)
     assert jax.eval_shape(lambda state, x: nnx.merge(graph, state)(x), state, x).dtype == jnp.float32
+
+
+def test_activated_normalisation_and_its_gradients_are_those_of_the_two_layers() -> None:
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(0.3, 2, (6, 5, 3)).astype(np.float32), rng.normal(size=(6, 5, 3)).astype(np.float32)
+    values = (np.float32(0.3), rng.uniform(0.5, 2, 3).astype(np.float32), rng.normal(size=3).astype(np.float32))
+
+    def loss(x, slope, scale, bias, together):
+        norm, activation = BatchNorm(3), PReLU()
+        activation.slope[...], norm.scale[...], norm.bias[...] = slope, scale, bias
+        y = norm.activated(x, activation) if together else norm(activation(x))
+        return (jnp.sin(y) * weights).sum(), (y, norm.mean[...], norm.variance[...])
+
+    gradient = jax.value_and_grad(loss, (0, 1, 2, 3), has_aux=True)
+    found, expected = gradient(x, *values, True), gradient(x, *values, False)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), found, expected)
+
+
+def test_pooling_gradient_goes_to_the_first_of_equals_and_not_a_number_stays() -> None:
+    x = jnp.array([[1.0, 1.0, -3.0, -2.0]])[..., None]
+    np.testing.assert_array_equal(jax.grad(lambda x: halve(x).sum())(x)[0, :, 0], [1, 0, 0, 1])
+    assert jnp.isnan(halve(x.at[0, 1, 0].set(jnp.nan))[0, 0, 0])

@@ -18,9 +18,7 @@ _DIMENSIONS = {3: ("NWC", "WIO", "NWC"), 4: ("NHWC", "HWIO", "NHWC")}
 
 
 def _native(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(
-        x, kernel, (1,) * (x.ndim - 2), "SAME", dimension_numbers=_DIMENSIONS[x.ndim]
-    )
+    return jax.lax.conv_general_dilated(x, kernel, (1,) * (x.ndim - 2), "SAME", dimension_numbers=_DIMENSIONS[x.ndim])
 
 
 @jax.custom_vjp

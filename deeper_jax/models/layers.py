@@ -137,9 +137,7 @@ class BatchNorm(nnx.Module):
         """What `self(activation(x))` gives; in training mode with less to keep for the backward pass."""
         if self.use_running_average or ordered_sums.in_use():
             return self(activation(x))
-        y, mean, variance = prelu_and_normalise(
-            x, activation.slope[...], self.scale[...], self.bias[...], self.epsilon
-        )
+        y, mean, variance = prelu_and_normalise(x, activation.slope[...], self.scale[...], self.bias[...], self.epsilon)
         self._move_statistics(mean, variance, x.size // x.shape[-1])
         return y
 

@@ -28,7 +28,9 @@ _INPUTS = np.array(
     np.float32,
 )
 _TAPS = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / np.float32(24)
-_OUTPUTS = np.array([[1, 0, 0, 0], [1, 1, 1, 1], [1, -1, 1, -1], [1, 2, 4, 8], [1, -2, 4, -8], [0, 0, 0, 1]], np.float32)
+_OUTPUTS = np.array(
+    [[1, 0, 0, 0], [1, 1, 1, 1], [1, -1, 1, -1], [1, 2, 4, 8], [1, -2, 4, -8], [0, 0, 0, 1]], np.float32
+)
 
 # Measured: below these the maps cost more than the multiplications saved.
 _FEWEST_CHANNELS, _FEWEST_TILES = 32, 64

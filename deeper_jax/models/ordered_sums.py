@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from deeper_jax.models import minimal_filtering
+
 # The shards are an axis of `jax.vmap` inside each device, and of `jax.shard_map` over the devices.
 SHARD_AXIS = "shard"
 DATA_AXIS = "data"
@@ -131,19 +133,32 @@ def _kernel_and_bias_gradients(x: jax.Array, gradient: jax.Array) -> tuple[jax.A
     return jnp.stack(taps).astype(jnp.float32), _sum_to_last_axis(gradient)
 
 
+_filtered = _shard_by_shard(minimal_filtering.convolve)
+
+
+@_shard_by_shard
+def _filtered_gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    return *minimal_filtering.gradients(x, kernel, gradient), _sum_to_last_axis(gradient)
+
+
 @jax.custom_vjp
 def convolve(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
     """[n, L, in] with kernel [3, in, out] to [n, L, out], plus [out]: stride 1, zero padding."""
-    return _native_convolution(x, kernel) + bias.astype(x.dtype)
+    convolution = _filtered if minimal_filtering.pays(x, kernel) else _native_convolution
+    return convolution(x, kernel) + bias.astype(x.dtype)
 
 
-convolve.defvjp(
-    lambda x, kernel, bias: (convolve(x, kernel, bias), (x, kernel)),
-    lambda saved, gradient: (
-        _native_convolution(gradient, jnp.flip(saved[1], 0).swapaxes(1, 2)),
-        *_kernel_and_bias_gradients(saved[0], gradient),
-    ),
-)
+def _convolve_backward(
+    saved: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x, kernel = saved
+    if minimal_filtering.pays(x, kernel):
+        return _filtered_gradients(x, kernel, gradient)
+    to_x = _native_convolution(gradient, jnp.flip(kernel, 0).swapaxes(1, 2))
+    return to_x, *_kernel_and_bias_gradients(x, gradient)
+
+
+convolve.defvjp(lambda x, kernel, bias: (convolve(x, kernel, bias), (x, kernel)), _convolve_backward)
 
 
 @_shard_by_shard
