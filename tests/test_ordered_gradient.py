@@ -64,3 +64,19 @@ def test_either_loss_is_stepped_on():
         assert step(state, batch)[1]["loss"] == pytest.approx(expected, rel=1e-5)
     with pytest.raises(InputError, match="train.loss is 'huber'; choose one of l1, mse"):
         make_train_step(model, optax.sgd(0.0), loss="huber")
+
+
+@pytest.mark.slow
+def test_a_network_wide_enough_for_minimal_filtering_gives_the_same_bits_on_any_devices():
+    found = []
+    for devices in (1, 8):
+        mesh = data_mesh(jax.devices()[:devices])
+        model = FunctionalModel(ResUNet1D(256, width=32, batch_norm=True, rngs=nnx.Rngs(0)))
+        rng = np.random.default_rng(0)
+        batch = {name: rng.normal(size=(64, 256)).astype(np.float32) for name in ("input", "target")}
+        state = replicate(create_state(model, optax.adam(1e-3)), mesh)
+        step = make_train_step(model, optax.adam(1e-3), ordered_on=mesh)
+        for _ in range(2):
+            state, _ = step(state, shard_batch(batch, mesh))
+        found.append(jax.device_get((state.params, state.stats)))
+    jax.tree.map(np.testing.assert_array_equal, *found)

@@ -1,0 +1,156 @@
+"""What `benchmarks.speed` times: our networks and their PyTorch twins as functions without arguments."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from flax import nnx
+
+from deeper_jax.denoiser import piece_size
+from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.hyrisr import HyRISR
+from deeper_jax.models.resunet1d import ResUNet1D
+from deeper_jax.training.sharding import data_mesh, replicate
+from deeper_jax.training.state import create_state, make_train_step
+from tests.torch_twins import TorchHyRISR, TorchResUNet1D
+
+RATE = 1e-5
+
+
+class Case(NamedTuple):
+    """One network at one size: shapes of a batch, and how both sides build it."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    ours: Callable[..., nnx.Module]
+    theirs: Callable[[], torch.nn.Module]
+    piece: int
+
+
+class Timed(NamedTuple):
+    """One side: a step, and what compiling it took and takes in memory (None where unknown)."""
+
+    step: Callable[[], Any]
+    compile_seconds: float | None
+    bytes: int | None
+
+
+def cases(quick: bool, on_gpu: bool) -> list[Case]:
+    """The denoiser as published, and a super-resolution network of the published width."""
+    batch, side, images = (32, 4, 1) if quick else (256, 16, 2)
+    groups, blocks = (1, 1) if quick else (18, 6) if on_gpu else (2, 2)
+    size = {"groups": groups, "blocks": blocks}
+    return [
+        Case(
+            f"ResUNet1D, width 64, length 500, batch {batch}",
+            (batch, 500),
+            (batch, 500),
+            functools.partial(ResUNet1D, 500, 64),
+            TorchResUNet1D,
+            piece_size(500, 64),
+        ),
+        Case(
+            f"HyRISR 4x, {groups} x {blocks} blocks, width 250, {4 * side} x {4 * side} x 500, batch {images}",
+            (images, side, side, 500),
+            (images, 4 * side, 4 * side, 500),
+            functools.partial(HyRISR, 4, **size),
+            functools.partial(TorchHyRISR, 4, **size),
+            0,
+        ),
+    ]
+
+
+def batch_of(case: Case) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "input": rng.uniform(size=case.input_shape).astype(np.float32),
+        "target": rng.uniform(size=case.target_shape).astype(np.float32),
+    }
+
+
+def _compiled(function: Any, *arguments: Any) -> tuple[Any, float, int | None]:
+    start = time.perf_counter()
+    compiled = function.lower(*arguments).compile()
+    seconds = time.perf_counter() - start
+    memory = compiled.memory_analysis()
+    if memory is None:
+        return compiled, seconds, None
+    held = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+    return compiled, seconds, held - memory.alias_size_in_bytes
+
+
+def our_inference(case: Case, dtype: Any) -> Timed:
+    """As `Denoiser` and `SuperResolver` evaluate."""
+    model = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0)))
+    x = jnp.asarray(batch_of(case)["input"])
+    function = jax.jit(functools.partial(model.evaluate_in_pieces, piece=case.piece))
+    compiled, seconds, held = _compiled(function, model.params, model.stats, x)
+    return Timed(lambda: jax.block_until_ready(compiled(model.params, model.stats, x)), seconds, held)
+
+
+def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
+    """`make_train_step` with Adam and the L1 loss; `ordered` sums as training on the CPU does by default."""
+    model, optimizer = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0))), optax.adam(RATE)
+    mesh = data_mesh(jax.devices()[:1])
+    step = make_train_step(model, optimizer, ordered_on=mesh if ordered else None)
+    batch = jax.tree.map(jnp.asarray, batch_of(case))
+    # A copy: the step takes the state's buffers.
+    state = jax.tree.map(jnp.copy, create_state(model, optimizer))
+    state = replicate(state, mesh) if ordered else state
+    compiled, seconds, held = _compiled(step, state, batch)
+    kept = [state]
+
+    def run() -> None:
+        kept[0], metrics = compiled(kept[0], batch)
+        jax.block_until_ready((kept[0].params, metrics))
+
+    return Timed(run, seconds, held)
+
+
+class TorchSide:
+    """The twin on one device, eager or compiled, in float32 (TF32 where there is such) or bfloat16 autocast."""
+
+    def __init__(self, case: Case, device: str, *, half: bool, compiled: bool) -> None:
+        torch.manual_seed(0)
+        self.net = case.theirs().to(device)
+        if device == "cuda" and len(case.input_shape) == 4:
+            self.net = self.net.to(memory_format=torch.channels_last)
+        self.device, self.half = device, half
+        self.run = torch.compile(self.net) if compiled else self.net
+        self.batch = {name: torch.from_numpy(values).to(device) for name, values in batch_of(case).items()}
+        self.optimizer = torch.optim.Adam(self.net.parameters(), RATE)
+
+    def _forward(self) -> torch.Tensor:
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            return self.run(self.batch["input"])
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def infer(self) -> None:
+        self.net.eval()
+        with torch.inference_mode():
+            self._forward()
+        self._wait()
+
+    def train(self) -> None:
+        self.net.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        (self._forward().float() - self.batch["target"]).abs().mean().backward()
+        self.optimizer.step()
+        self._wait()
+
+    def timed(self, kind: str) -> Timed:
+        """`kind` is 'inference' or 'training'; the first step, which compiles, is run here and timed."""
+        step = self.infer if kind == "inference" else self.train
+        start = time.perf_counter()
+        step()
+        return Timed(step, time.perf_counter() - start if self.run is not self.net else None, None)
