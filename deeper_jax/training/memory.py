@@ -30,7 +30,12 @@ def step_memory(config: ConfigDict, batch_size: int) -> StepMemory:
     model = FunctionalModel(module)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=1e-4)
     state = jax.eval_shape(lambda params: _state(model, optimizer, params, config.train.ema_decay > 0), model.params)
-    step: Any = make_train_step(model, optimizer, ema_decay=config.train.ema_decay)
+    step: Any = make_train_step(
+        model,
+        optimizer,
+        ema_decay=config.train.ema_decay,
+        accumulate_steps=config.train.get("accumulate_steps", 1),
+    )
     compiled = step.lower(state, _batch(config, batch_size)).compile()
     return StepMemory(
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
