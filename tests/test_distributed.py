@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 import deeper_jax
 from configs import super_resolution_small, tiny
 from deeper_jax.errors import InputError
+from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.distributed import read_coordinator
 from deeper_jax.training.loop import train
 from deeper_jax.training.tasks import make_task
@@ -25,7 +26,7 @@ from tests.test_train_command import ROOT, losses, wait_for_step
 
 HEARTBEAT = 5
 # Steps of few parameters, so that the test is of how processes work together.
-DENOISER = {"train.steps": 12, "train.evaluate_every": 12, "train.checkpoint_every": 3, "train.batch_size": 16}
+DENOISER = {"train.steps": 9, "train.evaluate_every": 9, "train.checkpoint_every": 2, "train.batch_size": 16}
 UPSAMPLER = {
     "model.length": 20,
     "model.width": 8,
@@ -35,12 +36,14 @@ UPSAMPLER = {
     "data.patch": 16,
     "train.batch_size": 8,
     "train.steps": 6,
+    "train.log_every": 1,
     "train.evaluate_every": 3,
     "train.checkpoint_every": 3,
     "data.simulate.images": 12,
     "data.simulate.test_images": 1,
     "data.simulate.height": 16,
     "data.simulate.width": 16,
+    "schedule.learning_rate": 2e-3,
 }
 CASES = {
     "denoiser": ("configs/tiny.py:width=4,batch_norm=false", tiny, DENOISER),
@@ -137,8 +140,11 @@ def alone(folder, arguments):
 
 
 def largest_difference(workdir: Path, other: Path) -> float:
-    trees = [deeper_jax.load(path / "checkpoints" / "latest").params for path in (workdir, other)]
-    pairs = zip(*map(jax.tree.leaves, trees), strict=True)
+    return difference(*(deeper_jax.load(path / "checkpoints" / "latest").params for path in (workdir, other)))
+
+
+def difference(tree, other) -> float:
+    pairs = zip(*map(jax.tree.leaves, (tree, other)), strict=True)
     return max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs)
 
 
@@ -161,9 +167,8 @@ def test_two_processes_end_with_the_parameters_of_one(case, folder, arguments, a
     assert largest_difference(workdir, alone(case)) < 1e-5
     assert losses(workdir) == pytest.approx(losses(alone(case)), rel=1e-4)
     assert validations(workdir) == pytest.approx(validations(alone(case)), rel=1e-4)
-    # It did train.
-    curve = list(losses(workdir).values())
-    assert len(curve) > 1 and curve[0] != curve[-1]
+    start = FunctionalModel(make_task(arguments(case)[1]).model).params
+    assert difference(deeper_jax.load(workdir / "checkpoints" / "latest").params, start) > 1e-4  # it did train
 
 
 def validations(workdir: Path) -> dict[int, float]:
@@ -176,7 +181,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
     workdir = folder / f"killed {killed}"
     command, config = arguments("denoiser")
     with Job(workdir, command) as job:
-        wait_for_step(workdir, 7, job.processes[0])
+        wait_for_step(workdir, 5, job.processes[0])
         job.processes[killed].kill()
         since = time.monotonic()
         assert job.processes[1 - killed].wait(60 + HEARTBEAT) not in (0, None)
@@ -196,7 +201,7 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
 
     def power_cut(batches):
         for place, batch in enumerate(batches):
-            if place == 7:
+            if place == 5:
                 raise RuntimeError("power cut")
             yield batch
 
@@ -206,7 +211,7 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
         train(config, cut, workdir)
     with Job(workdir, command) as job:
         assert job.statuses() == [0, 0], job.output(0) + job.output(1)
-        assert "Resuming at step 6" in job.output(0)
+        assert "Resuming at step 4" in job.output(0)
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
 
 
@@ -221,6 +226,7 @@ def test_a_polite_stop_of_one_stops_all_at_one_step(folder, arguments):
     assert max(losses(workdir)) == step
 
 
+@pytest.mark.slow
 def test_a_mistake_is_one_sentence_of_every_process(folder, arguments):
     workdir = folder / "uneven"
     with Job(workdir, arguments("denoiser")[0] + ["--config.train.batch_size=12"]) as job:
@@ -231,6 +237,7 @@ def test_a_mistake_is_one_sentence_of_every_process(folder, arguments):
     assert not workdir.exists()
 
 
+@pytest.mark.slow
 def test_the_first_process_tells_the_others_its_mistake(folder, arguments, alone):
     """Only the first looks at the run's directory."""
     command, other = arguments("denoiser")[0] + ["--config.seed=5"], alone("denoiser")
@@ -259,7 +266,8 @@ def found_by(how: str, rank: int, job: int) -> dict[str, str]:
 def test_schedulers_are_found_in_the_environment(how):
     code = (
         "import jax\n"
-        "from deeper_jax.training.distributed import together\n"
+        "from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.training.distributed import together\n"
         f"with together({how!r}, 20):\n"
         "    print('found', jax.process_index(), jax.process_count(), jax.device_count())\n"
     )
