@@ -12,6 +12,8 @@ import sys
 from typing import Any
 
 _MARK = "DEEPER_JAX_SUPERVISED"
+# EX_TEMPFAIL of sysexits.h: nothing is wrong with this process; a scheduler may start the job again.
+TRY_AGAIN = 75
 _LINUX_PR_SET_PDEATHSIG = 1
 
 
@@ -25,7 +27,7 @@ def is_child() -> bool:
 
 
 def supervise(name: str, sentence: str) -> int:
-    """Run this program again as a child and wait for it; its exit status, or 1 if it was ended by an abort.
+    """Run this program again as a child and wait for it; its exit status, or `TRY_AGAIN` if it was ended by an abort.
 
     Signals to stop are passed on. After an abort, `name: sentence` is printed.
     """
@@ -39,5 +41,5 @@ def supervise(name: str, sentence: str) -> int:
     status = child.wait()
     if status == -signal.SIGABRT:
         print(f"{name}: {sentence}", file=sys.stderr, flush=True)
-        return 1
+        return TRY_AGAIN
     return status if status >= 0 else 128 - status

@@ -30,9 +30,9 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 srun --kill-on-bad-exit=1 "$PYTHON" train.py --distributed=slurm "$@"
 status=$?
 
-# 143: asked to stop, and saved (preemption, or --signal above). 1: a process or a node was lost.
+# 143: asked to stop, and saved (preemption, or --signal above); 75, 137: a process or a node was lost.
 restarts=${SLURM_RESTART_COUNT:-0}
-if { [ "$status" -eq 143 ] || [ "$status" -eq 1 ]; } && [ "$restarts" -lt "${MAX_RESTARTS:-20}" ]; then
+if [[ "$status" =~ ^(75|137|143)$ ]] && [ "$restarts" -lt "${MAX_RESTARTS:-10}" ]; then
     echo "train.py ended with $status; back into the queue (restart $((restarts + 1)))."
     scontrol requeue "$SLURM_JOB_ID"
 fi

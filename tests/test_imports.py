@@ -17,7 +17,7 @@ ALLOWED = {
     "training": {"models", "data"},
     "unmixing": {"data"},
 }
-EVERYWHERE = {"errors", "version"}
+EVERYWHERE = {"errors", "supervisor", "version"}
 
 
 def imported_modules(path: Path) -> set[str]:

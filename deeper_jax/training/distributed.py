@@ -15,12 +15,15 @@ import jax
 from jax.experimental import multihost_utils
 
 from deeper_jax.errors import InputError
+from deeper_jax.supervisor import TRY_AGAIN
 
 Result = TypeVar("Result")
 # How JAX calls the ways by which a process finds the others.
 DETECTED = {"auto": None, "slurm": "slurm", "mpi": "ompi"}
 # While the first process prepares data, the others wait, at most so long.
 LONGEST_PREPARATION_HOURS = 24
+RESUME = "the same commands, started again, resume from the latest checkpoint."
+LOST = f"another process of this run ended or cannot be reached; {RESUME}"
 _SIGNS_OF_LOSS = ("gloo", "nccl", "closed by peer", "connection reset", "unavailable", "coordination", "heartbeat")
 
 
@@ -96,20 +99,18 @@ def together(how: str, heartbeat_timeout: int) -> Iterator[None]:
 
 def _leave_at_once(error: BaseException) -> None:
     """End without waiting for processes that may wait for this one."""
-    who = f"process {jax.process_index()} of {jax.process_count()}"
+    who, status = f"process {jax.process_index()} of {jax.process_count()}", 1
     if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
         print(f"{who}: {LOST} ({_first_line(error)})", file=sys.stderr)
+        status = TRY_AGAIN
     elif isinstance(error, KeyboardInterrupt):
         print(f"{who}: stopped; {RESUME}", file=sys.stderr)
+        status = 130
     else:
         sys.excepthook(type(error), error, error.__traceback__)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(130 if isinstance(error, KeyboardInterrupt) else 1)
-
-
-RESUME = "the same commands, started again, resume from the latest checkpoint."
-LOST = f"another process of this run ended or cannot be reached; {RESUME}"
+    os._exit(status)
 
 
 def _first_line(error: BaseException) -> str:
