@@ -25,7 +25,7 @@ from deeper_jax.training.loop import train
 from deeper_jax.training.tasks import make_task
 from tests.test_train_command import ROOT, losses, wait_for_step
 
-HEARTBEAT = 5
+HEARTBEAT = 10
 # Steps of few parameters, so that the test is of how processes work together.
 DENOISER = {"train.steps": 9, "train.evaluate_every": 9, "train.checkpoint_every": 2, "train.batch_size": 16}
 UPSAMPLER = {

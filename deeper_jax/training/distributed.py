@@ -6,6 +6,7 @@ directory and the data) is taken for granted.
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,8 @@ def join(how: str, heartbeat_timeout: int) -> None:
     if how not in DETECTED:
         address, rank, count = read_coordinator(how)
         method = "deactivate"
+    # JAX ends this process by an abort where another is lost: the stacks of all threads would hide its message.
+    signal.signal(signal.SIGABRT, signal.SIG_DFL)
     # Between processes XLA's own collectives on the CPU do not reach.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
@@ -71,7 +74,6 @@ def join(how: str, heartbeat_timeout: int) -> None:
             rank,
             cluster_detection_method=method,
             heartbeat_timeout_seconds=heartbeat_timeout,
-            shutdown_timeout_seconds=heartbeat_timeout,
         )
     except ValueError as error:
         raise InputError(

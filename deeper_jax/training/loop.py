@@ -204,8 +204,15 @@ def _record(config: ConfigDict, task: Task) -> dict[str, Any]:
     return {"config": config.to_dict(), "versions": versions, **task.record}
 
 
+# What runs did that were begun before these settings were there.
+_EARLIER = {"accumulate_steps": 1, "shard_parameters": False}
+
+
 def claim(workdir: Path, config: ConfigDict) -> None:
-    """Write the config into the run's directory, or check that it is the one already there."""
+    """Write the config into the run's directory, or check that it is the one already there.
+
+    `train.shard_parameters` may differ: it changes where the state lies, not what is computed.
+    """
     path = workdir / "config.json"
     wanted = json.loads(config.to_json())
     if not path.exists():
@@ -216,6 +223,9 @@ def claim(workdir: Path, config: ConfigDict) -> None:
         os.replace(temporary, path)
         return
     found = json.loads(path.read_text())
+    for settings in (found, wanted):
+        if "train" in settings:
+            settings["train"] = {**_EARLIER, **settings["train"], "shard_parameters": None}
     changed = sorted(_differences(found, wanted))
     if changed:
         raise InputError(

@@ -4,6 +4,7 @@ Batch statistics and gradients are those of the GLOBAL batch, whatever the numbe
 is one program over a mesh, and the compiler inserts the reductions.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -50,21 +51,27 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 def state_shardings(tree: PyTree, mesh: Mesh, *, split: bool = False) -> PyTree:
     """Where each array of a state lies: whole on every device, or with `split` spread over the devices.
 
-    An array is split along its longest axis that divides by the number of devices; it stays whole if there is none
-    or if it is small (`SMALLEST_SPLIT`). The rule looks at the shape alone, so that a parameter, its optimizer state
-    and its moving average lie alike.
+    An array is cut into as many parts as an axis of it and the number of devices allow (their greatest common
+    divisor), along the longest axis that allows so many. Where that is fewer than there are devices, neighbouring
+    devices share a copy, and the next ones have another. Small arrays (`SMALLEST_SPLIT`) stay whole. The rule looks
+    at the shape alone, so that a parameter, its optimizer state and its moving average lie alike.
     """
 
     def one(leaf: Any) -> NamedSharding:
-        axes = [axis for axis, size in enumerate(leaf.shape) if size % mesh.size == 0 and size >= mesh.size]
-        if not split or not axes or leaf.size < SMALLEST_SPLIT:
+        if not split or leaf.size < SMALLEST_SPLIT:
             return replicated(mesh)
-        longest = max(axes, key=lambda axis: leaf.shape[axis])
-        return NamedSharding(
-            mesh, PartitionSpec(*[DATA_AXIS if axis == longest else None for axis in range(leaf.ndim)])
-        )
+        parts, _, longest = max((math.gcd(size, mesh.size), size, -axis) for axis, size in enumerate(leaf.shape))
+        axes = [DATA_AXIS if axis == -longest else None for axis in range(len(leaf.shape))]
+        return NamedSharding(_in_groups(mesh, parts), PartitionSpec(*axes)) if parts > 1 else replicated(mesh)
 
     return jax.tree.map(one, tree)
+
+
+def _in_groups(mesh: Mesh, size: int) -> Mesh:
+    """The same devices, in groups of `size` neighbours."""
+    if size == mesh.size:
+        return mesh
+    return Mesh(mesh.devices.reshape(-1, size), ("copy", DATA_AXIS))
 
 
 def place(tree: PyTree, shardings: PyTree) -> PyTree:
