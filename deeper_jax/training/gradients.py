@@ -26,18 +26,18 @@ def batch_gradient(
         into enough shards (`ordered_gradient`).
       parts: the batch goes through the network in so many parts, one after the other; the gradient is the mean of
         theirs. Each part has batch statistics of its own, and moves the running statistics.
-      local_on: with several parts, the mesh whose devices add up their own gradients and exchange them once, after
-        the last part, instead of after each. Only for a loss without batch statistics.
+      local_on: the mesh whose devices each take the gradient of their own part of the batch, and exchange it once, when
+        all of it is there: not after each layer, of which a deep network has thousands, nor after each of the
+        `parts`. Only for a loss without batch statistics; not where sums are ordered.
     """
     shards = shard_count(batch_size // parts, ordered_on.size) if ordered_on else 0
     if ordered_on and shards:
-        gradient = ordered_gradient(loss, ordered_on, shards)
+        gradient, local_on = ordered_gradient(loss, ordered_on, shards), None
     else:
         gradient = jax.value_and_grad(loss, has_aux=True)
-    if parts == 1:
-        return gradient
-    summed = _accumulated(gradient, parts)
-    return _then_averaged(summed, local_on) if local_on and not (ordered_on and shards) else summed
+    if parts > 1:
+        gradient = _accumulated(gradient, parts)
+    return _then_averaged(gradient, local_on) if local_on else gradient
 
 
 def _accumulated(gradient: Gradient, parts: int) -> Gradient:

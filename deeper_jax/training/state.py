@@ -100,7 +100,7 @@ def make_train_step(
             len(batch["input"]),
             ordered_on=ordered_on,
             parts=accumulate_steps,
-            local_on=None if model.stats else mesh,
+            local_on=None if model.stats or (mesh and mesh.size == 1) else mesh,
         )
         (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
         if shardings:
