@@ -12,9 +12,10 @@ from deeper_jax.training.sharding import data_mesh
 from tests.test_training import small_config
 
 EIGHT = data_mesh()
+SPLIT = PartitionSpec(DATA_AXIS)
 
 
-def program(function, *shapes, mesh=EIGHT, split=PartitionSpec(DATA_AXIS)) -> str:
+def program(function, *shapes, mesh=EIGHT, split=SPLIT) -> str:
     mapped = jax.shard_map(function, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)
     arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     return jax.jit(mapped).lower(*arrays).compile().as_text()
