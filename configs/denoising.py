@@ -47,6 +47,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.augment = ConfigDict({"shift": 0.1, "flip": False, "mixup": 0.5, "mixup_alpha": 0.2})
 
     config.train = ConfigDict()
+    # Of all devices of all processes together.
     config.train.batch_size = 256
     config.train.epochs = 500
     # Steps of the whole run; 0: as many as the epochs make.

@@ -65,6 +65,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.augment.update({"rotate": True, "shift": 0.1, "spectral_flip": 0.25})
 
     config.train = ConfigDict()
+    # Of all devices of all processes together.
     config.train.batch_size = 2
     config.train.epochs = 600
     # Steps of the whole run; 0: as many as the epochs make.
