@@ -1,6 +1,7 @@
 """Parameters and optimizer state split over the devices: the same training with less memory a device."""
 
 import functools
+import json
 import math
 
 import jax
@@ -9,10 +10,11 @@ import pytest
 from flax import nnx
 
 import deeper_jax
+from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.training.checkpoints import find_checkpoint
-from deeper_jax.training.loop import train
+from deeper_jax.training.loop import claim, train
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
 from deeper_jax.training.state import make_train_step, start_state
@@ -66,6 +68,19 @@ def test_split_and_whole_runs_resume_each_other_and_load(runs, tmp_path):
     assert largest_difference(whole.params, resumed.params) < 1e-5
     model = deeper_jax.load(find_checkpoint(runs[True][0]))
     assert largest_difference(model.params, whole.ema) < 1e-5
+
+
+def test_runs_begun_before_these_settings_resume(tmp_path):
+    config = config_of(False)
+    claim(tmp_path, config)
+    path = tmp_path / "config.json"
+    earlier = json.loads(path.read_text())
+    del earlier["train"]["shard_parameters"], earlier["train"]["accumulate_steps"]
+    path.write_text(json.dumps(earlier))
+    claim(tmp_path, config)
+    config.train.accumulate_steps = 2
+    with pytest.raises(InputError, match=r"train.accumulate_steps was 1, now 2"):
+        claim(tmp_path, config)
 
 
 def test_an_array_is_split_along_the_axis_that_allows_most_parts():
