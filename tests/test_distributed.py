@@ -216,6 +216,7 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_polite_stop_of_one_stops_all_at_one_step(folder, arguments):
     workdir = folder / "stopped"
     with Job(workdir, arguments("denoiser")[0] + ["--config.train.steps=4000"]) as job:
