@@ -18,7 +18,7 @@ ALLOWED = {
     "unmixing": {"data"},
     "maps": {"data"},
 }
-EVERYWHERE = {"errors", "version"}
+EVERYWHERE = {"errors", "supervisor", "version"}
 
 
 def imported_modules(path: Path) -> set[str]:
