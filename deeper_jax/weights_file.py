@@ -20,10 +20,7 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
       InputError: `path` does not end in .npz or exists.
     """
     path = Path(path)
-    if path.suffix != SUFFIX:
-        raise InputError(f"{path}: a file of weights ends in {SUFFIX}; give it such a name.")
-    if path.exists():
-        raise InputError(f"{path}: exists already; delete it or give another name.")
+    check_new_weights_file(path)
     arrays = {
         f"{kind}/{name}": value
         for kind, tree in (("params", params), ("stats", stats))
@@ -34,6 +31,14 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
     np.savez(buffer, **contents)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())
+
+
+def check_new_weights_file(path: Path) -> None:
+    """Raise InputError if `path` does not end in .npz or exists."""
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path}: a file of weights ends in {SUFFIX}; give it such a name.")
+    if path.exists():
+        raise InputError(f"{path}: exists already; delete it or give another name.")
 
 
 def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

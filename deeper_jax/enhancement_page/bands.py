@@ -1,0 +1,62 @@
+"""The strongest bands of a spectrum, and how high they stand in each spectrum of a map."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import find_peaks, peak_widths
+
+from deeper_jax.unmixing.peak_maps import band_area
+
+# Closer to the laser lies its own line, not the sample's.
+_LASER = 60.0
+# Bands less prominent than this share of the strongest are left out.
+_SMALLEST = 0.03
+# Half width of a band that is read, cm⁻¹.
+_WIDEST = 60.0
+
+
+class Band(NamedTuple):
+    """Position of a band and the two ends of a straight line under it, cm⁻¹."""
+
+    centre: float
+    low: float
+    high: float
+
+
+def strongest_bands(spectrum: np.ndarray, axis: np.ndarray, count: int = 3) -> list[Band]:
+    """Up to `count` bands that stand out most of their surroundings, by wavenumber; at least one.
+
+    Args:
+        spectrum: [L], the mean of a map's denoised spectra.
+        axis: [L], cm⁻¹, ascending, at least 5 channels.
+        count: how many.
+    """
+    peaks, found = find_peaks(np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum), prominence=0)
+    inside = np.abs(axis[peaks]) >= _LASER
+    peaks, prominence = peaks[inside], found["prominences"][inside]
+    if not len(peaks):
+        return [_band(axis, int(spectrum[1:-1].argmax()) + 1, 0.0)]
+    widths = peak_widths(spectrum, peaks, rel_height=0.5)[0]
+    bands: list[Band] = []
+    for i in np.argsort(-prominence, kind="stable"):
+        apart = not any(band.low <= axis[peaks[i]] <= band.high for band in bands)
+        if len(bands) < count and apart and prominence[i] >= _SMALLEST * prominence.max():
+            bands.append(_band(axis, int(peaks[i]), float(widths[i])))
+    return sorted(bands)
+
+
+def _band(axis: np.ndarray, channel: int, width: float) -> Band:
+    """A band at a channel, of so many channels at half its height."""
+    step = (axis[-1] - axis[0]) / (len(axis) - 1)
+    half = float(np.clip(width * step, 2 * step, max(_WIDEST, 2 * step)))
+    centre = float(axis[channel])
+    return Band(centre, max(centre - half, float(axis[0])), min(centre + half, float(axis[-1])))
+
+
+def band_height(spectra: np.ndarray, axis: np.ndarray, band: Band) -> np.ndarray:
+    """Mean height [...] of a band above the straight line under it; NaN for spectra [..., L] that are NaN."""
+    present = np.isfinite(spectra).all(-1)
+    heights = np.full(spectra.shape[:-1], np.nan)
+    if present.any():
+        heights[present] = band_area(spectra[present], axis, band.low, band.high) / (band.high - band.low)
+    return heights
