@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from deeper_jax.api import load
 from deeper_jax.denoiser import Denoiser
+from deeper_jax.enhancement.cosmic_rays import without_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record, provenance
 from deeper_jax.enhancement.map_denoiser import Estimate, alone, denoise_map
-from deeper_jax.enhancement.measured_map import inside, measured_spectra, without_cosmic_rays
+from deeper_jax.enhancement.measured_map import inside, measured_spectra
 from deeper_jax.enhancement.noise import NoiseLaw, estimate_noise, smooth_intensity
 from deeper_jax.enhancement.repeated_noise import DRAWS, deviation_by_repetition
 from deeper_jax.enhancement.residual_check import standing_out
@@ -89,11 +90,11 @@ def _enhanced(
     data, unchanged = inside(data, models, outside, super_resolver is not None)
     cube, present = measured_spectra(data)
     if super_resolver is not None:
-        check_super_resolvable(data, super_resolver)
+        check_super_resolvable(data.copy(data=cube), super_resolver)
     law = None if noise is None else NoiseLaw(0.0, _positive(noise) ** 2)
 
     say("looking for cosmic rays and noise")
-    spectra, struck = without_cosmic_rays(cube[present])
+    spectra, struck = without_cosmic_rays(cube, present)
     cube[present] = spectra
     law = law or estimate_noise(spectra)
     say(f"denoising {_count(len(spectra), 'spectrum', 'spectra')} of {data.sizes['wavenumber']} channels")

@@ -1,18 +1,14 @@
-"""What an instrument delivered, made ready for denoising: channels chosen, gaps known, cosmic rays out."""
+"""What an instrument delivered, made ready for denoising: its channels chosen, its gaps known."""
 
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
-from deeper_jax.data.preprocessing import remove_cosmic_rays
 from deeper_jax.errors import InputError
 
 OUTSIDE = ("error", "keep", "drop")
 # The networks halve a spectrum four times.
 FEWEST_CHANNELS = 32
-# A cosmic ray hits one spectrum. What looks like one at the same channel of more spectra than this is a sharp band.
-_SHARE_STRUCK, _FEW_STRUCK = 0.1, 2
 
 
 def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any, np.ndarray]:
@@ -56,7 +52,10 @@ def _both_ranges(axis: np.ndarray, covered: np.ndarray, models: list[Any]) -> st
 
 
 def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The values [..., L] in float64, and [...] which spectra were measured.
+    """The values [..., L] in float64, and [...] which spectra were measured; NaN where none was.
+
+    A spectrum of the same value in all channels counts as not measured: instruments fill places so at which a scan
+    was stopped or the detector was off.
 
     Raises:
         InputError: no real numbers, no spectrum, or spectra with single channels missing.
@@ -66,9 +65,10 @@ def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
             f"The map has the shape {data.shape} and the type {data.dtype}; expected spectra of real numbers [..., L]."
         )
     cube = np.array(data.values, np.float64)
-    gaps = np.asarray(np.isnan(cube).all(-1))
+    gaps = np.asarray(np.isnan(cube).all(-1) | (cube == cube[..., :1]).all(-1))
     if gaps.all():
-        raise InputError("The map holds no spectrum that was measured: all values are NaN.")
+        raise InputError("The map holds no spectrum that was measured: every one is NaN or the same in all channels.")
+    cube[gaps] = np.nan
     if not np.isfinite(cube[~gaps]).all():
         bad = int((~np.isfinite(cube[~gaps])).any(-1).sum())
         raise InputError(
@@ -76,20 +76,3 @@ def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
             "spectra that were not measured are NaN throughout."
         )
     return cube, ~gaps
-
-
-def without_cosmic_rays(spectra: np.ndarray) -> tuple[np.ndarray, int]:
-    """Spectra [P, L] with their cosmic rays filled in, and in how many there were any.
-
-    Spikes at the same channel in a tenth of the spectra or more (and in more than two) are left: no cosmic ray
-    strikes so, but a band narrower than the channels does, such as the laser's own line.
-    """
-    offset = spectra.min(1, keepdims=True)
-    unit = np.maximum(np.ptp(spectra, axis=1, keepdims=True), 1e-300)
-    scaled = ((spectra - offset) / unit).astype(np.float32)
-    rows = 1 << (len(scaled) - 1).bit_length()  # few compiled programs
-    cleaned = np.asarray(remove_cosmic_rays(np.pad(scaled, ((0, rows - len(scaled)), (0, 0)))))[: len(scaled)]
-    changed = cleaned != scaled
-    often = maximum_filter1d(changed.sum(0), 3) > max(_FEW_STRUCK, _SHARE_STRUCK * len(spectra))
-    changed &= ~often
-    return np.where(changed, cleaned * unit + offset, spectra), int(changed.any(1).sum())

@@ -8,11 +8,11 @@ from scipy.signal import find_peaks, peak_widths
 from deeper_jax.unmixing.peak_maps import band_area
 
 # Closer to the laser lies its own line, not the sample's.
-_LASER = 60.0
+_LASER = 100.0
 # Bands less prominent than this share of the strongest are left out.
 _SMALLEST = 0.03
-# Half width of a band that is read, cm⁻¹.
-_WIDEST = 60.0
+# Wider than this at half height is rather a background; taken only where there is nothing else, cm⁻¹.
+_WIDEST = 120.0
 
 
 class Band(NamedTuple):
@@ -24,7 +24,7 @@ class Band(NamedTuple):
 
 
 def strongest_bands(spectrum: np.ndarray, axis: np.ndarray, count: int = 3) -> list[Band]:
-    """Up to `count` bands that stand out most of their surroundings, by wavenumber; at least one.
+    """Up to `count` bands that stand out most of their surroundings, in the order of the axis; at least one.
 
     Args:
         spectrum: [L], the mean of a map's denoised spectra.
@@ -36,7 +36,10 @@ def strongest_bands(spectrum: np.ndarray, axis: np.ndarray, count: int = 3) -> l
     peaks, prominence = peaks[inside], found["prominences"][inside]
     if not len(peaks):
         return [_band(axis, int(spectrum[1:-1].argmax()) + 1, 0.0)]
-    widths = peak_widths(spectrum, peaks, rel_height=0.5)[0]
+    step = (axis[-1] - axis[0]) / (len(axis) - 1)
+    widths = peak_widths(spectrum, peaks, rel_height=0.5)[0] * step
+    if (widths <= _WIDEST).any():
+        peaks, prominence, widths = (values[widths <= _WIDEST] for values in (peaks, prominence, widths))
     bands: list[Band] = []
     for i in np.argsort(-prominence, kind="stable"):
         apart = not any(band.low <= axis[peaks[i]] <= band.high for band in bands)
@@ -46,9 +49,8 @@ def strongest_bands(spectrum: np.ndarray, axis: np.ndarray, count: int = 3) -> l
 
 
 def _band(axis: np.ndarray, channel: int, width: float) -> Band:
-    """A band at a channel, of so many channels at half its height."""
-    step = (axis[-1] - axis[0]) / (len(axis) - 1)
-    half = float(np.clip(width * step, 2 * step, max(_WIDEST, 2 * step)))
+    """A band at a channel, of so many cm⁻¹ at half its height."""
+    half = max(width, 2 * float(axis[-1] - axis[0]) / (len(axis) - 1))
     centre = float(axis[channel])
     return Band(centre, max(centre - half, float(axis[0])), min(centre + half, float(axis[-1])))
 

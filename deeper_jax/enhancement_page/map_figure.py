@@ -13,8 +13,9 @@ from deeper_jax.evaluation.plot_style import new_figure
 
 WIDTH = 9.0
 GAP = "#BDBDBD"
-_EXTREME = 2.5  # maps so much wider than high, or higher than wide, are drawn in one column or row
-_LARGEST_PANEL = 4.2  # inches
+_EXTREME = 2.2  # maps so much wider than high are drawn in one column
+_LARGEST_PANEL = 4.0  # inches
+_PERCENTILES = (0.5, 99.7)
 
 
 def map_figure(shown: Comparison) -> Figure:
@@ -24,75 +25,70 @@ def map_figure(shown: Comparison) -> Figure:
         stages["super-resolved"] = shown.finer
     present = np.isfinite(shown.after).all(-1)
     bands = strongest_bands(shown.after[present].mean(0), shown.axis)
-    extent, ratio = _extent(shown.positions), _ratio(shown.positions)
-    rows, columns = _grid(len(bands), len(stages), ratio)
-    figure, axes = _canvas(rows, columns, ratio)
-    panels = list(axes.ravel())
-    for row, band in enumerate(bands):
+    ratio = _ratio(shown.positions)
+    figure, groups, last = _canvas(len(bands), len(stages), ratio)
+    for group, band in zip(groups, bands, strict=True):
         images = {name: band_height(spectra, shown.axis, band) for name, spectra in stages.items()}
-        group = panels[row * len(stages) : (row + 1) * len(stages)]
         scale = _colour_scale(images["denoised"])
         for panel, (name, image) in zip(group, images.items(), strict=True):
-            drawn = _draw(panel, image, extent, ratio is None, *scale, "viridis")
+            drawn = _draw(panel, image, shown, *scale, "viridis")
             panel.set_title(f"{name}, {band.centre:.0f} cm$^{{-1}}$", fontsize=9)
-        _colour_bar(figure, drawn, group, shown.unit, rows == 1)
-    last = panels[len(bands) * len(stages) :]
-    _draw_uncertainty(figure, last[0], shown, extent, ratio, rows == 1)
-    _draw_flags(figure, last[1], shown, extent, ratio, rows == 1)
+        _colour_bar(figure, drawn, group, shown.unit)
+    _draw_uncertainty(figure, last[0], shown)
+    _draw_flags(figure, last[1], shown)
     for panel in last[2:]:
         panel.set_axis_off()
-    _add_scale_bar(panels[0], shown.positions)
+    _add_scale_bar(groups[0][0], shown.positions)
     return figure
 
 
-def _draw_uncertainty(
-    figure: Figure, panel: Any, shown: Comparison, extent: Any, ratio: float | None, below: bool
-) -> None:
+def _draw_uncertainty(figure: Figure, panel: Any, shown: Comparison) -> None:
     image = np.sqrt((shown.deviation**2).mean(-1))
-    drawn = _draw(panel, image, extent, ratio is None, *_colour_scale(image), "magma")
-    panel.set_title("uncertainty, rms of all channels", fontsize=9)
-    _colour_bar(figure, drawn, [panel], shown.unit, below)
+    drawn = _draw(panel, image, shown, *_colour_scale(image), "magma")
+    panel.set_title("uncertainty, rms", fontsize=9)
+    _colour_bar(figure, drawn, [panel], shown.unit)
 
 
-def _draw_flags(figure: Figure, panel: Any, shown: Comparison, extent: Any, ratio: float | None, below: bool) -> None:
+def _draw_flags(figure: Figure, panel: Any, shown: Comparison) -> None:
     image = np.where(np.isfinite(shown.after).all(-1), shown.flagged.sum(-1), np.nan)
-    drawn = _draw(panel, image, extent, ratio is None, 0.0, max(1.0, float(np.nanmax(image))), "Reds")
-    found = "flagged channels" if np.nanmax(image) > 0 else "flagged channels: none"
-    panel.set_title(found, fontsize=9)
-    _colour_bar(figure, drawn, [panel], "channels", below)
+    most = float(np.nanmax(image))
+    drawn = _draw(panel, image, shown, 0.0, max(1.0, most), "Reds")
+    panel.set_title("channels flagged" if most else "channels flagged: none", fontsize=9)
+    if most:
+        _colour_bar(figure, drawn, [panel], "")
 
 
-def _draw(panel: Any, image: np.ndarray, extent: Any, stretch: bool, low: float, high: float, colours: str) -> Any:
-    palette = colormaps[colours].with_extremes(bad=GAP)
-    aspect = "auto" if stretch else "equal"
+def _draw(panel: Any, image: np.ndarray, shown: Comparison, low: float, high: float, colours: str) -> Any:
+    height, width = (_length(each) for each in shown.positions)
     drawn = panel.imshow(
-        *(np.ma.masked_invalid(image), palette),
-        **{"extent": extent, "vmin": low, "vmax": high, "interpolation": "nearest", "aspect": aspect},
+        np.ma.masked_invalid(image),
+        colormaps[colours].with_extremes(bad=GAP),
+        # The first line of the scan at the top, whichever way the stage counts.
+        extent=(0.0, width, height, 0.0),
+        vmin=low,
+        vmax=high,
+        interpolation="nearest",
+        aspect="auto" if _ratio(shown.positions) is None else "equal",
     )
     panel.set_xticks([])
     panel.set_yticks([])
     return drawn
 
 
-def _colour_bar(figure: Figure, drawn: Any, panels: Sequence[Any], unit: str, below: bool) -> None:
-    bar = figure.colorbar(drawn, ax=list(panels), location="bottom" if below else "right", pad=0.01, aspect=18)
+def _colour_bar(figure: Figure, drawn: Any, panels: Sequence[Any], unit: str) -> None:
+    bar = figure.colorbar(drawn, ax=list(panels), pad=0.01, aspect=18)
     bar.ax.tick_params(labelsize=7)
-    bar.ax.locator_params(nbins=4)
+    bar.ax.locator_params(nbins=5)
     bar.set_label(unit, fontsize=8)
 
 
 def _colour_scale(image: np.ndarray) -> tuple[float, float]:
-    low, high = np.nanpercentile(image, [1, 99])
+    low, high = np.nanpercentile(image, _PERCENTILES)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1e-12 + 1e-6 * abs(float(low)))
 
 
-def _extent(positions: Sequence[Positions]) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top edge; the first line of the map at the top, whatever its stage counts upwards."""
-    height, width = (_length(each) for each in positions)
-    return (0.0, width, height, 0.0)
-
-
 def _length(positions: Positions) -> float:
+    """From edge to edge, in the unit of the positions."""
     values = positions.values
     return float(abs(values[-1] - values[0])) / (len(values) - 1) * len(values) or float(len(values))
 
@@ -103,37 +99,42 @@ def _ratio(positions: Sequence[Positions]) -> float | None:
     return _length(width) / _length(height) if height.unit == width.unit else None
 
 
-def _grid(bands: int, stages: int, ratio: float | None) -> tuple[int, int]:
-    together = bands * stages + 2
-    if ratio is not None and ratio > _EXTREME:
-        return together, 1
-    if ratio is not None and ratio < 1 / _EXTREME:
-        return 1, together
-    return bands + 1, stages
+def _canvas(bands: int, stages: int, ratio: float | None) -> tuple[Figure, list[list[Any]], list[Any]]:
+    """A figure with panels for each band, one a stage, and two or more for uncertainty and flags.
 
-
-def _canvas(rows: int, columns: int, ratio: float | None) -> tuple[Figure, np.ndarray]:
-    ratio = ratio or 1.0
-    panel = min(_LARGEST_PANEL, (WIDTH - 0.9) / columns - 0.15)
-    height = float(np.clip(panel / ratio, 0.35, _LARGEST_PANEL if rows > 1 else 2 * _LARGEST_PANEL))
-    figure = new_figure(WIDTH, rows * (height + 0.35) + (0.9 if rows == 1 else 0.2))
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    Wide maps lie under each other. Others have a row a band, uncertainty and flags in a column beside them.
+    """
+    shape = ratio or 1.0
+    if shape > _EXTREME:
+        rows, columns = bands * stages + 2, 1
+    else:
+        rows, columns = max(bands, 2), stages + 1
+    side = (WIDTH - 0.8) / columns - 0.55
+    height = float(np.clip(side / shape, 0.4, _LARGEST_PANEL))
+    figure = new_figure(WIDTH, rows * (height + 0.32) + 0.15)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    if columns == 1:
+        flat = list(panels[:, 0])
+        return figure, [flat[i * stages : (i + 1) * stages] for i in range(bands)], flat[bands * stages :]
+    for panel in panels[bands:, :-1].ravel():
+        panel.set_axis_off()
+    return figure, [list(row[:-1]) for row in panels[:bands]], list(panels[:, -1])
 
 
 def _add_scale_bar(panel: Any, positions: Sequence[Positions]) -> None:
-    width = _length(positions[1])
-    length = _round_length(0.35 * width)
-    unit = positions[1].unit or "pixel"
+    width, height = _length(positions[1]), _length(positions[0])
+    length, unit = _round_length(0.4 * width), positions[1].unit or "pixel"
     name = f"{length:g} {unit}{'s' if unit == 'pixel' and length != 1 else ''}"
-    style = {"color": "white", "ha": "left", "va": "bottom", "fontsize": 8, "fontweight": "bold"}
-    box = {"boxstyle": "square,pad=0.25", "fc": "black", "ec": "none", "alpha": 0.55}
-    low = panel.get_ylim()[0]
-    # The bar is a line of text of the right length in the map's own unit.
-    panel.annotate("", (0.05 * width + length, 0.93 * low), (0.05 * width, 0.93 * low), arrowprops=_BAR)
-    panel.text(0.05 * width, 0.86 * low, name, bbox=box, **style)
-
-
-_BAR = {"arrowstyle": "-", "color": "white", "lw": 3.5, "shrinkA": 0, "shrinkB": 0}
+    left, foot = 0.06 * width, 0.93 * height
+    line = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0}
+    # White on black can be seen on every colour of the map.
+    for colour, thickness in (("black", 6.0), ("white", 3.0)):
+        panel.annotate("", (left + length, foot), (left, foot), arrowprops=line | {"color": colour, "lw": thickness})
+    box = {"boxstyle": "square,pad=0.2", "fc": "black", "ec": "none", "alpha": 0.6}
+    panel.annotate(
+        *(name, (left, foot)),
+        **{"xytext": (0, 6), "textcoords": "offset points", "color": "white", "fontsize": 8, "bbox": box},
+    )
 
 
 def _round_length(length: float) -> float:

@@ -62,13 +62,13 @@ def _pictures(shown: Comparison) -> list[tuple[Figure, str]]:
 
 
 _MAP_CAPTION = (
-    "Mean height of the strongest bands above a straight line under each, one colour scale a band (1st to 99th "
-    "percentile of the denoised map). Below: uncertainty of the denoised map, and how many channels of each spectrum are "
-    "flagged. The first line of the scan is at the top; grey: not measured."
+    "Mean height of the strongest bands above a straight line under each, one colour scale a band (0.5th to 99.7th "
+    "percentile of the denoised map). Beside: uncertainty of the denoised, rms of its channels, and how many channels "
+    "are flagged. The first line of the scan is at the top; grey: no spectrum."
 )
 _SERIES_CAPTION = (
     "Spectra one under another; measured and denoised with one colour scale (1st to 99th percentile of the denoised). "
-    "Below: uncertainty of the denoised, and the flagged channels. Grey: not measured."
+    "Below: uncertainty of the denoised, and the flagged channels. Grey: no spectrum."
 )
 _SPECTRA_CAPTION = (
     "Spectra chosen by the height of their strongest bands: measured (grey), denoised and its 90 % band (orange), "

@@ -46,7 +46,7 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
     for start, stop in _runs(shown.flagged[index]):
         edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
-        panel.axvspan(*edges, color=_FLAG, alpha=0.25, lw=0, label="flagged")
+        panel.axvspan(*edges, color=_FLAG, alpha=0.3, lw=1.0, label="flagged")
     panel.set_xlim(axis[0], axis[-1])
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)

@@ -42,12 +42,14 @@ def _flags(result: Any) -> str:
     attrs, flagged = result.attrs, result["flagged"].values
     if not attrs["spectra_flagged"]:
         return "Nothing is flagged: what was taken away looks like noise everywhere."
-    share = flagged.sum() / (attrs["spectra"] * flagged.shape[-1])
+    channels, share = int(flagged.sum()), flagged.sum() / (attrs["spectra"] * flagged.shape[-1])
+    amount = (
+        f"{channels:,} channel{'s'[: channels > 1]} in all" if share < 0.01 else f"{_percent(share)} of all channels"
+    )
     where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
-    near = f", most often near {_listed(where)} cm⁻¹" if len(where) else ""
     return (
-        f"Flagged: {attrs['spectra_flagged']:,} of {attrs['spectra']:,} spectra, {_percent(share)} of all channels"
-        f"{near}: measured less denoised is not noise there, so trust the measured spectrum rather than the denoised."
+        f"Flagged: {attrs['spectra_flagged']:,} of {attrs['spectra']:,} spectra, {amount}, most often near "
+        f"{_listed(where)} cm⁻¹: measured less denoised is not noise there, so trust the measured spectrum rather than the denoised."
     )
 
 
