@@ -10,7 +10,7 @@ from deeper_jax.unmixing.peak_maps import band_area
 # Closer to the laser lies its own line, not the sample's.
 _LASER = 100.0
 # Bands less prominent than this share of the strongest are left out.
-_SMALLEST = 0.03
+_SMALLEST = 0.05
 # Wider than this at half height is rather a background; taken only where there is nothing else, cm⁻¹.
 _WIDEST = 120.0
 
@@ -23,14 +23,16 @@ class Band(NamedTuple):
     high: float
 
 
-def strongest_bands(spectrum: np.ndarray, axis: np.ndarray, count: int = 3) -> list[Band]:
+def strongest_bands(spectra: np.ndarray, axis: np.ndarray, count: int = 3) -> list[Band]:
     """Up to `count` bands that stand out most of their surroundings, in the order of the axis; at least one.
 
     Args:
-        spectrum: [L], the mean of a map's denoised spectra.
+        spectra: [N, L], denoised; their mean and their standard deviation are looked at, so that a band counts
+            that few of them have.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
         count: how many.
     """
+    spectrum = spectra.mean(0) + spectra.std(0)
     peaks, found = find_peaks(np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum), prominence=0)
     inside = np.abs(axis[peaks]) >= _LASER
     peaks, prominence = peaks[inside], found["prominences"][inside]

@@ -63,7 +63,7 @@ def _examples(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
     grid = shown.after.shape[:-1]
     present = np.flatnonzero(np.isfinite(shown.after).all(-1))
     spectra = shown.after.reshape(-1, len(shown.axis))[present]
-    bands = strongest_bands(spectra.mean(0), shown.axis)
+    bands = strongest_bands(spectra, shown.axis)
     strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)
     order = present[np.argsort(strength, kind="stable")]
     chosen = {int(order[-1]): "strongest bands"}

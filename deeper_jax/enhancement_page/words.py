@@ -49,7 +49,8 @@ def _flags(result: Any) -> str:
     where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
     return (
         f"Flagged: {attrs['spectra_flagged']:,} of {attrs['spectra']:,} spectra, {amount}, most often near "
-        f"{_listed(where)} cm⁻¹: measured less denoised is not noise there, so trust the measured spectrum rather than the denoised."
+        f"{_listed(where)} cm⁻¹: measured less denoised is not noise there, so trust the measured spectrum rather "
+        "than the denoised."
     )
 
 
