@@ -118,7 +118,8 @@ def _enhanced(
         return result
     say(f"super-resolving {super_resolver.scale} times")
     finer = super_resolved(result, super_resolver, progress=progress)
-    return finer.assign_attrs(super_resolver=json.dumps(model_record(super_resolver)))
+    steps = [*json.loads(result.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
+    return finer.assign_attrs(steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver)))
 
 
 def _as_map(data: Any, entry: str | int | None, say: Callable[[str], None]) -> Any:

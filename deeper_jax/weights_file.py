@@ -56,6 +56,8 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     trees: dict[str, dict[str, Any]] = {"params": {}, "stats": {}}
     for name, value in arrays.items():
         kind, *parts = name.split("/")
+        if kind not in trees or not parts:
+            raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {name!r}).")
         tree = trees[kind]
         for part in parts[:-1]:
             tree = tree.setdefault(part, {})
@@ -63,11 +65,26 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     return trees["params"], trees["stats"], record
 
 
-def _flat(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+def check_same_shapes(path: str | Path, found: Any, wanted: Any) -> None:
+    """Raise InputError unless the weights of a file have the names and shapes of a model's."""
+    shapes = [{name: tuple(leaf.shape) for name, leaf in _leaves(tree).items()} for tree in (found, wanted)]
+    strange = sorted(name for name in shapes[0].keys() | shapes[1].keys() if shapes[0].get(name) != shapes[1].get(name))
+    if strange:
+        raise InputError(
+            f"{path}: its weights do not fit the network that it describes ({', '.join(strange[:5])} differ); pack the "
+            "run again."
+        )
+
+
+def _flat(tree: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf, np.float32) for name, leaf in _leaves(tree).items()}
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(tree, dict):
-        return {prefix: np.asarray(tree, np.float32)}
+        return {prefix: tree}
     return {
         name: value
         for key, part in tree.items()
-        for name, value in _flat(part, f"{prefix}/{key}" if prefix else key).items()
+        for name, value in _leaves(part, f"{prefix}/{key}" if prefix else key).items()
     }

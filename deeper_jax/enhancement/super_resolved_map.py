@@ -41,8 +41,12 @@ def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) 
     image = result["intensity"]
     check_super_resolvable(image, super_resolver)
     values = image.values
-    fine = super_resolver.super_resolve(values, image["wavenumber"].values, progress=progress)
+    axis = image["wavenumber"].values
+    fine = super_resolver.super_resolve(values, axis, progress=progress)
     places = _places(values.shape, super_resolver)
+    # Sharp bands that the network's own, wider channels cannot hold are not lost but interpolated.
+    lost = values - super_resolver.holds(values, np.asarray(axis, np.float64))
+    fine = fine + _interpolated(lost, places, order=1)
     spread = _interpolated(result["uncertainty"].values, places, order=1)
     spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
     coordinates = {

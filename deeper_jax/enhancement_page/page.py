@@ -17,7 +17,7 @@ from deeper_jax.enhancement_page.words import MEANING, provenance_rows, summary_
 from deeper_jax.evaluation.plot_style import save_png
 from deeper_jax.evaluation.report_sections import Section
 from deeper_jax.evaluation.report_text import TextTable
-from deeper_jax.evaluation.web_page import picture_html, section_html, write_web_page
+from deeper_jax.evaluation.web_page import list_html, picture_html, section_html, write_web_page
 
 if TYPE_CHECKING:
     import xarray
@@ -37,7 +37,7 @@ def write_page(path: str | Path, measured: "xarray.DataArray", result: "xarray.D
     path = Path(path)
     shown = compare(measured, result)
     with tempfile.TemporaryDirectory() as folder:
-        parts = [section_html(Section("", summary_sentences(result)))]
+        parts = [list_html(summary_sentences(result))]
         files = []
         for number, (figure, caption) in enumerate(_pictures(shown)):
             files.append(Path(folder) / f"{number}.png")
