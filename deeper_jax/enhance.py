@@ -91,7 +91,7 @@ def _enhanced(
     cube, present = measured_spectra(data)
     if super_resolver is not None:
         check_super_resolvable(data.copy(data=cube), super_resolver)
-    law = None if noise is None else NoiseLaw(0.0, _positive(noise) ** 2)
+    law = None if noise is None else _constant(noise)
 
     say("looking for cosmic rays and noise")
     spectra, struck = without_cosmic_rays(cube, present)
@@ -189,10 +189,10 @@ def _parts(total: int) -> list[slice]:
     return [slice(start, start + _PART) for start in range(0, total, _PART)]
 
 
-def _positive(noise: float) -> float:
+def _constant(noise: float) -> NoiseLaw:
     if not np.isfinite(noise) or noise <= 0:
         raise InputError(f"noise is {noise}; give its standard deviation, above 0, in the map's unit.")
-    return float(noise)
+    return NoiseLaw(0.0, noise**2, noise**2)
 
 
 def _count(number: int, one: str, more: str) -> str:

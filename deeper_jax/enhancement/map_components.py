@@ -54,9 +54,8 @@ def find_components(spectra: np.ndarray, law: NoiseLaw) -> MapComponents:
         law: their noise.
     """
     offsets = spectra.mean(1, keepdims=True)
-    expected = np.clip(spectra, 0.0, None)
-    by_channel = law.deviation(expected.mean(0))
-    by_pixel = law.deviation(expected.mean(1, keepdims=True))
+    by_channel = law.deviation(spectra.mean(0))
+    by_pixel = law.deviation(offsets)
     scale = by_pixel * by_channel / np.sqrt(np.mean(by_channel**2))
     white = (spectra - offsets) / scale
     # The smaller Gram matrix is enough, and much faster than the decomposition of a long map.

@@ -20,30 +20,33 @@ _SMALLEST_SHARE = 1e-5
 
 
 class NoiseLaw(NamedTuple):
-    """Variance of a channel as a function of its expected intensity: `gain * max(intensity, 0) + floor`.
+    """Variance of a channel as a function of its expected intensity: `gain * intensity + floor`, `least` at least.
 
     Attributes:
         gain: variance per intensity, of shot noise; the unit of the spectra.
-        floor: variance that is always there, of reading out; that unit squared, above 0.
+        floor: variance at intensity 0, of reading out; that unit squared. Negative where the spectra stand on an
+            offset that makes no noise.
+        least: smallest variance, above 0.
     """
 
     gain: float
     floor: float
+    least: float
 
     def deviation(self, expected: np.ndarray) -> np.ndarray:
         """Standard deviation of the noise where `expected` is expected, of the same shape."""
-        return np.sqrt(self.gain * np.maximum(expected, 0.0) + self.floor)
+        return np.sqrt(np.maximum(self.gain * expected + self.floor, self.least))
 
     def scaled(self, factor: float) -> "NoiseLaw":
         """The law of a variance `factor` times as large."""
-        return NoiseLaw(self.gain * factor, self.floor * factor)
+        return NoiseLaw(self.gain * factor, self.floor * factor, self.least * factor)
 
 
 def estimate_noise(spectra: np.ndarray) -> NoiseLaw:
     """Fit shot and read noise to what is rough in the spectra.
 
     The fourth differences along each spectrum are all but free of its bands. Their robust variance in bins of
-    equal numbers of channels, ordered by the smoothed intensity, is fitted by a line with non-negative coefficients.
+    equal numbers of channels, ordered by the smoothed intensity, is fitted by a line that does not fall.
 
     Args:
         spectra: [N, L] of one measurement, any unit, L at least 16, all finite.
@@ -76,12 +79,14 @@ def _robust_mean(squares: np.ndarray) -> float:
 
 
 def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseLaw:
-    """Relative least squares of `gain * max(level, 0) + floor`."""
+    """Relative least squares of `gain * level + floor` with `gain` 0 or more."""
     weight = 1.0 / np.maximum(variance, smallest)
-    reach = max(float(np.abs(level).max()), 1e-300)
-    columns = np.stack([np.maximum(level, 0.0) / reach, np.ones_like(level)], axis=1)
-    (gain, floor), _ = nnls(columns * weight[:, None], variance * weight)
-    return NoiseLaw(float(gain) / reach, max(float(floor), smallest))
+    lowest, reach = float(level.min()), max(float(np.ptp(level)), 1e-300)
+    columns = np.stack([(level - lowest) / reach, np.ones_like(level)], axis=1)
+    (gain, at_lowest), _ = nnls(columns * weight[:, None], variance * weight)
+    gain = float(gain) / reach
+    least = max(0.25 * float(variance.min()), smallest)
+    return NoiseLaw(gain, float(at_lowest) - gain * lowest, least)
 
 
 def _smallest_variance(spectra: np.ndarray) -> float:

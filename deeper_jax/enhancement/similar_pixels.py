@@ -3,44 +3,54 @@
 import itertools
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 # Distances in the map over which pixels help each other, pixels (standard deviation), and how far is looked.
 REACH = 2.0
 _FARTHEST = 5
 # Difference of composition at which they stop to, in standard deviations of the noise of the scores.
-TOLERANCE = 4.0
+TOLERANCE = 6.0
+# Where pixels and their averages differ by more than this many times the variance of noise, they are not the same.
+_SAME = 2.0
+_WINDOW = 3  # pixels over which that is judged
 
 
 def average_similar(
-    scores: np.ndarray, present: np.ndarray, *, reach: float = REACH, tolerance: float = TOLERANCE, passes: int = 1
+    scores: np.ndarray, present: np.ndarray, *, reach: float = REACH, tolerance: float = TOLERANCE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bilateral filter on the scores of a map.
 
     A pixel counts for its neighbour as their distance in the map and the difference of their scores, beyond what
     noise explains, allow. A droplet of a single pixel differs from its surroundings by many standard deviations and
-    keeps its own scores; edges are not blurred. A second pass would compare the
-    averages of the first.
+    keeps its own scores; edges are not blurred. Where scores and averages still differ by more than noise does, over
+    the nearest pixels, the scores come back as far as they do (James and Stein).
 
     Args:
         scores: [..., K] on the grid of the map (any number of axes), in standard deviations of their noise.
         present: [...], false where no spectrum was measured.
         reach: pixels.
         tolerance: standard deviations.
-        passes: times that pixels are compared.
 
     Returns:
         The averages [..., K], and [...] the variance of their noise, of 1 in the scores.
     """
-    guide, spread = scores, np.ones(present.shape)
-    average = scores
-    for _ in range(passes):
-        average, spread = _one_pass(scores, guide, spread, present, reach, tolerance)
-        guide = average
-    return average, spread
+    average, spread = _weighted_means(scores, present, reach, tolerance)
+    share = _own_share(scores - average, spread, present)
+    own = (share**2).mean(-1)
+    return average + share * (scores - average), np.minimum(spread + own, 1.0)
 
 
-def _one_pass(
-    scores: np.ndarray, guide: np.ndarray, spread: np.ndarray, present: np.ndarray, reach: float, tolerance: float
+def _own_share(difference: np.ndarray, spread: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """How much of the difference between scores and averages is more than noise, [..., K] from 0 to 1."""
+    near = (*(_WINDOW,) * present.ndim, 1)
+    measured = present[..., None].astype(np.float64)
+    found = uniform_filter(difference**2 * measured, near) / np.maximum(uniform_filter(measured, near), 1e-9)
+    expected = _SAME * np.maximum(1.0 - spread, 0.05)[..., None]
+    return np.clip(1.0 - expected / np.maximum(found, 1e-9), 0.0, 1.0) * measured
+
+
+def _weighted_means(
+    scores: np.ndarray, present: np.ndarray, reach: float, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     total = np.zeros_like(scores)
     weights = np.zeros(present.shape)
@@ -48,8 +58,8 @@ def _one_pass(
     for shift in itertools.product(*(range(-min(_FARTHEST, n - 1), min(_FARTHEST, n - 1) + 1) for n in present.shape)):
         nearness = np.exp(-sum(step**2 for step in shift) / (2 * reach**2))
         here, there = _overlap(shift)
-        difference = ((guide[here] - guide[there]) ** 2).sum(-1)
-        by_noise = guide.shape[-1] * (spread[here] + spread[there]) * any(shift)
+        difference = ((scores[here] - scores[there]) ** 2).sum(-1)
+        by_noise = 2 * scores.shape[-1] * any(shift)
         weight = nearness * np.exp(-np.maximum(difference - by_noise, 0.0) / (2 * tolerance**2))
         weight = weight * present[here] * present[there]
         total[here] += weight[..., None] * scores[there]

@@ -9,8 +9,12 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.batches import evaluation_batches
 from deeper_jax.data.simulator import SimulatorConfig, VariedSpectra, simulate_spectra, simulate_varied_spectra
+from deeper_jax.models.noise_aware_unet import moving_average
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.task import Batch, Task
+
+# Channels over which the intensity is averaged before its noise is read off; as in `enhancement.noise`.
+SMOOTHING = 9
 
 
 def noise_aware_denoising_task(config: ConfigDict) -> Task:
@@ -68,11 +72,17 @@ def _cells(key: jax.Array, count: int, length: int, ranges: SimulatorConfig) -> 
     axis = 480.0 + 2.6 * np.arange(length, dtype=np.float32)
     low, _, truth, _ = simulate_spectra(key, count, axis, ranges)
     gain, read = sum(ranges.low_gain) / 2, sum(ranges.read_noise) / 2
-    return VariedSpectra(low, jnp.sqrt(gain * truth + read**2 + 1 / 12), truth)
+    each = jnp.ones((count, 1))
+    return VariedSpectra(low, truth, gain * each, (read**2 + 1 / 12) * each, (read**2 + 1 / 12) * each)
 
 
 def _in_units_of_noise(key: jax.Array, spectra: VariedSpectra, noise_error: float) -> Batch:
-    """Input [N, 2, L] and target [N, L]; the noise that the network is told is off by a factor, as estimates are."""
-    unit = jnp.sqrt(jnp.square(spectra.noise).mean(1, keepdims=True))
-    told = spectra.noise * jnp.exp(noise_error * jax.random.normal(key, unit.shape))
+    """Input [N, 2, L] and target [N, L].
+
+    The noise that the network is told is off by a factor, and follows the noisy spectrum, as estimates do: noise that
+    followed the truth would tell the network the truth.
+    """
+    unit = jnp.sqrt(jnp.square(spectra.noise(spectra.truth)).mean(1, keepdims=True))
+    told = spectra.noise(moving_average(spectra.noisy, SMOOTHING))
+    told = told * jnp.exp(noise_error * jax.random.normal(key, unit.shape))
     return {"input": jnp.stack([spectra.noisy, told], axis=1) / unit[:, None], "target": spectra.truth / unit}

@@ -26,17 +26,25 @@ INVENTED_BANDS = 14
 
 
 class VariedSpectra(NamedTuple):
-    """Simulated spectra, float32 [N, L] each, in arbitrary units.
+    """Simulated spectra and their noise, float32, [N, L] where not said otherwise, in arbitrary units.
 
     Attributes:
         noisy: what was measured.
-        noise: standard deviation of the noise of each channel.
         truth: the spectrum without noise.
+        gain: [N, 1], variance of the noise per intensity.
+        floor: [N, 1], variance at intensity 0; negative where the spectrum stands on an offset without noise.
+        least: [N, 1], smallest variance that a channel has.
     """
 
     noisy: Array
-    noise: Array
     truth: Array
+    gain: Array
+    floor: Array
+    least: Array
+
+    def noise(self, expected: Array) -> Array:
+        """Standard deviation of the noise [N, L] where `expected` [N, L] is expected."""
+        return jnp.sqrt(jnp.maximum(self.gain * expected + self.floor, self.least))
 
 
 def simulate_varied_spectra(key: Array, count: int, channels: int, per_instrument: int = 4) -> VariedSpectra:
@@ -55,7 +63,7 @@ def simulate_varied_spectra(key: Array, count: int, channels: int, per_instrumen
         return _one_instrument(instrument_key, per_instrument, channels)
 
     parts = jax.vmap(one)(jax.random.split(key, instruments))
-    return VariedSpectra(*(part.reshape(-1, channels)[:count] for part in parts))
+    return VariedSpectra(*(part.reshape(instruments * per_instrument, -1)[:count] for part in parts))
 
 
 def _one_instrument(key: Array, count: int, channels: int) -> VariedSpectra:
@@ -127,11 +135,12 @@ def _measure(key: Array, light: Array) -> VariedSpectra:
     level, shot, chance, tap = jax.random.uniform(keys[0], (4,))
     reach = (light.max(1) - light.min(1)).mean() + 1e-3
     standard = reach * NOISE[0] * (NOISE[1] / NOISE[0]) ** level
-    above = light - light.min()
-    variance = (1.0 - shot) + shot * above / jnp.maximum(above.mean(), 1e-3)
-    noise = standard * jnp.sqrt(jnp.maximum(variance, 0.02))
+    gain = shot * standard**2 / jnp.maximum(light.mean() - light.min(), 1e-3)
+    floor = (1.0 - shot) * standard**2 - gain * light.min()
+    each = jnp.ones((len(light), 1))
+    spectra = VariedSpectra(light, light, gain * each, floor * each, 0.02 * standard**2 * each)
     white = jax.random.normal(keys[1], light.shape)
     tap = jnp.where(chance < 0.33, 0.2 * tap, 0.0)
     smoothed = (1.0 - 2.0 * tap) * white + tap * (jnp.roll(white, 1, 1) + jnp.roll(white, -1, 1))
     correlated = smoothed / jnp.sqrt((1.0 - 2.0 * tap) ** 2 + 2.0 * tap**2)
-    return VariedSpectra(light + noise * correlated, noise, light)
+    return spectra._replace(noisy=light + spectra.noise(light) * correlated)
