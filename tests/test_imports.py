@@ -68,7 +68,9 @@ def test_importing_pulls_in_neither_tensorflow_nor_torch(module):
 def modules_imported_at_once(path: Path) -> set[str]:
     """Those that importing the file imports: not within functions, and not for type checkers alone."""
     nodes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return {name for node in nodes for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else names(node))}
+    return {
+        name for node in nodes for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else names(node))
+    }
 
 
 def names(node: ast.Import) -> list[str]:
