@@ -100,7 +100,8 @@ def _enhanced(
     say(f"denoising {_count(len(spectra), 'spectrum', 'spectra')} of {data.sizes['wavenumber']} channels")
     use_map = use_map and isinstance(model, NoiseAwareDenoiser)
     estimate = _denoised(model, cube, present, law, np.asarray(data["wavenumber"], np.float64), use_map, progress)
-    flagged = standing_out(spectra - estimate.spectra, estimate.noise)
+    # A window that stands out may reach over channels that nothing was done to.
+    flagged = standing_out(spectra - estimate.spectra, estimate.noise) & ~unchanged
 
     result = enhanced_map(data, present, estimate, flagged)
     how = provenance(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         record = json.loads(str(arrays.pop(_RECORD)))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
     trees: dict[str, dict[str, Any]] = {"params": {}, "stats": {}}
     for name, value in arrays.items():
