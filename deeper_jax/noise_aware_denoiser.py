@@ -7,6 +7,7 @@ import numpy as np
 from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
+from deeper_jax.streaming import LONGEST, SpectrumStream
 
 # Spectra in one compiled call; smaller inputs are padded to a power of two, so that few programs are compiled.
 _BATCH = 256
@@ -104,6 +105,30 @@ class NoiseAwareDenoiser(LoadedModel):
             deviation = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape).reshape(flat.shape)
         denoised, error = self.on_axis(flat, deviation, axis)
         return denoised.reshape(spectra.shape).astype(dtype), error.reshape(spectra.shape).astype(dtype)
+
+    def stream(
+        self,
+        wavenumbers: Any = None,
+        *,
+        channels: int | None = None,
+        noise: float | None = None,
+        longest: int = LONGEST,
+    ) -> SpectrumStream:
+        """Denoise a scan line by line while it runs: `stream.denoise(line)`, `stream.lines(iterable)`.
+
+        Every spectrum is denoised by itself, as by `denoise`; how noisy they are is learnt from the lines so far, the
+        first from itself. Cosmic rays are not looked for.
+
+        Args:
+          wavenumbers: [L] in cm⁻¹, as for `denoise`.
+          channels: L, where `wavenumbers` is None and `warm_up` is to be called before the first line.
+          noise: standard deviation of the noise in the spectra's unit, if known.
+          longest: spectra in the longest line usually; longer ones take more than one call of the network.
+
+        Raises:
+          InputError: a setting that cannot be used.
+        """
+        return SpectrumStream(self, wavenumbers, channels=channels, noise=noise, longest=longest)
 
     def on_axis(self, spectra: np.ndarray, noise: np.ndarray, axis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """`network`, in float64, on spectra [N, L] of an axis [L] in cm⁻¹, resampled if its channels do not suit it."""
