@@ -60,7 +60,8 @@ class NoiseAwareDenoiser(LoadedModel):
         output = np.empty_like(pair)
         for start in range(0, len(pair), _BATCH):
             chunk = pair[start : start + _BATCH]
-            rows = 1 << (len(chunk) - 1).bit_length()
+            # The last, shorter batch shares the program of the others.
+            rows = _BATCH if len(pair) > _BATCH else 1 << (len(chunk) - 1).bit_length()
             padded = np.pad(chunk, ((0, rows - len(chunk)), (0, 0), (0, 0)), mode="edge")
             output[start : start + len(chunk)] = self._apply(padded)[: len(chunk)]
         return output
@@ -104,6 +105,7 @@ class NoiseAwareDenoiser(LoadedModel):
         else:
             deviation = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape).reshape(flat.shape)
         denoised, error = self.on_axis(flat, deviation, axis)
+        error = self.calibrated(error, deviation)
         return denoised.reshape(spectra.shape).astype(dtype), error.reshape(spectra.shape).astype(dtype)
 
     def stream(

@@ -173,14 +173,14 @@ def test_the_attributes_say_how_it_was_made(model):
 def test_cosmic_rays_go_and_sharp_bands_that_neighbours_share_stay():
     given = a_map(12, 12, noise=0.5)
     sharp = np.zeros(given.shape)
-    sharp[3:9, 4:8, 20] = 900.0  # a line of one channel, in some pixels
-    sharp[5, 5, 20] = 1400.0
+    sharp[3:6, 4:7, 20] = 900.0  # a line of one channel, in a few pixels
+    sharp[4, 5, 20] = 1400.0
     struck = sharp.copy()
     struck[10, 2, 40:42] = 3000.0
     result = deeper_jax.enhance(given + struck, tiny_denoiser(random=False), use_map=False, noise=0.5)
     assert result.attrs["spectra_with_cosmic_rays"] == 1
     np.testing.assert_allclose(result["intensity"][10, 2], given[10, 2], atol=8.0)
-    np.testing.assert_allclose(result["intensity"][3:9, 4:8], (given + sharp)[3:9, 4:8], atol=1e-3)
+    np.testing.assert_allclose(result["intensity"][3:6, 4:7], (given + sharp)[3:6, 4:7], atol=1e-3)
 
 
 class Flattener(nnx.Module):
