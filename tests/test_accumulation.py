@@ -62,6 +62,7 @@ def test_parts_give_the_gradient_of_the_large_batch_without_batch_norm(network):
             assert float(others[name]) == pytest.approx(float(value), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_batch_norm_normalises_each_part_by_itself():
     """Against the parts made by hand: the mean of their gradients, the statistics moved part by part."""
     model, batch = denoiser(True)
@@ -92,6 +93,7 @@ def test_parts_with_batch_norm_have_the_same_bits_on_any_number_of_devices():
     assert largest_difference(one, eight) == 0
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_ends_where_the_large_batch_does(tmp_path):
     configs = [small_config(batch_size=32, accumulate_steps=parts, steps=6, evaluate_every=6) for parts in (1, 4)]
     ends = []

@@ -153,7 +153,7 @@ def difference(tree, other) -> float:
     "case",
     [
         "denoiser",
-        "super-resolver",
+        pytest.param("super-resolver", marks=pytest.mark.slow),
         pytest.param("denoiser with BatchNorm", marks=pytest.mark.slow),
         pytest.param("simulator", marks=pytest.mark.slow),
     ],
@@ -196,6 +196,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
     assert sorted(losses(workdir)) == list(range(1, config.train.steps + 1))
 
 
+@pytest.mark.slow
 def test_two_processes_resume_what_one_began(folder, arguments, alone):
     workdir = folder / "begun by one"
     command, config = arguments("denoiser")

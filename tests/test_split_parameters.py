@@ -128,6 +128,7 @@ def test_the_papers_network_needs_an_eighth_of_the_memory_on_eight_devices():
     assert state_bytes(split[2]) < 0.16 * state_bytes(whole[2])
 
 
+@pytest.mark.slow
 def test_the_compiled_step_needs_less_memory():
     needs = {}
     for split in (False, True):
