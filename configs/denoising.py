@@ -47,12 +47,18 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.augment = ConfigDict({"shift": 0.1, "flip": False, "mixup": 0.5, "mixup_alpha": 0.2})
 
     config.train = ConfigDict()
+    # Of all devices of all processes together.
     config.train.batch_size = 256
     config.train.epochs = 500
     # Steps of the whole run; 0: as many as the epochs make.
     config.train.steps = 0
     # 'l1' (the paper's) or 'mse'.
     config.train.loss = "l1"
+    # The batch (of all devices together) goes through the network in so many parts, one after the other, for its
+    # gradient; for batches that do not fit.
+    config.train.accumulate_steps = 1
+    # Parameters, optimizer state and moving average split over the devices instead of whole on each.
+    config.train.shard_parameters = False
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
     # BatchNorm on the CPU: sum over the batch in one order, for the same bits on any number of devices. Costs up to

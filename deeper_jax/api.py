@@ -10,7 +10,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.weights_file import SUFFIX, read_weights_file
+from deeper_jax.weights_file import SUFFIX, check_same_shapes, read_weights_file
 
 # The denoiser that comes with the package, made by configs/default_denoiser.py.
 DEFAULT_DENOISER = Path(__file__).parent / "pretrained" / "denoiser.npz"
@@ -49,8 +49,11 @@ def _load_packed(path: Path) -> Any:
     from deeper_jax.models.registry import build_from_config
 
     params, stats, record = read_weights_file(path)
+    if "config" not in record:
+        raise InputError(f"{path}: its record has no config that says how to build the network; pack the run again.")
     module = nnx.eval_shape(lambda: build_from_config(record["config"]))
     model = _wrap(module, {**record, "source": path.name})
+    check_same_shapes(path, {"params": params, "stats": stats}, {"params": model.params, "stats": model.stats})
     model.params, model.stats = params, stats
     return model
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from deeper_jax.command_line import run_quietly
+from deeper_jax.enhance_command import add_arguments as add_enhance_arguments
 from deeper_jax.errors import InputError
 from deeper_jax.version import __version__
 
@@ -18,10 +19,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="deeper-jax", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
+    add_enhance_arguments(
+        commands.add_parser("enhance", help="denoise a map from an instrument's file, with uncertainty and a page")
+    )
+    _add_pack(commands.add_parser("pack", help="write the weights of a run to one small file"))
     _add_simulate(commands.add_parser("simulate", help="write simulated cells in the layout of DeepeR's files"))
     _add_memory(commands.add_parser("memory", help="print what a training step will need of a device's memory"))
     options = parser.parse_args(arguments)
-    run_quietly("deeper-jax", lambda: options.run(options))
+    run_quietly("deeper-jax", lambda: options.run(options), stopped="stopped.")
+
+
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_directory", metavar="RUN", help="a run's directory or one checkpoint")
+    parser.add_argument("file", metavar="FILE.npz", help="new file; `deeper_jax.load` and `--model` take it")
+    parser.set_defaults(run=_pack)
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from deeper_jax.api import load
+    from deeper_jax.weights_file import check_new_weights_file, write_weights_file
+
+    file = Path(options.file)
+    check_new_weights_file(file)
+    model = load(options.run_directory)
+    if "config" not in model.record:
+        raise InputError(f"{options.run_directory}: these weights carry no config; give a run's directory.")
+    # Where the run lay is nobody else's business.
+    record = {name: value for name, value in model.record.items() if name not in ("checkpoint", "source")}
+    write_weights_file(file, model.params, model.stats, record)
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, step {model.record.get('step', 'unknown')}.")
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -86,3 +112,7 @@ def load_config(name: str) -> ConfigDict:
         return runpy.run_path(str(path))["get_config"](argument or None)
     except (KeyError, ValueError) as error:
         raise InputError(f"{name}: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,14 @@ from absl import flags, logging
 
 from deeper_jax.errors import InputError
 
+_RESUMES = "stopped; the same command resumes from the latest checkpoint."
 
-def run_quietly(name: str, work: Callable[[], None]) -> None:
-    """Call `work`; an InputError is printed as `name: sentence`, without a traceback, and exits with 2."""
+
+def run_quietly(name: str, work: Callable[[], None], *, stopped: str = _RESUMES) -> None:
+    """Call `work`; an InputError is printed as `name: sentence`, without a traceback, and exits with 2.
+
+    `stopped` is what the user is told who interrupts it.
+    """
     # Orbax reports every file it touches at the level of information.
     logging.set_verbosity(logging.ERROR)
     try:
@@ -20,7 +25,7 @@ def run_quietly(name: str, work: Callable[[], None]) -> None:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print(f"{name}: stopped; the same command resumes from the latest checkpoint.", file=sys.stderr)
+        print(f"{name}: {stopped}", file=sys.stderr)
         sys.exit(130)
 
 

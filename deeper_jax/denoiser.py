@@ -11,6 +11,7 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.streaming import LONGEST, SpectrumStream
 
 # Spectra in one compiled call. Smaller inputs are padded to a power of two, so that few programs are compiled.
 _BATCH = 256
@@ -111,6 +112,18 @@ class Denoiser(LoadedModel):
             fitted = fit_scale_and_offset(answer, inside[usable], keep_offset=keep_offset)
             output[usable] = fitted if axis is None else fitted @ self._from_own(axis)
         return output.reshape(spectra.shape).astype(dtype)
+
+    def stream(self, wavenumbers: Any = None, *, longest: int = LONGEST) -> SpectrumStream:
+        """Denoise a scan line by line while it runs: `stream.denoise(line)`, `stream.lines(iterable)`.
+
+        Args:
+          wavenumbers: [L] in cm⁻¹, as for `denoise`.
+          longest: spectra in the longest line usually; longer ones take more than one call of the network.
+
+        Raises:
+          InputError: a setting that cannot be used.
+        """
+        return SpectrumStream(self, wavenumbers, longest=longest)
 
 
 def fit_scale_and_offset(output: np.ndarray, reference: np.ndarray, *, keep_offset: bool = True) -> np.ndarray:

@@ -6,24 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
 from deeper_jax.api import load
 from deeper_jax.denoiser import Denoiser
+from deeper_jax.enhancement.cosmic_rays import without_cosmic_rays
+from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record, provenance
 from deeper_jax.enhancement.map_denoiser import Estimate, alone, denoise_map
+from deeper_jax.enhancement.measured_map import inside, measured_spectra
 from deeper_jax.enhancement.noise import NoiseLaw, estimate_noise, smooth_intensity
-from deeper_jax.enhancement.repeated_noise import deviation_by_repetition
+from deeper_jax.enhancement.repeated_noise import DRAWS, deviation_by_repetition
 from deeper_jax.enhancement.residual_check import standing_out
-from deeper_jax.enhancement.super_resolved_map import super_resolved
+from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.errors import InputError
 from deeper_jax.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.version import __version__
 
 if TYPE_CHECKING:
     import xarray
 
-OUTSIDE = ("error", "keep", "drop")
-Progress = Callable[[str], None]
+# Spectra between two steps of the bar: whole batches of the networks.
+_PART = 1024
 
 
 def enhance(
@@ -35,7 +38,8 @@ def enhance(
     use_map: bool = True,
     noise: float | None = None,
     entry: str | int | None = None,
-    say: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: bool = False,
 ) -> "xarray.Dataset":
     """Denoise a map and, if asked, super-resolve it, with an uncertainty and marks where not to trust it.
 
@@ -50,6 +54,7 @@ def enhance(
       noise: standard deviation of the noise in the map's unit, the same everywhere; None: estimated from the map.
       entry: which of several measurements in a file.
       say: called with a few words as each part of the work begins.
+      progress: show bars, with the time still needed, for parts that take longer than a moment.
 
     Returns:
       A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`, one
@@ -61,35 +66,64 @@ def enhance(
       InputError: a file, map, model or setting that cannot be used.
     """
     say = say or (lambda _: None)
-    if outside not in OUTSIDE:
-        raise InputError(f"outside is {outside!r}; choose one of {', '.join(OUTSIDE)}.")
-    measured = _as_map(data, entry, say)
     model, super_resolver = _loaded(model, super_resolver)
+    measured = _as_map(data, entry, say)
+    try:
+        return _enhanced(measured, model, super_resolver, outside, use_map, noise, say, progress)
+    except InputError as error:
+        name = data if isinstance(data, str | Path) else measured.attrs.get("source_file")
+        raise InputError(f"{name}: {error}" if name else str(error)) from error
+
+
+def _enhanced(
+    data: "xarray.DataArray",
+    model: Any,
+    super_resolver: Any,
+    outside: str,
+    use_map: bool,
+    noise: float | None,
+    say: Callable[[str], None],
+    progress: bool,
+) -> "xarray.Dataset":
     models = [model] if super_resolver is None else [model, super_resolver]
-    measured = _inside(measured, models, outside, super_resolver is not None)
-    cube, present = _measured(measured)
-    axis = np.asarray(measured["wavenumber"], np.float64)
+    channels = data.sizes["wavenumber"]
+    data, unchanged = inside(data, models, outside, super_resolver is not None)
+    cube, present = measured_spectra(data)
+    if super_resolver is not None:
+        check_super_resolvable(data.copy(data=cube), super_resolver)
+    law = None if noise is None else _constant(noise)
 
     say("looking for cosmic rays and noise")
-    spectra, struck = _without_cosmic_rays(cube[present])
+    spectra, struck = without_cosmic_rays(cube, present)
     cube[present] = spectra
-    law = estimate_noise(spectra) if noise is None else _constant(noise)
-    say(f"denoising {present.sum():,} spectra")
-    estimate = _denoised(model, cube, present, law, axis, use_map)
-    flagged = standing_out(spectra - estimate.spectra, estimate.noise)
+    law = law or estimate_noise(spectra)
+    say(f"denoising {_count(len(spectra), 'spectrum', 'spectra')} of {data.sizes['wavenumber']} channels")
+    use_map = use_map and isinstance(model, NoiseAwareDenoiser)
+    estimate = _denoised(model, cube, present, law, np.asarray(data["wavenumber"], np.float64), use_map, progress)
+    # A window that stands out may reach over channels that nothing was done to.
+    flagged = standing_out(spectra - estimate.spectra, estimate.noise) & ~unchanged
 
-    values = np.full(cube.shape, np.nan, _float_type(measured))
-    deviation, marks = values.copy(), np.zeros(cube.shape, bool)
-    values[present], deviation[present], marks[present] = estimate.spectra, estimate.deviation, flagged
-    result = _data_set(measured, values, deviation, marks)
-    result.attrs.update(_provenance(measured, model, law, use_map, outside, struck, present, flagged, estimate))
-    if super_resolver is not None:
-        say(f"super-resolving {super_resolver.scale} times")
-        result = super_resolved(result, super_resolver)
-    return result
+    result = enhanced_map(data, present, estimate, flagged)
+    how = provenance(
+        *(data, estimate, flagged),
+        law=law,
+        noise_given=noise is not None,
+        whole_map=use_map,
+        outside=outside,
+        dropped=channels - data.sizes["wavenumber"],
+        kept_unchanged=int(unchanged.sum()),
+        struck=struck,
+    )
+    result.attrs.update(how, model=json.dumps(model_record(model)))
+    if super_resolver is None:
+        return result
+    say(f"super-resolving {super_resolver.scale} times")
+    finer = super_resolved(result, super_resolver, progress=progress)
+    steps = [*json.loads(result.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
+    return finer.assign_attrs(steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver)))
 
 
-def _as_map(data: Any, entry: str | int | None, say: Progress) -> Any:
+def _as_map(data: Any, entry: str | int | None, say: Callable[[str], None]) -> Any:
     if isinstance(data, str | Path):
         from deeper_jax.maps import read_map
 
@@ -115,122 +149,45 @@ def _loaded(model: Any, super_resolver: Any) -> tuple[Any, Any]:
     return model, super_resolver
 
 
-def _inside(data: Any, models: list[Any], outside: str, finer: bool) -> Any:
-    """The map without the channels that are to be left out; refuses those that no choice was made for."""
-    axis = np.asarray(data["wavenumber"], np.float64)
-    covered = np.logical_and.reduce([model.covers(axis) for model in models])
-    if covered.all() or outside == "keep" and not finer:
-        return data
-    if outside == "keep":
-        raise InputError("Channels outside the model's range cannot be kept at a finer grid: use outside='drop'.")
-    if outside == "error":
-        raise InputError(
-            f"{(~covered).sum()} of {len(axis)} channels ({axis.min():.0f}-{axis.max():.0f} cm⁻¹) lie outside the "
-            f"model's range, which ends at {axis[covered].min():.0f} and {axis[covered].max():.0f} cm⁻¹ of them: "
-            "choose outside='keep' to pass them through or 'drop' to leave them out."
-        )
-    return data.isel(wavenumber=np.flatnonzero(covered))
-
-
-def _measured(data: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The values [..., L] in float64, and [...] which spectra were measured."""
-    cube = np.array(data.values, np.float64)
-    if not np.isrealobj(data.values) or cube.ndim == 0 or 0 in cube.shape:
-        raise InputError(f"The map has the shape {cube.shape}; expected spectra of real numbers [..., L].")
-    gaps = np.asarray(np.isnan(cube).all(-1))
-    if not np.isfinite(cube[~gaps]).all() or gaps.all():
-        raise InputError(
-            "The map holds spectra with single NaN or infinite channels (or nothing else): interpolate or drop those "
-            "channels; spectra that were not measured are NaN throughout."
-        )
-    return cube, ~gaps
-
-
-def _without_cosmic_rays(spectra: np.ndarray) -> tuple[np.ndarray, int]:
-    from deeper_jax.data.preprocessing import remove_cosmic_rays
-
-    offset = spectra.min(1, keepdims=True)
-    unit = np.maximum(np.ptp(spectra, axis=1, keepdims=True), 1e-300)
-    scaled = ((spectra - offset) / unit).astype(np.float32)
-    rows = 1 << (len(scaled) - 1).bit_length()  # few compiled programs
-    cleaned = np.asarray(remove_cosmic_rays(np.pad(scaled, ((0, rows - len(scaled)), (0, 0)))))[: len(scaled)]
-    changed = cleaned != scaled
-    return np.where(changed, cleaned * unit + offset, spectra), int(changed.any(1).sum())
-
-
 def _denoised(
-    model: Any, cube: np.ndarray, present: np.ndarray, law: NoiseLaw, axis: np.ndarray, use_map: bool
+    model: Any, cube: np.ndarray, present: np.ndarray, law: NoiseLaw, axis: np.ndarray, use_map: bool, progress: bool
 ) -> Estimate:
     if isinstance(model, Denoiser):
-        return _by_fixed_axis(model, cube[present], law, axis)
+        return _by_fixed_axis(model, cube[present], law, axis, progress)
 
     def network(spectra: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return model.on_axis(spectra, deviation, axis)
+        answer, error = np.empty(spectra.shape), np.empty(spectra.shape)
+        with _bar(len(spectra), progress) as bar:
+            for rows in _parts(len(spectra)):
+                answer[rows], error[rows] = model.on_axis(spectra[rows], deviation[rows], axis)
+                bar.update(len(answer[rows]))
+        return answer, error
 
     estimate = denoise_map(cube, present, law, network) if use_map else alone(cube[present], law, network)
     return estimate._replace(deviation=model.calibrated(estimate.deviation, estimate.noise))
 
 
-def _by_fixed_axis(model: Denoiser, spectra: np.ndarray, law: NoiseLaw, axis: np.ndarray) -> Estimate:
+def _by_fixed_axis(model: Denoiser, spectra: np.ndarray, law: NoiseLaw, axis: np.ndarray, progress: bool) -> Estimate:
     noise = law.deviation(smooth_intensity(spectra))
-    answer = model.denoise(spectra, axis, outside="keep")
+    with _bar((1 + DRAWS) * len(spectra), progress) as bar:
 
-    def denoise(noisy: np.ndarray) -> np.ndarray:
-        return model.denoise(noisy, axis, outside="keep")
+        def denoise(noisy: np.ndarray) -> np.ndarray:
+            answer = np.empty(noisy.shape)
+            for rows in _parts(len(noisy)):
+                answer[rows] = model.denoise(noisy[rows], axis, outside="keep")
+                bar.update(len(answer[rows]))
+            return answer
 
-    return Estimate(answer, deviation_by_repetition(denoise, answer, noise), noise)
-
-
-def _data_set(data: Any, values: np.ndarray, deviation: np.ndarray, marks: np.ndarray) -> Any:
-    import xarray
-
-    unit = data.attrs.get("units", "a.u.")
-    pixels = data.dims[:-1]
-    flags = {"long_name": "input less output is not noise there"}
-    result = xarray.Dataset(
-        {
-            "intensity": data.copy(data=values).rename("intensity"),
-            "uncertainty": (data.dims, deviation, {"units": unit, "long_name": "standard deviation of the error"}),
-            "flagged": (data.dims, marks, flags),
-            "pixel_flagged": (pixels, marks.any(-1), flags),
-        }
-    )
-    return result
+        answer = denoise(spectra)
+        return Estimate(answer, deviation_by_repetition(denoise, answer, noise), noise)
 
 
-def _provenance(
-    data: Any,
-    model: Any,
-    law: NoiseLaw,
-    use_map: bool,
-    outside: str,
-    struck: int,
-    present: np.ndarray,
-    flagged: np.ndarray,
-    estimate: Estimate,
-) -> dict[str, Any]:
-    record = {
-        "name": str(model.record.get("source") or model.record.get("checkpoint", "")),
-        "step": model.record.get("step"),
-        "versions": model.record.get("versions"),
-        "network": model.config.get("model"),
-    }
-    steps = [
-        {"name": "remove_cosmic_rays", "spectra_changed": struck},
-        {"name": "estimate_noise", "gain": law.gain, "floor": law.floor},
-        {"name": "denoise", "whole_map": bool(use_map and isinstance(model, NoiseAwareDenoiser)), "outside": outside},
-        {"name": "residual_check", "spectra_flagged": int(flagged.any(1).sum())},
-    ]
-    return {
-        "created_by": f"deeper_jax {__version__}",
-        "source_file": str(data.attrs.get("source_file", "")),
-        "model": json.dumps(record),
-        "steps": json.dumps(steps),
-        "spectra": int(present.sum()),
-        "spectra_flagged": int(flagged.any(1).sum()),
-        "noise_rms": float(np.sqrt((estimate.noise**2).mean())),
-        "uncertainty_rms": float(np.sqrt((estimate.deviation**2).mean())),
-    }
+def _bar(total: int, progress: bool) -> tqdm:
+    return tqdm(total=total, desc="denoising", unit="spectra", delay=1.5, disable=not progress)
+
+
+def _parts(total: int) -> list[slice]:
+    return [slice(start, start + _PART) for start in range(0, total, _PART)]
 
 
 def _constant(noise: float) -> NoiseLaw:
@@ -239,5 +196,5 @@ def _constant(noise: float) -> NoiseLaw:
     return NoiseLaw(0.0, noise**2, noise**2)
 
 
-def _float_type(data: Any) -> Any:
-    return np.float32 if data.dtype == np.float32 else np.float64
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"

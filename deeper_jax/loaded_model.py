@@ -43,6 +43,10 @@ class LoadedModel:
     def _apply(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._evaluate(self.params, self.stats, batch))
 
+    def holds(self, spectra: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""
+        return spectra if self.wavenumbers is None else spectra @ (self._to_own(axis) @ self._from_own(axis))
+
     def _to_own(self, axis: np.ndarray) -> np.ndarray:
         """[L, length]: spectra @ matrix brings spectra of `axis` to the model's axis."""
         assert self.wavenumbers is not None

@@ -7,6 +7,7 @@ import numpy as np
 from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
+from deeper_jax.streaming import LONGEST, SpectrumStream
 
 # Spectra in one compiled call; smaller inputs are padded to a power of two, so that few programs are compiled.
 _BATCH = 256
@@ -34,6 +35,11 @@ class NoiseAwareDenoiser(LoadedModel):
         Raises:
           InputError: another shape, values that are not finite, or noise that is not positive.
         """
+        denoised, error = self._exact(spectra, noise)
+        return denoised.astype(np.float32), error.astype(np.float32)
+
+    def _exact(self, spectra: Any, noise: Any) -> tuple[np.ndarray, np.ndarray]:
+        """`network` in float64: what the float32 inside it answers, on a pedestal of any height."""
         spectra = np.asarray(spectra, np.float64)
         if spectra.ndim != 2 or spectra.shape[1] < SHORTEST:
             raise InputError(
@@ -48,14 +54,14 @@ class NoiseAwareDenoiser(LoadedModel):
         pair = np.stack([(spectra - offset) / unit, noise / unit], axis=1).astype(np.float32)
         answer = self._in_batches(np.pad(pair, ((0, 0), (0, 0), (0, -pair.shape[2] % _MULTIPLE)), mode="edge"))
         answer = answer[..., : spectra.shape[1]].astype(np.float64)
-        denoised = answer[:, 0] * unit + offset
-        return denoised.astype(np.float32), (np.exp(answer[:, 1]) * unit).astype(np.float32)
+        return answer[:, 0] * unit + offset, np.exp(answer[:, 1]) * unit
 
     def _in_batches(self, pair: np.ndarray) -> np.ndarray:
         output = np.empty_like(pair)
         for start in range(0, len(pair), _BATCH):
             chunk = pair[start : start + _BATCH]
-            rows = 1 << (len(chunk) - 1).bit_length()
+            # The last, shorter batch shares the program of the others.
+            rows = _BATCH if len(pair) > _BATCH else 1 << (len(chunk) - 1).bit_length()
             padded = np.pad(chunk, ((0, rows - len(chunk)), (0, 0), (0, 0)), mode="edge")
             output[start : start + len(chunk)] = self._apply(padded)[: len(chunk)]
         return output
@@ -99,21 +105,46 @@ class NoiseAwareDenoiser(LoadedModel):
         else:
             deviation = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape).reshape(flat.shape)
         denoised, error = self.on_axis(flat, deviation, axis)
+        error = self.calibrated(error, deviation)
         return denoised.reshape(spectra.shape).astype(dtype), error.reshape(spectra.shape).astype(dtype)
 
+    def stream(
+        self,
+        wavenumbers: Any = None,
+        *,
+        channels: int | None = None,
+        noise: float | None = None,
+        longest: int = LONGEST,
+    ) -> SpectrumStream:
+        """Denoise a scan line by line while it runs: `stream.denoise(line)`, `stream.lines(iterable)`.
+
+        Every spectrum is denoised by itself, as by `denoise`; how noisy they are is learnt from the lines so far, the
+        first from itself. Cosmic rays are not looked for.
+
+        Args:
+          wavenumbers: [L] in cm⁻¹, as for `denoise`.
+          channels: L, where `wavenumbers` is None and `warm_up` is to be called before the first line.
+          noise: standard deviation of the noise in the spectra's unit, if known.
+          longest: spectra in the longest line usually; longer ones take more than one call of the network.
+
+        Raises:
+          InputError: a setting that cannot be used.
+        """
+        return SpectrumStream(self, wavenumbers, channels=channels, noise=noise, longest=longest)
+
     def on_axis(self, spectra: np.ndarray, noise: np.ndarray, axis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """`network` on spectra [N, L] of an axis [L] in cm⁻¹, resampled where its channels are too narrow or wide."""
+        """`network`, in float64, on spectra [N, L] of an axis [L] in cm⁻¹, resampled if its channels do not suit it."""
         if axis is None:
-            return self.network(spectra, noise)
+            return self._exact(spectra, noise)
         own = usable_axis(axis)
         if own is axis:
             falling = axis[0] > axis[-1]
             flip = np.s_[:, ::-1] if falling else np.s_[:, :]
-            denoised, error = self.network(spectra[flip], noise[flip])
+            denoised, error = self._exact(spectra[flip], noise[flip])
             return denoised[flip], error[flip]
         there, back = resampling_matrix(axis, own), resampling_matrix(own, axis)
         inside = spectra @ there
-        denoised, error = self.network(inside, np.sqrt(noise**2 @ there**2))
+        denoised, error = self._exact(inside, np.sqrt(noise**2 @ there**2))
         # What the coarser axis cannot hold is kept where it is far above the noise: a narrow band, say.
         detail = spectra - inside @ back
         return denoised @ back + np.where(np.abs(detail) > 4 * noise, detail, 0.0), error @ back

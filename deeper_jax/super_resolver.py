@@ -102,7 +102,7 @@ class SuperResolver(LoadedModel):
 
         def bar(places: Iterator) -> Iterator:
             tiles = list(places)
-            return iter(tqdm(tiles, desc="super-resolving", unit="tile", disable=not progress))
+            return iter(tqdm(tiles, desc="super-resolving", unit="tile", delay=1.5, disable=not progress))
 
         output = apply_tiled(image, one_tile, scale=self.scale, tile=tile, overlap=overlap, progress=bar)
         output *= np.float32(maximum)

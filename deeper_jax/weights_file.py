@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,7 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
       InputError: `path` does not end in .npz or exists.
     """
     path = Path(path)
-    if path.suffix != SUFFIX:
-        raise InputError(f"{path}: a file of weights ends in {SUFFIX}; give it such a name.")
-    if path.exists():
-        raise InputError(f"{path}: exists already; delete it or give another name.")
+    check_new_weights_file(path)
     arrays = {
         f"{kind}/{name}": value
         for kind, tree in (("params", params), ("stats", stats))
@@ -36,6 +34,14 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
     path.write_bytes(buffer.getvalue())
 
 
+def check_new_weights_file(path: Path) -> None:
+    """Raise InputError if `path` does not end in .npz or exists."""
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path}: a file of weights ends in {SUFFIX}; give it such a name.")
+    if path.exists():
+        raise InputError(f"{path}: exists already; delete it or give another name.")
+
+
 def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The (params, stats, record) of a file of `write_weights_file`.
 
@@ -46,11 +52,13 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         record = json.loads(str(arrays.pop(_RECORD)))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
     trees: dict[str, dict[str, Any]] = {"params": {}, "stats": {}}
     for name, value in arrays.items():
         kind, *parts = name.split("/")
+        if kind not in trees or not parts:
+            raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {name!r}).")
         tree = trees[kind]
         for part in parts[:-1]:
             tree = tree.setdefault(part, {})
@@ -58,11 +66,26 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     return trees["params"], trees["stats"], record
 
 
-def _flat(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+def check_same_shapes(path: str | Path, found: Any, wanted: Any) -> None:
+    """Raise InputError unless the weights of a file have the names and shapes of a model's."""
+    shapes = [{name: tuple(leaf.shape) for name, leaf in _leaves(tree).items()} for tree in (found, wanted)]
+    strange = sorted(name for name in shapes[0].keys() | shapes[1].keys() if shapes[0].get(name) != shapes[1].get(name))
+    if strange:
+        raise InputError(
+            f"{path}: its weights do not fit the network that it describes ({', '.join(strange[:5])} differ); pack the "
+            "run again."
+        )
+
+
+def _flat(tree: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf, np.float32) for name, leaf in _leaves(tree).items()}
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(tree, dict):
-        return {prefix: np.asarray(tree, np.float32)}
+        return {prefix: tree}
     return {
         name: value
         for key, part in tree.items()
-        for name, value in _flat(part, f"{prefix}/{key}" if prefix else key).items()
+        for name, value in _leaves(part, f"{prefix}/{key}" if prefix else key).items()
     }

@@ -152,8 +152,8 @@ def write_text(path, lead, axis_values, spectra, settings=SETTINGS, encoding="la
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-16"])
-def test_text_map_has_y_before_x(tmp_path, encoding):
-    lead = [(y, x) for y in (-60.6, -50.1) for x in (-40.8, -35.6, -30.3)]
+def test_text_map_has_x_before_y_whichever_is_faster(tmp_path, encoding):
+    lead = [(x, y) for y in (-60.6, -50.1) for x in (-40.8, -35.6, -30.3)]
     path = write_text(tmp_path / "map.txt", lead, [900.5, 800.25, 700.125], numbered(6), encoding=encoding)
     found = read_map(path)
     assert found.dims == ("y", "x", "wavenumber") and found.attrs["title"] == "a map"
@@ -162,12 +162,18 @@ def test_text_map_has_y_before_x(tmp_path, encoding):
     np.testing.assert_array_equal(found.wavenumber, [700.125, 800.25, 900.5])
     np.testing.assert_array_equal(found.values, numbered(6).reshape(2, 3, 3)[..., ::-1])
     assert "Horiba" in found.attrs["instrument"]
+    by_columns = [(x, y) for x in (-40.8, -35.6, -30.3) for y in (-60.6, -50.1)]
+    path = write_text(tmp_path / "columns.txt", by_columns, [900.5, 800.25, 700.125], numbered(6), encoding=encoding)
+    found = read_map(path)
+    np.testing.assert_array_equal(found.x, [-40.8, -35.6, -30.3])
+    np.testing.assert_array_equal(found.values, numbered(6).reshape(3, 2, 3).swapaxes(0, 1)[..., ::-1])
 
 
 def test_text_map_that_was_interrupted_and_one_that_names_its_axes(tmp_path):
-    lead = [(y, x) for y in (0, 1, 2) for x in (5, 6, 7, 8)][:9]
+    lead = [(x, y) for y in (0, 1, 2) for x in (5, 6, 7, 8)][:9]
     found = read_map(write_text(tmp_path / "map.txt", lead, [700, 800, 900], numbered(9)))
     assert found.shape == (3, 4, 3) and found.attrs["missing_spectra"] == 3
+    lead = [(z, x) for x, z in lead]
     types = "#AxisType[0]=\tIntens\n#AxisType[1]=\tSpectr\n#AxisType[2]=\tX\n#AxisType[3]=\tZ\n#AxisUnit[1]=\tnm\n"
     named = write_text(tmp_path / "xz.txt", lead[:8], WAVELENGTHS, numbered(8), SETTINGS + types)
     found = read_map(named)

@@ -52,7 +52,11 @@ def test_unknown_files(tmp_path):
         read_map(tmp_path / "page.xml")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form.name not in ("text", "GRAMS .spc", "LabSpec XML")])
+# No fixed first bytes; and of TIFF only those of `write_map` are read, which test_map_writing breaks.
+_NO_START = ("text", "GRAMS .spc", "LabSpec XML", "OME-TIFF")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form.name not in _NO_START])
 def test_a_beginning_alone_is_a_damaged_file_of_every_kind(tmp_path, form):
     """The first bytes of each format and then noise: an error that names the file, and nothing else."""
     starts = [b"WDF1", b"WIT_PR06", b"\n\n\xfe\xfe", b"\x93NUMPY", b"PK\x03\x04", b"MATLAB 5.0", b"\x89HDF", b"CDF\x01"]

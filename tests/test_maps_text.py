@@ -48,9 +48,8 @@ def test_names_of_columns_are_kept(tmp_path):
 @pytest.mark.parametrize("separator,decimal", [s for s in STYLES if s[0].strip(" ") or s[0] == "\t"])
 @pytest.mark.parametrize("names", [("x", "y"), ("X (µm)", "Y (µm)"), ("", "")])
 def test_axis_in_the_first_row_behind_positions(tmp_path, separator, decimal, names):
-    """Without names the first column is y, as LabSpec writes it."""
-    first, second = ([0.5, 1.5, 2.5], [7.0, 5.0]) if names[0] else ([7.0, 5.0], [0.5, 1.5, 2.5])
-    lead = [(a, b) for b in second for a in first] if names[0] else [(a, b) for a in first for b in second]
+    """Without names the first column is x, the second y."""
+    lead = [(a, b) for b in [7.0, 5.0] for a in [0.5, 1.5, 2.5]]
     rows = [[*names, *AXIS]] + [[*place, *row] for place, row in zip(lead, numbered(6), strict=True)]
     found = read_map(write(tmp_path / "map.csv", rows, separator, decimal))
     assert found.dims == ("y", "x", "wavenumber")

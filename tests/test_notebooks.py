@@ -1,6 +1,5 @@
 """The notebooks run from the first cell to the last, in this interpreter and with this checkout's package."""
 
-import inspect
 import os
 import sys
 from pathlib import Path
@@ -13,20 +12,6 @@ import deeper_jax
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# A network of random weights, as long as `load` gives none without a path.
-STAND_IN = """
-import deeper_jax
-from flax import nnx
-from deeper_jax.data.simulator import default_wavenumbers
-from deeper_jax.denoiser import Denoiser
-from deeper_jax.models.resunet1d import ResUNet1D
-
-def load(path=None, given=deeper_jax.load):
-    module = ResUNet1D(length=500, width=4, rngs=nnx.Rngs(0))
-    return given(path) if path else Denoiser(module, {"wavenumbers": default_wavenumbers()})
-
-deeper_jax.load = load
-"""
 WHERE = "import sys, deeper_jax; print(sys.executable, deeper_jax.__file__)"
 
 
@@ -56,8 +41,6 @@ SLOW = {"fine_tune"}
 def test_notebook(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    if inspect.signature(deeper_jax.load).parameters["path"].default is inspect.Parameter.empty:
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(STAND_IN))
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
     run(notebook, tmp_path)
     interpreter, package = printed(notebook.cells[-1]).split()

@@ -55,14 +55,15 @@ def denoise_map(cube: np.ndarray, present: np.ndarray, law: NoiseLaw, network: N
     parts = find_components(spectra, law)
     if not len(parts.components):
         return alone(spectra, law, network)
-    scores, spread = _averaged(parts, present)
+    scores = _averaged(parts, present)
     together = parts.spectra(scores * parts.shares)
     law = law.scaled(parts.noise_factor)
     noise = law.deviation(together)
     # Noise of the components is rough along the spectrum and the network's to remove; that of the scores has the
-    # components' own shapes, and stays.
+    # components' own shapes, and stays. What averaging over pixels takes of it, the differences between the pixels
+    # bring back, about: the deviation is that without averaging.
     rough = parts.scale * np.sqrt((scores**2 / parts.singular_values**2).sum(1, keepdims=True))
-    shaped = parts.scale * np.sqrt(spread[:, None] * (parts.components**2).sum(0))
+    shaped = parts.scale * np.sqrt((parts.components**2).sum(0))
     answer, error = network(together, np.minimum(rough, noise))
     estimate = Estimate(answer, np.sqrt(error**2 + shaped**2), noise)
     return _with_exceptions(spectra, estimate, network)
@@ -75,11 +76,10 @@ def alone(spectra: np.ndarray, law: NoiseLaw, network: Network) -> Estimate:
     return Estimate(np.asarray(answer, np.float64), np.asarray(error, np.float64), noise)
 
 
-def _averaged(parts: MapComponents, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _averaged(parts: MapComponents, present: np.ndarray) -> np.ndarray:
     on_grid = np.zeros((*present.shape, parts.scores.shape[1]))
     on_grid[present] = parts.scores
-    average, spread = average_similar(on_grid, present)
-    return average[present], spread[present]
+    return average_similar(on_grid, present)[0][present]
 
 
 def _with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:

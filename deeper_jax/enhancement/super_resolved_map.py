@@ -8,27 +8,45 @@ from scipy.ndimage import map_coordinates
 from deeper_jax.errors import InputError
 
 
-def super_resolved(result: Any, super_resolver: Any) -> Any:
+def check_super_resolvable(image: Any, super_resolver: Any) -> None:
+    """Raise InputError unless `image` is a map (y, x, wavenumber) on an even grid without gaps."""
+    if image.dims != ("y", "x", "wavenumber"):
+        found = ", ".join(image.dims[:-1]) or "one spectrum"
+        raise InputError(f"Only a map (y, x) can be super-resolved; this measurement has {found}.")
+    if not np.isfinite(image.values).all():
+        raise InputError("The map has spectra that were not measured: crop it to a full rectangle to super-resolve it.")
+    for name in ("y", "x"):
+        try:
+            super_resolver.grid(image[name].values)
+        except InputError as error:
+            raise InputError(
+                f"The map's {name} has {image.sizes[name]} positions that are not two or more at even distances: it "
+                "cannot be super-resolved."
+            ) from error
+
+
+def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) -> Any:
     """Super-resolve the `intensity` of an enhanced map (`deeper_jax.enhance`).
 
     Pixel start + i * scale of the fine grid lies on pixel i of the map (`SuperResolver.grid`). `uncertainty` there is
     that of denoising, interpolated, and the difference between the network and cubic interpolation, added in
     squares; it is not calibrated. The marks stay on the measured grid, whose dimensions are renamed `y_measured` and
-    `x_measured`; `denoised` is the map on it.
+    `x_measured`; `denoised` is the map on it. With `progress` a bar shows the tiles done.
 
     Raises:
-        InputError: not a map with y and x, gaps in it, or a grid that is not even.
+        InputError: as `check_super_resolvable`.
     """
     import xarray
 
     image = result["intensity"]
-    if image.dims != ("y", "x", "wavenumber"):
-        raise InputError(f"Only a map (y, x) can be super-resolved; this measurement has {', '.join(image.dims[:-1])}.")
+    check_super_resolvable(image, super_resolver)
     values = image.values
-    if not np.isfinite(values).all():
-        raise InputError("The map has spectra that were not measured: crop it to a full rectangle to super-resolve it.")
-    fine = super_resolver.super_resolve(values, image["wavenumber"].values)
+    axis = image["wavenumber"].values
+    fine = super_resolver.super_resolve(values, axis, progress=progress)
     places = _places(values.shape, super_resolver)
+    # Sharp bands that the network's own, wider channels cannot hold are not lost but interpolated.
+    lost = values - super_resolver.holds(values, np.asarray(axis, np.float64))
+    fine = fine + _interpolated(lost, places, order=1)
     spread = _interpolated(result["uncertainty"].values, places, order=1)
     spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
     coordinates = {

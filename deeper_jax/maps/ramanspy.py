@@ -84,9 +84,11 @@ def from_ramanspy(spectra: Any, like: xarray.DataArray | None = None) -> xarray.
 def preprocessing_step(model: Any, *, keep_offset: bool = True) -> Any:
     """A denoiser as a RamanSPy PreprocessingStep, alone (`.apply(image)`) or in a `Pipeline`.
 
-    model: what `deeper_jax.load` gives for a denoiser. It takes spectra of any axis within its own range, so crop
-    first: `ramanspy.preprocessing.Pipeline([misc.Cropper(region=(900, 1700)), preprocessing_step(model)])`.
-    Units are kept, and with `keep_offset` the pedestal under a spectrum too, as `model.denoise` keeps them.
+    model: what `deeper_jax.load` gives for a denoiser. The package's own takes any axis; one that was trained on an
+    axis takes spectra within its range, so crop first:
+    `ramanspy.preprocessing.Pipeline([misc.Cropper(region=(900, 1700)), preprocessing_step(model)])`.
+    Units are kept, and with `keep_offset` the pedestal under a spectrum too, as `model.denoise` keeps them; the
+    package's own denoiser always keeps it.
 
     The step raises InputError as `model.denoise` does: NaN values, wavenumbers outside the model's range.
     Raises InputError if the model does not denoise, or if RamanSPy is not installed.
@@ -95,7 +97,13 @@ def preprocessing_step(model: Any, *, keep_offset: bool = True) -> Any:
     if not hasattr(model, "denoise"):
         raise InputError(f"preprocessing_step: found a {type(model).__name__}, expected a denoiser; load one.")
 
+    any_axis = getattr(model, "any_axis", False)
+    if any_axis and not keep_offset:
+        raise InputError("preprocessing_step: found keep_offset=False for a denoiser that keeps offsets; leave it out.")
+
     def denoise(spectra: np.ndarray, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if any_axis:
+            return model.denoise(spectra, axis), axis
         # Weights that carry no axis take spectra of their own length only.
         own = getattr(model, "wavenumbers", axis)
         return model.denoise(spectra, None if own is None else axis, keep_offset=keep_offset), axis

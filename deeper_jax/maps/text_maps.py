@@ -29,8 +29,8 @@ def read_text(path: Path) -> "xarray.DataArray":
     Told apart by their look: WITec's graph (three files, any of them given), table and TrueMatch; the long form
     of WiRE, one line a channel (X, Y, Wave, Intensity); an axis in the first row with the positions in the first
     columns (LabSpec, generic); two columns; the axis in the first column and a spectrum in each other. Two
-    leading columns without names are y and x, as LabSpec and the old WiRE write them. Raises InputError if no
-    layout fits.
+    leading columns without names are x and y, as hyperSpec, rampy and fitspy read LabSpec's; in the long form of
+    the old WiRE y and x. Raises InputError if no layout fits.
     """
     graph = witec_graph_files(path)
     if graph is not None:
@@ -153,11 +153,12 @@ def _axis_row(table: TextTable, settings: dict[str, str], path: Path) -> "xarray
 def _lead_names(lead: int, settings: dict[str, str]) -> list[str]:
     if "columns" in settings:
         return [axis_name(name) for name in settings["columns"].split("|")]
-    # LabSpec numbers the axes of the scan from 2, the fastest first, and writes the slowest column first.
+    # Where LabSpec names the axes of the scan it numbers them from 2, the fastest first, and writes the slowest column
+    # first.
     typed = [axis_name(settings[f"AxisType[{n}]"]) for n in range(2, 6) if f"AxisType[{n}]" in settings]
     if len(typed) >= lead > 0:
         return typed[:lead][::-1]
-    return {0: [], 1: ["position"], 2: ["y", "x"], 3: ["z", "y", "x"]}.get(lead, [f"position_{i}" for i in range(lead)])
+    return {0: [], 1: ["position"], 2: ["x", "y"], 3: ["x", "y", "z"]}.get(lead, [f"position_{i}" for i in range(lead)])
 
 
 def _axis_column(table: TextTable, settings: dict[str, str], path: Path) -> "xarray.DataArray | None":

@@ -38,9 +38,9 @@ class CheckpointWriter:
         step = int(state.step)
         # The next step donates the state's buffers: what is written must be a copy of its own.
         state = jax.tree.map(jnp.copy, state)
-        if is_best and step not in self._best.all_steps(read=True):
+        if is_best and step not in self._best.all_steps():
             self._write(self._best, step, {"params": state.weights, "stats": state.stats}, record)
-        if step not in self._latest.all_steps(read=True):
+        if step not in self._latest.all_steps():
             self._write(self._latest, step, state._asdict(), record)
 
     def _write(self, manager: ocp.CheckpointManager, step: int, tree: PyTree, record: dict) -> None:
@@ -48,7 +48,11 @@ class CheckpointWriter:
         manager.save(step, args=ocp.args.Composite(**items), force=True)
 
     def restore(self, like: TrainState) -> TrainState | None:
-        """The latest complete state of the run, placed as `like`; None if there is none."""
+        """The latest complete state of the run; None if there is none.
+
+        It is placed as `like`, of arrays or of shapes with shardings. It does not matter on how many devices, or by
+        how many processes, it was written.
+        """
         step = self._latest.latest_step()
         if step is None:
             return None

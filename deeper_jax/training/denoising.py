@@ -15,6 +15,7 @@ from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.sharding import batch_sharding, data_mesh
 from deeper_jax.training.task import Batch, Task
 
 
@@ -145,26 +146,25 @@ def _from_simulator(config: ConfigDict) -> Task:
     steps = [dict(step) for step in config.data.steps]
     ranges = SimulatorConfig(**config.data.simulator.to_dict())
     batch_size = config.train.batch_size
-    local_size = batch_size // jax.process_count()
 
-    @jax.jit
     def make_batch(key: jax.Array) -> Batch:
-        low, high, _, high_truth = simulate_spectra(key, local_size, axis, ranges)
+        low, high, _, high_truth = simulate_spectra(key, batch_size, axis, ranges)
         target = high_truth if config.data.noise_free_target else high
         noisy, clean = (apply_steps(spectra, axis, steps)[0] for spectra in (low, target))
         return {"input": _device_over_maximum(noisy), "target": _device_over_maximum(clean)}
 
-    base = jax.random.fold_in(jax.random.key(config.seed), jax.process_index())
-
     def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        # Of several processes each makes its own part of the global batch, which is the same for any number of them.
+        parts = batch_sharding(data_mesh()) if jax.process_count() > 1 else None
+        make, base = jax.jit(make_batch, out_shardings=parts), jax.random.fold_in(jax.random.key(config.seed), 0)
         for step in range(start_step, total_steps):
-            batch = make_batch(jax.random.fold_in(base, step))
-            yield batch if jax.process_count() == 1 else jax.device_get(batch)
+            yield make(jax.random.fold_in(base, step))
 
     validation_key = jax.random.key(config.seed + 1)
+    make_whole = jax.jit(make_batch)
     parts = [
-        jax.device_get(make_batch(jax.random.fold_in(validation_key, index)))
-        for index in range(max(1, config.data.validation_spectra // local_size))
+        jax.device_get(make_whole(jax.random.fold_in(validation_key, index)))
+        for index in range(max(1, config.data.validation_spectra // batch_size))
     ]
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("input", "target")}
     return Task(

@@ -1,15 +1,14 @@
 """The training loop, the same for every network."""
 
+import functools
 import json
 import os
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
@@ -17,11 +16,21 @@ from ml_collections import ConfigDict
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_fitting_weights, read_weights
+from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
 from deeper_jax.training.optimizers import make_optimizer
-from deeper_jax.training.run_log import RunLog
+from deeper_jax.training.run_log import RunLog, SilentLog
 from deeper_jax.training.schedules import make_schedule
-from deeper_jax.training.sharding import check_batch_size, data_mesh, replicate, shard_batch
-from deeper_jax.training.state import Metrics, TrainState, create_state, make_train_step, make_validation_step
+from deeper_jax.training.sharding import (
+    check_batch_size,
+    data_mesh,
+    place,
+    replicate,
+    shard_batch,
+    shard_whole_batch,
+    state_shardings,
+)
+from deeper_jax.training.state import Metrics, TrainState, make_train_step, make_validation_step, start_state
+from deeper_jax.training.stop_request import StopRequest
 from deeper_jax.training.task import Task
 from deeper_jax.version import __version__
 
@@ -44,50 +53,64 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     """
     workdir = Path(workdir)
     mesh = mesh or data_mesh()
-    check_batch_size(config.train.batch_size, mesh)
-    claim(workdir, config)
+    check_batch_size(config.train.batch_size, mesh, config.train.get("accumulate_steps", 1))
+    first_alone("claim", lambda: claim(workdir, config))
 
     steps = total_steps(config, task.steps_per_epoch)
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
     model = FunctionalModel(task.model)
     checkpoints = CheckpointWriter(workdir)
-    state = _initial_state(config, model, optimizer, checkpoints, steps)
+    state, shardings = _initial_state(config, model, optimizer, checkpoints, steps, mesh)
+    processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     _say(
         f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} "
-        f"on {mesh.size} {jax.devices()[0].platform} device(s)."
+        f"on {mesh.size} {jax.devices()[0].platform} device(s){processes}."
     )
-    log = RunLog(workdir, int(state.step), steps, config.train.batch_size)
-    run = _Run(config, task, model, optimizer, schedule, mesh, log, checkpoints, steps)
+    log = (RunLog if is_first() else SilentLog)(workdir, int(state.step), steps, config.train.batch_size)
+    run = _Run(config, task, model, optimizer, schedule, shardings, log, checkpoints, steps)
     try:
-        return run.go(replicate(state, mesh))
+        return run.go(state)
     finally:
         log.close()
         checkpoints.close()
 
 
 def _initial_state(
-    config: ConfigDict, model: FunctionalModel, optimizer: Any, checkpoints: CheckpointWriter, steps: int
-) -> TrainState:
-    """Resume beats source checkpoint beats random weights."""
-    state = create_state(model, optimizer, ema=config.train.ema_decay > 0)
-    restored = checkpoints.restore(state)
+    config: ConfigDict,
+    model: FunctionalModel,
+    optimizer: Any,
+    checkpoints: CheckpointWriter,
+    steps: int,
+    mesh: Mesh,
+) -> tuple[TrainState, Any]:
+    """The state to go on from, and its shardings. Resume beats source checkpoint beats random weights."""
+    start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)
+    shapes = jax.eval_shape(start, model.params, model.stats)
+    shardings = state_shardings(shapes, mesh, split=config.train.get("shard_parameters", False))
+    # Never whole on one device first, if it is to be split over many.
+    restored = checkpoints.restore(jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, shardings))
     if restored is not None:
         _say(f"Resuming at step {int(restored.step)} of {steps}.")
-        return restored
-    if config.init_from:
-        source = find_checkpoint(config.init_from)
-        if config.init_partial:
-            without = tuple(config.init_without)
-            params, stats, words = read_fitting_weights(source, state.params, state.stats, without)
-            _say(f"Starting from the weights of {source}, but for {len(words)} arrays:")
-            _say("\n".join(f"  {line}" for line in words))
-        else:
-            params, stats = read_weights(source, state.params, state.stats)
-            _say(f"Starting from the weights of {source}.")
-        ema = jax.tree.map(jnp.copy, params) if state.ema else {}
-        return state._replace(params=params, stats=stats, ema=ema)
-    return state
+        return restored, shardings
+    params, stats = same_everywhere(_source_weights(config, model))
+    params, stats = place(params, shardings.params), place(stats, shardings.stats)
+    return jax.jit(start, out_shardings=shardings)(params, stats), shardings
+
+
+def _source_weights(config: ConfigDict, model: FunctionalModel) -> tuple[Any, Any]:
+    """Parameters and statistics of `init_from`, or the model's own."""
+    if not config.init_from:
+        return model.params, model.stats
+    source = find_checkpoint(config.init_from)
+    if not config.init_partial:
+        weights = read_weights(source, model.params, model.stats)
+        _say(f"Starting from the weights of {source}.")
+        return weights
+    params, stats, words = read_fitting_weights(source, model.params, model.stats, tuple(config.init_without))
+    _say(f"Starting from the weights of {source}, but for {len(words)} arrays:")
+    _say("\n".join(f"  {line}" for line in words))
+    return params, stats
 
 
 @dataclass
@@ -99,14 +122,15 @@ class _Run:
     model: FunctionalModel
     optimizer: Any
     schedule: Any
-    mesh: Mesh
-    log: RunLog
+    shardings: Any
+    log: RunLog | SilentLog
     checkpoints: CheckpointWriter
     steps: int
 
     def __post_init__(self) -> None:
         self.record = _record(self.config, self.task)
         settings = self.config.train
+        self.mesh = self.shardings.step.mesh
         # BatchNorm needs it, and only the CPU keeps to the order that it is given.
         on_cpu = self.mesh.devices.flat[0].platform == "cpu"
         ordered = on_cpu and self.model.stats and settings.ordered_sums
@@ -116,26 +140,28 @@ class _Run:
             loss=settings.loss,
             ema_decay=settings.ema_decay,
             ordered_on=self.mesh if ordered else None,
+            accumulate_steps=settings.get("accumulate_steps", 1),
+            shardings=self.shardings,
         )
-        self.validation_step = make_validation_step(self.model, settings.loss)
+        self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)
 
     def go(self, state: TrainState) -> TrainState:
         """Step from where `state` stands to the end; validate, log and save on the way."""
-        every, stop = self.config.train, _StopRequest()
+        every, stop = self.config.train, StopRequest()
         start, clock = int(state.step), time.perf_counter()
         batches = self.task.train_batches(start, self.steps)
         for step in range(start + 1, self.steps + 1):
             state, metrics = self.train_step(state, shard_batch(next(batches), self.mesh))
             self.log.advance()
-            last = step == self.steps
+            last, stopping = step == self.steps, stop.at(step)
             if step % every.log_every == 0 or last:
                 rate = (step - start) * every.batch_size / (time.perf_counter() - clock)
                 self._log_training(step, metrics, rate)
             if step % every.evaluate_every == 0 or last:
                 state = self._validate_and_save(step, state)
-            elif step % every.checkpoint_every == 0 or stop.requested:
+            elif step % every.checkpoint_every == 0 or stopping:
                 self.checkpoints.save(state, {**self.record, "step": step}, is_best=False)
-            if stop.requested and not last:
+            if stopping and not last:
                 self._leave(step, stop.signal_number)
         return state
 
@@ -150,7 +176,7 @@ class _Run:
         validation = self._validate(state)
         improved = validation["mse"] < float(state.best)
         if improved:
-            state = state._replace(best=replicate(jnp.float32(validation["mse"]), self.mesh))
+            state = state._replace(best=replicate(np.float32(validation["mse"]), self.mesh))
         self.log.write(step, {f"validation/{name}": value for name, value in validation.items()})
         record = {**self.record, "step": step, "validation": validation}
         self.checkpoints.save(state, record, is_best=improved)
@@ -160,7 +186,7 @@ class _Run:
         """Mean loss and MSE over all validation examples, in evaluation mode; the padding counts nothing."""
         sums = {"loss": 0.0, "mse": 0.0, "count": 0.0}
         for batch, mask in self.task.validation_batches():
-            placed = shard_batch({**batch, "mask": np.asarray(mask, np.float32)}, self.mesh)
+            placed = shard_whole_batch({**batch, "mask": np.asarray(mask, np.float32)}, self.mesh)
             weights = placed.pop("mask")
             for name, value in self.validation_step(state.weights, state.stats, placed, weights).items():
                 sums[name] += float(value)
@@ -178,8 +204,15 @@ def _record(config: ConfigDict, task: Task) -> dict[str, Any]:
     return {"config": config.to_dict(), "versions": versions, **task.record}
 
 
+# What runs did that were begun before these settings were there.
+_EARLIER = {"accumulate_steps": 1, "shard_parameters": False}
+
+
 def claim(workdir: Path, config: ConfigDict) -> None:
-    """Write the config into the run's directory, or check that it is the one already there."""
+    """Write the config into the run's directory, or check that it is the one already there.
+
+    `train.shard_parameters` may differ: it changes where the state lies, not what is computed.
+    """
     path = workdir / "config.json"
     wanted = json.loads(config.to_json())
     if not path.exists():
@@ -190,6 +223,9 @@ def claim(workdir: Path, config: ConfigDict) -> None:
         os.replace(temporary, path)
         return
     found = json.loads(path.read_text())
+    for settings in (found, wanted):
+        if "train" in settings:
+            settings["train"] = {**_EARLIER, **settings["train"], "shard_parameters": None}
     changed = sorted(_differences(found, wanted))
     if changed:
         raise InputError(
@@ -207,20 +243,6 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
 
 
-class _StopRequest:
-    """Notes a polite request to stop (SIGTERM, as schedulers send before preemption)."""
-
-    def __init__(self) -> None:
-        self.requested, self.signal_number = False, 0
-        try:
-            signal.signal(signal.SIGTERM, self._note)
-        except ValueError:
-            pass  # not in the main thread: a notebook or a test
-
-    def _note(self, number: int, _: Any) -> None:
-        self.requested, self.signal_number = True, number
-
-
 def _say(text: str) -> None:
-    if jax.process_index() == 0:
+    if is_first():
         print(text, flush=True)

@@ -1,16 +1,19 @@
 """What a training step will need of a device's memory, from the compiled program: nothing is allocated or run."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.optimizers import make_optimizer
-from deeper_jax.training.state import create_state, make_train_step
+from deeper_jax.training.sharding import batch_sharding, state_shardings
+from deeper_jax.training.state import TrainState, make_train_step, start_state
 
 
 class StepMemory(NamedTuple):
@@ -26,22 +29,38 @@ def step_memory(config: ConfigDict, batch_size: int) -> StepMemory:
     The figures are those of the backend that JAX runs on: on a GPU the compiler chooses other algorithms, so that
     a figure from the CPU is a guide, not a promise.
     """
-    module = nnx.eval_shape(lambda: build_from_config(config.to_dict()))
-    model = FunctionalModel(module)
-    optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=1e-4)
-    state = jax.eval_shape(lambda params: _state(model, optimizer, params, config.train.ema_decay > 0), model.params)
-    step: Any = make_train_step(model, optimizer, ema_decay=config.train.ema_decay)
-    compiled = step.lower(state, _batch(config, batch_size)).compile()
+    compiled, state = compile_step(config, batch_size)
     return StepMemory(
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         temporary=int(compiled.memory_analysis().temp_size_in_bytes),
     )
 
 
-def _state(model: FunctionalModel, optimizer: Any, params: Any, ema: bool) -> Any:
-    # The state's own constructor, on parameters that are only shapes here.
-    model.params = params
-    return create_state(model, optimizer, ema=ema)
+def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) -> tuple[Any, TrainState]:
+    """The compiled training step of `config` and the shapes of its state: nothing is allocated.
+
+    With `mesh` it is the program over those devices, the sums over the batch in the compiler's own order, the state
+    lying as `train.shard_parameters` says.
+    """
+    module = nnx.eval_shape(lambda: build_from_config(config.to_dict()))
+    model = FunctionalModel(module)
+    optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=1e-4)
+    start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)
+    state, batch = jax.eval_shape(start, model.params, model.stats), _batch(config, batch_size)
+    shardings = None
+    if mesh is not None:
+        shardings = state_shardings(state, mesh, split=config.train.get("shard_parameters", False))
+        state = jax.tree.map(lambda leaf, where: leaf.update(sharding=where), state, shardings)
+        batch = {name: leaf.update(sharding=batch_sharding(mesh)) for name, leaf in batch.items()}
+    step: Any = make_train_step(
+        model,
+        optimizer,
+        loss=config.train.loss,
+        ema_decay=config.train.ema_decay,
+        accumulate_steps=config.train.get("accumulate_steps", 1),
+        shardings=shardings,
+    )
+    return step.lower(state, batch).compile(), state
 
 
 def _batch(config: ConfigDict, size: int) -> dict[str, jax.ShapeDtypeStruct]:

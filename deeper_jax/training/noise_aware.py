@@ -11,6 +11,7 @@ from deeper_jax.data.batches import evaluation_batches
 from deeper_jax.data.simulator import SimulatorConfig, VariedSpectra, simulate_spectra, simulate_varied_spectra
 from deeper_jax.models.noise_aware_unet import moving_average
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.sharding import batch_sharding, data_mesh
 from deeper_jax.training.task import Batch, Task
 
 # Channels over which the intensity is averaged before its noise is read off; as in `enhancement.noise`.
@@ -29,33 +30,32 @@ def noise_aware_denoising_task(config: ConfigDict) -> Task:
     """
     settings, length = config.data, config.model.length
     cell_ranges = SimulatorConfig(**settings.cells.to_dict())
-    local_size = config.train.batch_size // jax.process_count()
-    from_cells = round(settings.cell_fraction * local_size)
+    batch_size = config.train.batch_size
+    from_cells = round(settings.cell_fraction * batch_size)
 
-    @jax.jit
     def make_batch(key: jax.Array) -> Batch:
         keys = jax.random.split(key, 4)
-        parts = [simulate_varied_spectra(keys[0], local_size - from_cells, length, settings.spectra_per_instrument)]
+        parts = [simulate_varied_spectra(keys[0], batch_size - from_cells, length, settings.spectra_per_instrument)]
         if from_cells:
             parts.append(_cells(keys[1], from_cells, length, cell_ranges))
         spectra = VariedSpectra(*(jnp.concatenate(rows) for rows in zip(*parts, strict=True)))
         return _in_units_of_noise(keys[2], spectra, settings.noise_error)
 
-    base = jax.random.fold_in(jax.random.key(config.seed), jax.process_index())
-
     def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        # Of several processes each makes its own part of the global batch, which is the same for any number of them.
+        parts = batch_sharding(data_mesh()) if jax.process_count() > 1 else None
+        make, base = jax.jit(make_batch, out_shardings=parts), jax.random.fold_in(jax.random.key(config.seed), 0)
         for step in range(start_step, total_steps):
-            batch = make_batch(jax.random.fold_in(base, step))
-            yield batch if jax.process_count() == 1 else jax.device_get(batch)
+            yield make(jax.random.fold_in(base, step))
 
-    validation_key = jax.random.key(config.seed + 1)
-    count = max(1, settings.validation_spectra // local_size)
-    made = [jax.device_get(make_batch(jax.random.fold_in(validation_key, index))) for index in range(count)]
+    validation_key, make_whole = jax.random.key(config.seed + 1), jax.jit(make_batch)
+    count = max(1, settings.validation_spectra // batch_size)
+    made = [jax.device_get(make_whole(jax.random.fold_in(validation_key, index))) for index in range(count)]
     arrays = {name: np.concatenate([part[name] for part in made]) for name in ("input", "target")}
     return Task(
         model=build_from_config(config.to_dict()),
         train_batches=train_batches,
-        validation_batches=lambda: evaluation_batches(arrays, config.train.batch_size),
+        validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=config.train.steps_per_epoch,
         record={
             "task": "noise_aware_denoising",

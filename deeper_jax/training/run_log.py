@@ -69,3 +69,19 @@ class RunLog:
         self._bar.close()
         self._board.close()
         self._file.close()
+
+
+class SilentLog:
+    """The log of every process but the first, which writes for all."""
+
+    def __init__(self, workdir: Path, start_step: int, total_steps: int, batch_size: int) -> None:
+        pass
+
+    def advance(self) -> None:
+        """Do nothing."""
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

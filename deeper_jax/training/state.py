@@ -10,8 +10,9 @@ from jax.sharding import Mesh
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.training.gradients import batch_gradient
 from deeper_jax.training.losses import LOSSES, l1
-from deeper_jax.training.ordered_gradient import ordered_gradient, shard_count
+from deeper_jax.training.sharding import replicated
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
@@ -43,12 +44,19 @@ class TrainState(NamedTuple):
 
 def create_state(model: FunctionalModel, optimizer: optax.GradientTransformation, *, ema: bool = False) -> TrainState:
     """The state before the first step; `ema` keeps a moving average of the parameters."""
+    return start_state(model.params, model.stats, optimizer, ema=ema)
+
+
+def start_state(
+    params: PyTree, stats: PyTree, optimizer: optax.GradientTransformation, *, ema: bool = False
+) -> TrainState:
+    """As `create_state`, from given parameters and statistics; may be traced."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        params=model.params,
-        stats=model.stats,
-        opt_state=optimizer.init(model.params),
-        ema=jax.tree.map(jnp.copy, model.params) if ema else {},
+        params=params,
+        stats=stats,
+        opt_state=optimizer.init(params),
+        ema=jax.tree.map(jnp.copy, params) if ema else {},
         best=jnp.full((), jnp.inf, jnp.float32),
     )
 
@@ -60,6 +68,8 @@ def make_train_step(
     loss: str = "l1",
     ema_decay: float = 0.0,
     ordered_on: Mesh | None = None,
+    accumulate_steps: int = 1,
+    shardings: PyTree | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step on the `loss`, a name out of `LOSSES`.
 
@@ -67,7 +77,10 @@ def make_train_step(
     `{"input", "target"}`; loss and metrics are computed in float32
     whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one. With
     `ordered_on`, the mesh that the batch is split over, the sums over the batch are made in an order that does not
-    depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`).
+    depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`). The batch goes
+    through the network in `accumulate_steps` parts (`batch_gradient`). `shardings`, a `TrainState` of them, says where
+    the state lies, before and after; split parameters are collected for the step, and each device updates its own
+    part of them.
     """
 
     if loss not in LOSSES:
@@ -78,36 +91,49 @@ def make_train_step(
         values, squared = LOSSES[loss](output.astype(jnp.float32), batch["target"])
         return values.mean(), (squared.mean(), stats)
 
+    mesh = shardings.step.mesh if shardings else None
+
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
-        gradient = jax.value_and_grad(loss_and_output, has_aux=True)
-        shards = shard_count(len(batch["input"]), ordered_on.size) if ordered_on else 0
-        if ordered_on and shards:
-            gradient = ordered_gradient(loss_and_output, ordered_on, shards)
-        (value, (mse, stats)), grads = gradient(state.params, state.stats, batch)
+        gradient = batch_gradient(
+            loss_and_output,
+            len(batch["input"]),
+            ordered_on=ordered_on,
+            parts=accumulate_steps,
+            local_on=None if model.stats or (mesh and mesh.size == 1) else mesh,
+        )
+        (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
+        if shardings:
+            grads = jax.lax.with_sharding_constraint(grads, shardings.params)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = optax.incremental_update(params, state.ema, 1 - ema_decay) if state.ema else {}
         state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state, ema=ema)
         return state, {"loss": value, "mse": mse, "gradient_norm": optax.global_norm(grads)}
 
-    return jax.jit(step, donate_argnums=0)
+    if shardings is None:
+        return jax.jit(step, donate_argnums=0)
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated(shardings.step.mesh)))
+
+
+def whole(params: PyTree, mesh: Mesh | None) -> PyTree:
+    """Inside a program over `mesh`: `params` whole on every device, however they lie outside it."""
+    return params if mesh is None else jax.lax.with_sharding_constraint(params, replicated(mesh))
 
 
 def make_validation_step(
-    model: FunctionalModel, loss: str = "l1"
+    model: FunctionalModel, loss: str = "l1", mesh: Mesh | None = None
 ) -> Callable[[PyTree, PyTree, dict[str, jax.Array], jax.Array], Metrics]:
     """Sums over one padded batch in evaluation mode.
 
     The returned function takes params, stats, a batch and a mask [B] (1 for real examples, 0 for padding) and
     gives the sums over examples of the loss and the MSE, and the number of examples. A run that trains on the MSE
-    is watched by its L1 loss too.
+    is watched by its L1 loss too. `mesh`: the devices that the batch is split over.
     """
 
     watched = l1 if loss == "mse" else LOSSES[loss]
 
-    @jax.jit
     def step(params: PyTree, stats: PyTree, batch: dict[str, jax.Array], mask: jax.Array) -> Metrics:
-        output = model.evaluate(params, stats, batch["input"])
+        output = model.evaluate(whole(params, mesh), stats, batch["input"])
         values, squared = watched(output.astype(jnp.float32), batch["target"])
         weight = mask.astype(jnp.float32)
         return {
@@ -116,4 +142,4 @@ def make_validation_step(
             "count": weight.sum(),
         }
 
-    return step
+    return jax.jit(step) if mesh is None else jax.jit(step, out_shardings=replicated(mesh))

@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.training.denoising import denoising_task
+from deeper_jax.training.distributed import first_goes_ahead
 from deeper_jax.training.noise_aware import noise_aware_denoising_task
 from deeper_jax.training.super_resolution import super_resolution_task
 from deeper_jax.training.task import Task
@@ -21,4 +22,5 @@ def make_task(config: ConfigDict) -> Task:
         raise InputError("this config has no task to train; configs/experiments.py is for eval.py --experiment=NAME.")
     if config.task not in TASKS:
         raise InputError(f"config.task is {config.task!r}; there are: {', '.join(sorted(TASKS))}.")
-    return TASKS[config.task](config)
+    # It may have to write data, which the others then read.
+    return first_goes_ahead("task", lambda: TASKS[config.task](config))

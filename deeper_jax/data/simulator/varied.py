@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from deeper_jax.data.simulator.background import background_counts, draw_optics
 from deeper_jax.data.simulator.config import SimulatorConfig
 from deeper_jax.data.simulator.molecules import BANDS, draw_bands, pseudo_voigt
+from deeper_jax.data.simulator.random_ranges import Draws
 
 Array = jax.Array
 
@@ -67,15 +67,18 @@ def simulate_varied_spectra(key: Array, count: int, channels: int, per_instrumen
 
 
 def _one_instrument(key: Array, count: int, channels: int) -> VariedSpectra:
-    keys = jax.random.split(key, 5)
-    axis = _axis(keys[0], channels)
-    light = _molecules(keys[1], axis, count) + _background(keys[2], axis, count)
-    return _measure(keys[3], light)
+    keys = jax.random.split(key, 4)
+    molecules = len(BANDS) + INVENTED_MOLECULES
+    small = 4 + 2 + 4 * INVENTED_MOLECULES * INVENTED_BANDS + (1 + count) * molecules + count + 3 + count + 4
+    draws = Draws(keys[0], small)
+    axis = _axis(draws, channels)
+    light = _molecules(draws, keys[1], axis, count) + _background(draws, keys[2], axis, count)
+    return _measure(draws, keys[3], light)
 
 
-def _axis(key: Array, channels: int) -> Array:
+def _axis(draws: Draws, channels: int) -> Array:
     """Wavenumbers [L], cm^-1: near the cells' axis or anywhere; the step falls a little along it."""
-    chance, start, step, bend = jax.random.uniform(key, (4,))
+    chance, start, step, bend = draws.uniform((4,))
     near_cells = chance < 0.5
     first = jnp.where(near_cells, 470.0 + 60.0 * start, START[0] + (START[1] - START[0]) * start)
     mean_step = jnp.where(near_cells, 2.4 + 0.4 * step, STEP[0] * (STEP[1] / STEP[0]) ** step)
@@ -83,26 +86,25 @@ def _axis(key: Array, channels: int) -> Array:
     return first + mean_step * channels * position * (1.0 + 0.1 * bend * (1.0 - position))
 
 
-def _molecules(key: Array, axis: Array, count: int) -> Array:
+def _molecules(draws: Draws, key: Array, axis: Array, count: int) -> Array:
     """Spectra of mixtures, [count, L]: known molecules, invented ones, or both."""
-    keys = jax.random.split(key, 5)
     names = tuple(BANDS)
-    numbers = jax.random.uniform(keys[0], (4,))
-    factor = jnp.exp(jnp.log(BAND_WIDTH_FACTOR[0]) + numbers[0] * np.log(BAND_WIDTH_FACTOR[1] / BAND_WIDTH_FACTOR[0]))
-    bands = draw_bands(keys[1], SimulatorConfig(band_shift=2.5, axis_shift=2.0, band_height_spread=0.25), names)
-    known = bands.owner @ (
-        bands.height[:, None] * pseudo_voigt(axis, bands.position, bands.width * factor, bands.lorentzian)
+    width, chance = draws.uniform((2,))
+    factor = BAND_WIDTH_FACTOR[0] * (BAND_WIDTH_FACTOR[1] / BAND_WIDTH_FACTOR[0]) ** width
+    bands = draw_bands(key, SimulatorConfig(band_shift=2.5, axis_shift=2.0, band_height_spread=0.25), names)
+    shapes = pseudo_voigt(axis, bands.position, bands.width * factor, bands.lorentzian)
+    spectra = jnp.concatenate(
+        [jnp.asarray(bands.owner) @ (bands.height[:, None] * shapes), _invented(draws, axis, factor)]
     )
-    spectra = jnp.concatenate([known, _invented(keys[2], axis, factor)])
-    # A few molecules prevail in a sample, in every spectrum differently.
-    draws = jax.random.exponential(keys[3], (1 + count, len(spectra)))
-    kind = jnp.where(jnp.arange(len(spectra)) < len(names), numbers[1] < 0.75, numbers[1] > 0.5)
-    return (draws[0] ** 2 * draws[1:] * kind) @ spectra * (jax.random.uniform(keys[4], (count, 1)) > 0.1)
+    # A few molecules prevail in a sample (exponential numbers, squared), in every spectrum differently.
+    amounts = -jnp.log1p(-draws.uniform((1 + count, len(spectra))))
+    kind = jnp.where(jnp.arange(len(spectra)) < len(names), chance < 0.75, chance > 0.5)
+    return (amounts[0] ** 2 * amounts[1:] * kind) @ spectra * (draws.uniform((count, 1)) > 0.1)
 
 
-def _invented(key: Array, axis: Array, factor: Array) -> Array:
+def _invented(draws: Draws, axis: Array, factor: Array) -> Array:
     """Molecules that do not exist, [INVENTED_MOLECULES, L]: bands anywhere, 8 to 50 cm^-1 wide before `factor`."""
-    numbers = jax.random.uniform(key, (4, INVENTED_MOLECULES, INVENTED_BANDS))
+    numbers = draws.uniform((4, INVENTED_MOLECULES, INVENTED_BANDS))
     position = axis[0] + (axis[-1] - axis[0]) * numbers[0]
     width = 8.0 * (50.0 / 8.0) ** numbers[1] * factor
     # Bands narrower than three channels cannot be told from noise by any method.
@@ -111,10 +113,9 @@ def _invented(key: Array, axis: Array, factor: Array) -> Array:
     return (height[..., None] * pseudo_voigt(axis, position, width, numbers[3])).sum(1)
 
 
-def _background(key: Array, axis: Array, count: int) -> Array:
+def _background(draws: Draws, key: Array, axis: Array, count: int) -> Array:
     """Background of all proportions to the molecules (which are about 1 high), or none, [count, L]."""
-    keys = jax.random.split(key, 3)
-    numbers = jax.random.uniform(keys[0], (3,))
+    numbers = draws.uniform((3,))
     wide = SimulatorConfig(
         window_counts=(0.0, 10.0),
         floor_counts=(0.0, 4.0),
@@ -124,22 +125,21 @@ def _background(key: Array, axis: Array, count: int) -> Array:
         cell_fluorescence_counts=(0.0, 10.0),
         filter_edge_depth=(0.0, 0.8),
     )
-    density = jax.random.uniform(keys[1], (count,))
-    counts = background_counts(draw_optics(keys[2], axis, wide), density, 1.0 + 0.2 * (density - 0.5))
+    density = draws.uniform((count,))
+    counts = background_counts(draw_optics(key, axis, wide), density, 1.0 + 0.2 * (density - 0.5))
     level = jnp.where(numbers[0] < 0.3, 0.0, 0.02 * 50.0 ** numbers[1])
     return level * counts + 2.0 * (numbers[2] - 0.5)
 
 
-def _measure(key: Array, light: Array) -> VariedSpectra:
-    keys = jax.random.split(key, 3)
-    level, shot, chance, tap = jax.random.uniform(keys[0], (4,))
+def _measure(draws: Draws, key: Array, light: Array) -> VariedSpectra:
+    level, shot, chance, tap = draws.uniform((4,))
     reach = (light.max(1) - light.min(1)).mean() + 1e-3
     standard = reach * NOISE[0] * (NOISE[1] / NOISE[0]) ** level
     gain = shot * standard**2 / jnp.maximum(light.mean() - light.min(), 1e-3)
     floor = (1.0 - shot) * standard**2 - gain * light.min()
     each = jnp.ones((len(light), 1))
     spectra = VariedSpectra(light, light, gain * each, floor * each, 0.02 * standard**2 * each)
-    white = jax.random.normal(keys[1], light.shape)
+    white = jax.random.normal(key, light.shape)
     tap = jnp.where(chance < 0.33, 0.2 * tap, 0.0)
     smoothed = (1.0 - 2.0 * tap) * white + tap * (jnp.roll(white, 1, 1) + jnp.roll(white, -1, 1))
     correlated = smoothed / jnp.sqrt((1.0 - 2.0 * tap) ** 2 + 2.0 * tap**2)

@@ -1,0 +1,78 @@
+"""What an instrument delivered, made ready for denoising: its channels chosen, its gaps known."""
+
+from typing import Any
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+
+OUTSIDE = ("error", "keep", "drop")
+# The networks halve a spectrum four times.
+FEWEST_CHANNELS = 32
+
+
+def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any, np.ndarray]:
+    """The map without the channels that are to be left out, and which of those left no model covers (bool).
+
+    Args:
+        data: `xarray.DataArray` [..., wavenumber].
+        models: loaded models; a channel is inside if all of them cover it.
+        outside: what to do with others: 'error', 'keep' or 'drop'.
+        finer: whether the map is to be super-resolved.
+
+    Raises:
+        InputError: another word for `outside`; channels outside that are not wanted there; none inside; fewer than
+            32 channels left.
+    """
+    if outside not in OUTSIDE:
+        raise InputError(f"outside is {outside!r}; choose one of {', '.join(OUTSIDE)}.")
+    axis = np.asarray(data["wavenumber"], np.float64)
+    covered = np.logical_and.reduce([model.covers(axis) for model in models])
+    if outside == "keep" and finer and not covered.all():
+        raise InputError("Channels outside the model's range cannot be kept at a finer grid: use outside='drop'.")
+    if outside == "error" and not covered.all():
+        raise InputError(_both_ranges(axis, covered, models))
+    kept = data.isel(wavenumber=np.flatnonzero(covered)) if outside == "drop" else data
+    if kept.sizes["wavenumber"] < FEWEST_CHANNELS or covered.sum() < FEWEST_CHANNELS:
+        raise InputError(
+            f"The spectra have {len(axis)} channels, {covered.sum()} of them inside the model's range; denoising "
+            f"takes at least {FEWEST_CHANNELS}."
+        )
+    return kept, ~covered if kept is data else np.zeros(kept.sizes["wavenumber"], bool)
+
+
+def _both_ranges(axis: np.ndarray, covered: np.ndarray, models: list[Any]) -> str:
+    own = [model.wavenumbers for model in models if model.wavenumbers is not None]
+    low, high = max(each.min() for each in own), min(each.max() for each in own)
+    return (
+        f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹ and the model {low:.0f}-{high:.0f} cm⁻¹, so "
+        f"{(~covered).sum()} of {len(axis)} channels lie outside: choose outside='keep' to pass them through unchanged "
+        "or outside='drop' to leave them out."
+    )
+
+
+def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The values [..., L] in float64, and [...] which spectra were measured; NaN where none was.
+
+    A spectrum of the same value in all channels counts as not measured: instruments fill places so at which a scan
+    was stopped or the detector was off.
+
+    Raises:
+        InputError: no real numbers, no spectrum, or spectra with single channels missing.
+    """
+    if data.dtype.kind not in "fiub" or data.ndim == 0 or 0 in data.shape:
+        raise InputError(
+            f"The map has the shape {data.shape} and the type {data.dtype}; expected spectra of real numbers [..., L]."
+        )
+    cube = np.array(data.values, np.float64)
+    gaps = np.asarray(np.isnan(cube).all(-1) | (cube == cube[..., :1]).all(-1))
+    if gaps.all():
+        raise InputError("The map holds no spectrum that was measured: every one is NaN or the same in all channels.")
+    cube[gaps] = np.nan
+    if not np.isfinite(cube[~gaps]).all():
+        bad = int((~np.isfinite(cube[~gaps])).any(-1).sum())
+        raise InputError(
+            f"{bad} spectra have single channels that are NaN or infinite: interpolate or drop those channels; "
+            "spectra that were not measured are NaN throughout."
+        )
+    return cube, ~gaps

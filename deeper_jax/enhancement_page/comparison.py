@@ -1,0 +1,93 @@
+"""What is shown of an enhanced map: the same spectra before and after, of one slice where it is a stack."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Positions(NamedTuple):
+    """Name, values [n] and unit of one axis of the pixels; the unit is '' where they are only counted."""
+
+    name: str
+    values: np.ndarray
+    unit: str
+
+    def at(self, index: int) -> str:
+        """The place of one pixel in words."""
+        name = self.name.removesuffix("_measured")
+        if not self.unit or self.unit == "pixel":
+            return f"{name} {index}"
+        return f"{name} = {self.values[index]:.4g} {self.unit}"
+
+
+class Comparison(NamedTuple):
+    """Spectra on the measured grid, [..., L] each, with no, one or two axes before the last.
+
+    Attributes:
+        axis: [L], cm⁻¹.
+        before: measured, NaN where nothing was.
+        after: denoised.
+        deviation: standard deviation of its error.
+        flagged: bool.
+        positions: of the axes before the last.
+        unit: of the intensities.
+        note: which slice of a stack this is, or ''.
+        finer: the super-resolved map [H, W, L], or None.
+    """
+
+    axis: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    deviation: np.ndarray
+    flagged: np.ndarray
+    positions: tuple[Positions, ...]
+    unit: str
+    note: str
+    finer: np.ndarray | None
+
+
+def compare(measured: Any, result: Any) -> Comparison:
+    """Bring a measured map (DataArray) and what `deeper_jax.enhance` made of it (Dataset) side by side.
+
+    Axes of one pixel are left out; of more than two axes the first are cut in their middle.
+    """
+    axis = np.asarray(result["wavenumber"], np.float64)
+    finer = "denoised" in result
+    after = result["denoised" if finer else "intensity"]
+    deviation = np.asarray(result["uncertainty"], np.float64)
+    if finer:
+        sampled = slice(result.attrs["first_sample"], None, result.attrs["scale"])
+        deviation = deviation[sampled, sampled]
+    shared = np.isin(np.asarray(measured["wavenumber"], np.float64), axis)
+    arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), deviation]
+    arrays.append(result["flagged"].values)
+    positions = tuple(_positions(after, str(dim)) for dim in after.dims[:-1])
+    index, notes = _shown(positions)
+    before, shown, spread, flagged = (array[index] for array in arrays)
+    left = tuple(each for each, which in zip(positions, index, strict=True) if isinstance(which, slice))
+    return Comparison(
+        *(axis, before, shown, spread, flagged, left),
+        unit=str(measured.attrs.get("units", "a.u.")),
+        note=", ".join(notes),
+        finer=np.asarray(result["intensity"], np.float64) if finer else None,
+    )
+
+
+def _positions(array: Any, dim: str) -> Positions:
+    size = array.sizes[dim]
+    if dim not in array.coords or array[dim].dtype.kind not in "fiu":
+        return Positions(dim, np.arange(size), "")
+    unit = str(array[dim].attrs.get("units", "")).replace("um", "µm")
+    return Positions(dim, np.asarray(array[dim], np.float64), unit)
+
+
+def _shown(positions: tuple[Positions, ...]) -> tuple[tuple[Any, ...], list[str]]:
+    """An index for each axis, and words for those that are cut."""
+    index: list[Any] = [slice(None) if len(each.values) > 1 else 0 for each in positions]
+    long = [place for place, which in enumerate(index) if isinstance(which, slice)]
+    notes = []
+    for place in long[:-2]:
+        size = len(positions[place].values)
+        index[place] = size // 2
+        notes.append(f"slice {size // 2 + 1} of {size} ({positions[place].at(size // 2)})")
+    return tuple(index), notes

@@ -1,0 +1,134 @@
+"""What is said of an enhanced map: in a few lines after the command, and on its page."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+# Flagged channels closer together than this belong to one region, cm⁻¹.
+_REGION = 30.0
+
+MEANING = [
+    "Uncertainty is one standard deviation of the error that is expected of each value, as the network says it and as "
+    "held-out simulated spectra showed it to be on average; the 90 % band is 1.645 of them to both sides. It was not "
+    "checked on samples like yours: repeat one measurement with a long exposure to check it there.",
+    "Flagged are channels where measured less denoised is larger than noise explains, over the width of a band: "
+    "something was taken away, or added, that is no noise. Look at the measured spectrum there before you use the "
+    "denoised one.",
+    "What neither can know: a band weaker than the noise that was removed leaves nothing to be flagged by, and its "
+    "absence from the denoised spectrum does not show that it is absent from the sample. Faults of the instrument that "
+    "are no noise (calibration, fringes, a fluorescent background, etaloning) are neither removed nor marked.",
+]
+
+
+def summary_sentences(result: Any) -> list[str]:
+    """A few plain sentences on what `deeper_jax.enhance` did: noise, flags, cosmic rays, channels, gaps."""
+    sentences = [_noise(result), _flags(result), _cosmic_rays(result), _channels(result), _gaps(result), _finer(result)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _noise(result: Any) -> str:
+    attrs = result.attrs
+    noise, left = attrs["noise_rms"], attrs["uncertainty_rms"]
+    unit = result["intensity"].attrs.get("units", "a.u.")
+    told = "as given" if "given_noise" in attrs["steps"] else "estimated"
+    return (
+        f"Noise of the measurement: {noise:.3g} {unit} ({told}; standard deviation, mean of all channels); uncertainty "
+        f"of the denoised: {left:.3g} {unit}, {noise / left:.2g} times less."
+    )
+
+
+def _flags(result: Any) -> str:
+    attrs, flagged = result.attrs, result["flagged"].values
+    if not attrs["spectra_flagged"]:
+        return "Nothing is flagged: what was taken away looks like noise everywhere."
+    channels, share = int(flagged.sum()), flagged.sum() / (attrs["spectra"] * flagged.shape[-1])
+    amount = (
+        f"{channels:,} channel{'s'[: channels > 1]} in all" if share < 0.01 else f"{_percent(share)} of all channels"
+    )
+    where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
+    return (
+        f"Flagged: {attrs['spectra_flagged']:,} of {attrs['spectra']:,} spectra, {amount}, most often near "
+        f"{_listed(where)} cm⁻¹: measured less denoised is not noise there, so trust the measured spectrum rather "
+        "than the denoised."
+    )
+
+
+def flagged_regions(flagged: np.ndarray, axis: np.ndarray, count: int = 3) -> list[float]:
+    """Up to `count` wavenumbers (cm⁻¹, ascending) at which most spectra are flagged, no two in one region.
+
+    Args:
+        flagged: [..., L] bool.
+        axis: [L], cm⁻¹.
+        count: how many.
+    """
+    often = flagged.reshape(-1, len(axis)).sum(0)
+    found: list[float] = []
+    for channel in np.argsort(-often, kind="stable"):
+        if often[channel] and len(found) < count and all(abs(axis[channel] - each) > _REGION for each in found):
+            found.append(float(axis[channel]))
+    return sorted(found)
+
+
+def _cosmic_rays(result: Any) -> str:
+    struck = result.attrs["spectra_with_cosmic_rays"]
+    if not struck:
+        return "No cosmic rays were found."
+    return f"Cosmic rays were removed from {struck:,} of {result.attrs['spectra']:,} spectra."
+
+
+def _channels(result: Any) -> str:
+    dropped, kept = result.attrs["channels_dropped"], result.attrs["channels_kept_unchanged"]
+    if dropped:
+        return f"{dropped} channels outside the model's range were left out."
+    return f"{kept} channels outside the model's range were passed through unchanged." if kept else ""
+
+
+def _gaps(result: Any) -> str:
+    missing = result["pixel_flagged"].size - result.attrs["spectra"]
+    return f"{missing:,} places of the scan hold no spectrum; they stay empty (NaN)." if missing else ""
+
+
+def _finer(result: Any) -> str:
+    if "denoised" not in result:
+        return ""
+    sizes = result["intensity"].sizes
+    return (
+        f"Super-resolved {result.attrs['scale']} times, to {sizes['y']} x {sizes['x']} pixels; the uncertainty between "
+        "the measured pixels is a rough guess that nothing was calibrated on."
+    )
+
+
+def provenance_rows(result: Any) -> list[list[str]]:
+    """(what, value) for a table of how the map was made."""
+    attrs = result.attrs
+    rows = [["file", attrs["source_file"]], ["made by", attrs["created_by"]]]
+    for key in ("model", "super_resolver"):
+        if key in attrs:
+            record = json.loads(attrs[key])
+            words = [str(record.get("name") or "weights without a name")]
+            if record.get("step") is not None:
+                words.append(f"step {record['step']}")
+            rows.append([key.replace("_", "-"), ", ".join(words)])
+            rows += [[f"{key.replace('_', '-')}: {name}", _pairs(record.get(name))] for name in ("network", "versions")]
+    for number, step in enumerate(json.loads(attrs["steps"]), 1):
+        settings = {name: value for name, value in step.items() if name != "name"}
+        rows.append([f"step {number}: {step['name'].replace('_', ' ')}", _pairs(settings)])
+    return [row for row in rows if row[1]]
+
+
+def _pairs(settings: Any) -> str:
+    if not isinstance(settings, dict):
+        return "" if settings is None else str(settings)
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in settings.items()
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _listed(numbers: list[float]) -> str:
+    words = [f"{number:.0f}" for number in numbers]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

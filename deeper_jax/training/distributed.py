@@ -1,0 +1,180 @@
+"""Several processes as one run: joining them, letting the first go ahead, and ending together.
+
+Each process sees its own devices; `jax.devices()` are those of all. A folder that all processes see (the run's
+directory and the data) is taken for granted.
+"""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import jax
+from jax.experimental import multihost_utils
+
+from deeper_jax.errors import InputError
+from deeper_jax.supervisor import TRY_AGAIN
+
+Result = TypeVar("Result")
+# How JAX calls the ways by which a process finds the others.
+DETECTED = {"auto": None, "slurm": "slurm", "mpi": "ompi"}
+# While the first process prepares data, the others wait, at most so long.
+LONGEST_PREPARATION_HOURS = 24
+RESUME = "the same commands, started again, resume from the latest checkpoint."
+LOST = f"another process of this run ended or cannot be reached; {RESUME}"
+_SIGNS_OF_LOSS = ("gloo", "nccl", "closed by peer", "connection reset", "unavailable", "coordination", "heartbeat")
+
+
+def read_coordinator(text: str) -> tuple[str, int, int]:
+    """('HOST:PORT', rank, count) of `HOST:PORT,RANK,COUNT`.
+
+    Raises:
+      InputError: `text` is of another form, or rank and count do not go together.
+    """
+    match = re.fullmatch(r"([^,\s]+:\d+),(\d+),(\d+)", text)
+    if not match:
+        raise InputError(
+            f"--distributed is {text!r}; give {', '.join(DETECTED)} or HOST:PORT,RANK,COUNT, such as "
+            "node1:8476,0,2 for the first of two processes whose first runs on node1."
+        )
+    address, rank, count = match.group(1), int(match.group(2)), int(match.group(3))
+    if not rank < count:
+        raise InputError(f"--distributed is {text!r}: with {count} process(es) the rank is 0 to {count - 1}.")
+    return address, rank, count
+
+
+def join(how: str, heartbeat_timeout: int) -> None:
+    """Make this process one of a run's; to be called before JAX touches a device.
+
+    Args:
+      how: 'HOST:PORT,RANK,COUNT'; or 'slurm', 'mpi' (Open MPI), 'auto' to have JAX find the others in the
+        environment, in which case every process takes the one GPU that has its number on the host.
+      heartbeat_timeout: seconds without a sign of life after which a process counts as lost.
+
+    Raises:
+      InputError: `how` is not understood, or the environment is not that of such a job.
+    """
+    if heartbeat_timeout < 1:
+        raise InputError(f"--heartbeat_timeout is {heartbeat_timeout}; give 1 second or more.")
+    address, rank, count, method = None, None, None, DETECTED.get(how)
+    if how not in DETECTED:
+        address, rank, count = read_coordinator(how)
+        method = "deactivate"
+    # JAX ends this process by an abort where another is lost: the stacks of all threads would hide its message.
+    signal.signal(signal.SIGABRT, signal.SIG_DFL)
+    # Between processes XLA's own collectives on the CPU do not reach.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            address,
+            count,
+            rank,
+            cluster_detection_method=method,
+            heartbeat_timeout_seconds=heartbeat_timeout,
+        )
+    except ValueError as error:
+        raise InputError(
+            f"--distributed={how}: found no such job in the environment ({error}); start the processes with srun "
+            "or mpirun, or give HOST:PORT,RANK,COUNT."
+        ) from error
+    except RuntimeError as error:
+        raise InputError(f"--distributed={how}: the processes did not come together ({_first_line(error)})") from error
+
+
+@contextmanager
+def together(how: str, heartbeat_timeout: int) -> Iterator[None]:
+    """Join the other processes, and leave with them; the loss of one ends all, with a sentence."""
+    join(how, heartbeat_timeout)
+    try:
+        yield
+    except (InputError, SystemExit):
+        # All processes come here, at the same step.
+        jax.distributed.shutdown()
+        raise
+    except BaseException as error:
+        _leave_at_once(error)
+    jax.distributed.shutdown()
+
+
+def _leave_at_once(error: BaseException) -> None:
+    """End without waiting for processes that may wait for this one."""
+    who, status = f"process {jax.process_index()} of {jax.process_count()}", 1
+    if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+        print(f"{who}: {LOST} ({_first_line(error)})", file=sys.stderr)
+        status = TRY_AGAIN
+    elif isinstance(error, KeyboardInterrupt):
+        print(f"{who}: stopped; {RESUME}", file=sys.stderr)
+        status = 130
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200]
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return jax.process_index() == 0
+
+
+def first_goes_ahead(name: str, work: Callable[[], Result]) -> Result:
+    """`work()` in the first process, and once it is done there in the others: they find its files.
+
+    Args:
+      name: of this piece of work, used once in a run.
+
+    Raises:
+      InputError: in every process, if `work` raises it in the first.
+    """
+    if jax.process_count() == 1:
+        return work()
+    if is_first():
+        return _tell(name, work)
+    _hear(name)
+    return work()
+
+
+def first_alone(name: str, work: Callable[[], None]) -> None:
+    """`work()` in the first process only, which the others wait for; otherwise as `first_goes_ahead`."""
+    if is_first():
+        _tell(name, work)
+    else:
+        _hear(name)
+
+
+def _tell(name: str, work: Callable[[], Result]) -> Result:
+    outcome = ""
+    try:
+        return work()
+    except InputError as error:
+        outcome = str(error)
+        raise
+    finally:
+        if jax.process_count() > 1:
+            _messages().key_value_set(f"deeper_jax/{name}", outcome)
+
+
+def _hear(name: str) -> None:
+    milliseconds = LONGEST_PREPARATION_HOURS * 3_600_000
+    outcome = _messages().blocking_key_value_get(f"deeper_jax/{name}", milliseconds)
+    if outcome:
+        raise InputError(outcome)
+
+
+def _messages() -> Any:
+    # JAX's only way to wait without a collective, which would give up while data are prepared.
+    from jax._src import distributed
+
+    return distributed.global_state.client
+
+
+def same_everywhere(tree: Any) -> Any:
+    """`tree`, of arrays, as the first process has it: hosts may differ in the last bit of what they compute."""
+    return tree if jax.process_count() == 1 else multihost_utils.broadcast_one_to_all(tree)
