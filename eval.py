@@ -36,16 +36,20 @@ def main(argv: list[str]) -> None:
 
 
 def _run_experiment() -> None:
+    from deeper_jax.compilation_cache import keep_compiled_programs
     from deeper_jax.experiments.catalogue import run_experiments
 
+    keep_compiled_programs()
     command = "python " + " ".join(sys.argv)
     page = run_experiments(FLAGS.experiment, FLAGS.output, FLAGS.config, jobs=FLAGS.jobs, command=command)
     print(f"Report: {page}")
 
 
 def _evaluate() -> None:
+    from deeper_jax.compilation_cache import keep_compiled_programs
     from deeper_jax.evaluate import evaluate
 
+    keep_compiled_programs()
     evaluate(
         FLAGS.workdir,
         FLAGS.output,

@@ -32,9 +32,11 @@ def main(argv: list[str]) -> None:
 
 
 def _train() -> None:
+    from deeper_jax.compilation_cache import keep_compiled_programs
     from deeper_jax.training.loop import train
     from deeper_jax.training.tasks import make_task
 
+    keep_compiled_programs()
     train(FLAGS.config, make_task(FLAGS.config), FLAGS.workdir)
 
 

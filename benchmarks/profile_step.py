@@ -1,10 +1,11 @@
 """Where the time of one training step goes: a table of the costliest operations, from a trace.
 
-    python -m benchmarks.profile_step --trace=DIR [--network=resunet1d|hyrisr] [--quick]
+    python -m benchmarks.profile_step --trace=DIR [--network=resunet1d|hyrisr] [--fed=device|tf.data|none] [--quick]
 
-Traces three steps of our training step with jax.profiler (DIR opens in TensorBoard or Perfetto), and adds up the
-operations by kind: the compiled program's names without their numbers. On the CPU or on a GPU. Loops are left out, for
-what they run is counted itself. Prints Markdown and writes DIR/operations.md.
+Traces some steps of our training step with jax.profiler (DIR opens in TensorBoard or Perfetto), fed as training is,
+and adds up the operations by kind: the compiled program's names without their numbers. On the CPU or on a GPU. Loops
+are left out, for what they run is counted itself. Idle is the share of the traced time in which no operation runs.
+Prints Markdown and writes DIR/operations.md.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from typing import Any
 
 from benchmarks.speed import ALLOCATOR, set_up
 
-STEPS = 3
+STEPS = 4
+FED = {"none": "nothing: one batch", "device": "data on the device", "tf.data": "tf.data"}
 LINES = 15
 NETWORKS = ("resunet1d", "hyrisr")
 # Operations that only hold others.
@@ -28,40 +30,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trace", type=Path, required=True, help="folder for the trace and the table")
     parser.add_argument("--network", choices=NETWORKS, default="resunet1d")
+    parser.add_argument("--fed", choices=FED, default="device", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="small sizes")
     options = parser.parse_args()
     if not ALLOCATOR.keys() <= os.environ.keys():
         os.execve(
             sys.executable, [sys.executable, "-m", "benchmarks.profile_step", *sys.argv[1:]], os.environ | ALLOCATOR
         )
-    record(options.trace, NETWORKS.index(options.network), options.quick)
-    table = as_markdown(operations(options.trace))
+    print(record(options.trace, NETWORKS.index(options.network), options.fed, options.quick) + "\n")
+    table = as_markdown(*operations(options.trace))
     (options.trace / "operations.md").write_text(table + "\n", encoding="utf-8")
     print(table)
 
 
-def record(folder: Path, case: int, quick: bool) -> None:
-    """Trace steps that are compiled and warm."""
+def record(folder: Path, case: int, fed: str, quick: bool) -> str:
+    """Trace steps that are compiled and warm; what was traced, in words."""
     import jax
-    import jax.numpy as jnp
 
-    from benchmarks.speed_cases import cases, our_training
+    from benchmarks.feeding import sources_of, training_step
+    from benchmarks.speed_cases import cases
+    from deeper_jax.training.sharding import shard_batch
 
-    chosen = cases(quick, set_up())[case]
-    step = our_training(chosen, jnp.float32).step
-    step()
+    on_gpu = set_up()
+    chosen = cases(quick, on_gpu)[case]
+    source = sources_of(chosen)[FED[fed]]
+    step, state, mesh = training_step(chosen, on_gpu)
+    for _ in range(2):
+        state, _ = step(state, shard_batch(next(source), mesh))
+    jax.block_until_ready(state)
     with jax.profiler.trace(str(folder)):
         for _ in range(STEPS):
-            step()
-    print(f"{chosen.name}, training, {jax.devices()[0].device_kind}\n")
+            state, _ = step(state, shard_batch(next(source), mesh))
+        jax.block_until_ready(state)
+    return f"{chosen.name}, training, {jax.devices()[0].device_kind}, fed by {FED[fed]}"
 
 
-def operations(folder: Path) -> dict[str, tuple[float, int]]:
-    """Milliseconds and calls a step by kind of operation, from the folder's newest trace."""
+def operations(folder: Path) -> tuple[dict[str, tuple[float, int]], float]:
+    """Milliseconds and calls a step by kind of operation, from the folder's newest trace; and the idle share."""
     import jax
 
     path = max(folder.rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime)
     totals: dict[str, list[float]] = collections.defaultdict(lambda: [0.0, 0.0])
+    running = []
     for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
         for line in plane.lines:
             for event in line.events:
@@ -70,7 +80,20 @@ def operations(folder: Path) -> dict[str, tuple[float, int]]:
                     total = totals[kind(name)]
                     total[0] += event.duration_ns / 1e6 / STEPS
                     total[1] += 1 / STEPS
-    return {name: (milliseconds, round(calls)) for name, (milliseconds, calls) in totals.items()}
+                    running.append((event.start_ns, event.start_ns + event.duration_ns))
+    return {name: (milliseconds, round(calls)) for name, (milliseconds, calls) in totals.items()}, idle_share(running)
+
+
+def idle_share(running: list[tuple[float, float]]) -> float:
+    """The share of the time from the first start to the last end that none of the intervals covers."""
+    if not running:
+        return float("nan")
+    running, idle, end = sorted(running), 0.0, -float("inf")
+    for start, stop in running:
+        if end >= 0 and start > end:
+            idle += start - end
+        end = max(end, stop)
+    return idle / (end - running[0][0])
 
 
 def kind(name: Any) -> str:
@@ -78,12 +101,12 @@ def kind(name: Any) -> str:
     return re.sub(r"(\.\d+)+|\.clone|\.remat", "", str(name))
 
 
-def as_markdown(found: dict[str, tuple[float, int]]) -> str:
+def as_markdown(found: dict[str, tuple[float, int]], idle: float) -> str:
     everything = sum(milliseconds for milliseconds, _ in found.values())
     costly = sorted(found.items(), key=lambda item: -item[1][0])[:LINES]
     lines = ["| operations | ms a step | share | calls a step |", "|---|---|---|---|"]
     lines += [f"| {name} | {ms:.0f} | {ms / everything:.0%} | {calls} |" for name, (ms, calls) in costly]
-    return "\n".join([*lines, f"| all | {everything:.0f} | 100% | |"])
+    return "\n".join([*lines, f"| all | {everything:.0f} | 100% | |", "", f"Idle: {idle:.1%} of the traced time."])
 
 
 if __name__ == "__main__":

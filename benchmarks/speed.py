@@ -24,6 +24,8 @@ ALLOCATOR = {
     "MALLOC_TOP_PAD_": "268435456",
 }
 FIRST_STEP_SECONDS = 900
+# Steps of the paper's whole programme: 11 folds of 500 epochs of 561, and three scales of 600 epochs of 72.
+PROGRAMME = {"ResUNet1D": 11 * 500 * 561, "HyRISR": 3 * 600 * 72}
 HEADER = (
     "| network | what | precision | side | steps/s | ratio | TFLOP/s | of matmul peak | processor s a step "
     "| memory, GB | compile, s |\n|---|---|---|---|---|---|---|---|---|---|---|"
@@ -63,7 +65,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.speed_cases import cases
 
     on_gpu = set_up()
-    result = surroundings() | {"peak_tflops": {}, "rows": [], "first_step_seconds": {}, "notes": []}
+    result = surroundings() | {
+        "quick": options.quick,
+        "on_gpu": on_gpu,
+        "peak_tflops": {},
+        "rows": [],
+        "first_step_seconds": {},
+        "notes": [],
+    }
     for half in (False, True) if on_gpu else (False,):
         precision = "bfloat16" if half else "TF32" if on_gpu else "float32"
         result["peak_tflops"][precision] = peak = matmul_peak(half, 1024 if options.quick else 8192 if on_gpu else 2048)
@@ -260,6 +269,7 @@ def as_row(row: dict[str, Any]) -> str:
 def as_markdown(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     peaks = ", ".join(f"{peak:.3g} TFLOP/s {name}" for name, peak in result["peak_tflops"].items())
+    programme = projection(result) if not result["quick"] else []
     first = [f"| {name} | {seconds:.0f} |" for name, seconds in result["first_step_seconds"].items() if seconds]
     return "\n".join(
         [
@@ -271,12 +281,27 @@ def as_markdown(result: dict[str, Any]) -> str:
             HEADER,
             *map(as_row, result["rows"]),
             "",
+            *programme,
             "| from the command to the end of the first training step | s |",
             "|---|---|",
             *first,
             *([""] + result["notes"] if result["notes"] else []),
         ]
     )
+
+
+def projection(result: dict[str, Any]) -> list[str]:
+    """How long all of the paper's training would take at the measured steps; HyRISR's 4x steps stand for all scales."""
+    lines = []
+    for network, steps in PROGRAMME.items():
+        if network == "HyRISR" and not result["on_gpu"]:
+            continue  # measured smaller than the paper's
+        for side in ("deeper_jax", "PyTorch eager", "torch.compile"):
+            rows = [r for r in result["rows"] if r["network"].startswith(network) and r["what"] == "training"]
+            rates = [row["steps_per_second"] for row in rows if row["side"] == side]
+            if rates:
+                lines.append(f"| {network}, {steps:,} steps | {side} | {steps / max(rates) / 3600:.3g} |")
+    return ["| the paper's programme at the fastest of these rates | side | hours |", "|---|---|---|", *lines, ""]
 
 
 if __name__ == "__main__":

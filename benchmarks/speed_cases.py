@@ -60,7 +60,7 @@ def cases(quick: bool, on_gpu: bool) -> list[Case]:
             f"HyRISR 4x, {groups} x {blocks} blocks, width 250, {4 * side} x {4 * side} x 500, batch {images}",
             (images, side, side, 500),
             (images, 4 * side, 4 * side, 500),
-            functools.partial(HyRISR, 4, **size),
+            functools.partial(HyRISR, 4, **size, channel_multiple=8 if on_gpu else 1),
             functools.partial(TorchHyRISR, 4, **size),
             0,
         ),

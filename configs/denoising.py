@@ -34,6 +34,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data = ConfigDict()
     config.data.source = "files"
     config.data.path = "data/deeper"
+    # How training data reach the device: 'tf.data', made on the host; or 'device', kept whole in the memory of each
+    # device and augmented there. The same distribution, other random numbers.
+    config.data.feed = "tf.data"
     # Where the prepared copy of the data is kept.
     config.data.tfds_dir = "data/tfds"
     # By cell where cells are known; else the last part of the file, as the released code does.

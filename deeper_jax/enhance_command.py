@@ -68,9 +68,11 @@ def _run(options: argparse.Namespace) -> None:
     _check_source(source)
     _check_targets(source, output, page, options)
 
+    from deeper_jax.compilation_cache import keep_compiled_programs
     from deeper_jax.enhance import enhance
     from deeper_jax.maps import read_map, write_map
 
+    keep_compiled_programs()
     _say(f"reading {source.name}")
     entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
     measured = read_map(source, entry=entry)

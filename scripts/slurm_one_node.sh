@@ -26,6 +26,9 @@ PYTHON=${PYTHON:-.venv/bin/python}
 # Proxies of the cluster would catch the processes' talk with each other.
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 
+# The compiler puts work between an exchange's start and its end, where there is some: accumulated parts, split state.
+export XLA_FLAGS="--xla_gpu_enable_latency_hiding_scheduler=true ${XLA_FLAGS:-}"
+
 # --kill-on-bad-exit: a task that fails takes the others with it at once, before the heartbeat notices.
 srun --kill-on-bad-exit=1 "$PYTHON" train.py --distributed=slurm "$@"
 status=$?

@@ -4,37 +4,10 @@ Order as in the released code: mixup partner, spectral shift, flip, mixup, divis
 random numbers of an epoch are drawn at once from (seed, epoch), so any step can be made again on its own.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
+from deeper_jax.data.augmentation_config import AugmentationConfig
 from deeper_jax.data.quiet_tensorflow import tf, xla, xla_data_pb2
-
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """What is drawn for each example.
-
-    shift: largest spectral shift as a share of the length, in [0, 0.5). flip: reverse the spectral axis of
-    half the examples. mixup: probability of mixing with a second example. mixup_alpha: its weight follows
-    Beta(mixup_alpha, mixup_alpha). Paper: 0.1, off, 0.5, 0.2.
-    """
-
-    shift: float = 0.1
-    flip: bool = False
-    mixup: float = 0.5
-    mixup_alpha: float = 0.2
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.shift < 0.5:
-            raise ValueError(f"shift: found {self.shift}, expected 0 <= shift < 0.5")
-        if not 0 <= self.mixup <= 1 or self.mixup_alpha <= 0:
-            raise ValueError(f"mixup {self.mixup} must lie in [0, 1], mixup_alpha {self.mixup_alpha} above 0")
-
-    def largest_shift(self, length: int) -> int:
-        """The largest shift in channels for spectra of `length` channels."""
-        return round(self.shift * length)
 
 
 class Draws(NamedTuple):
@@ -74,22 +47,6 @@ def _stateless_beta(count: "tf.Tensor", seed_a: "tf.Tensor", seed_b: "tf.Tensor"
     first = tf.random.stateless_gamma(count, seed_a, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
     second = tf.random.stateless_gamma(count, seed_b, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
     return tf.cast(tf.math.divide_no_nan(first, first + second), tf.float32)
-
-
-def padded_pairs(noisy: np.ndarray, target: np.ndarray, largest_shift: int) -> np.ndarray:
-    """Pairs with m = `largest_shift` reflected channels at either end of each spectrum: [N, 2, L + 2m].
-
-    A shifted spectrum is then a window of its padded row, copied in one piece. Reflection does not repeat the
-    edge channel.
-    """
-    length = noisy.shape[1]
-    padded = np.empty((len(noisy), 2, length + 2 * largest_shift), np.float32)
-    middle = slice(largest_shift, largest_shift + length)
-    padded[:, 0, middle], padded[:, 1, middle] = noisy, target
-    padded[:, :, :largest_shift] = padded[:, :, largest_shift + 1 : 2 * largest_shift + 1][:, :, ::-1]
-    end = largest_shift + length
-    padded[:, :, end:] = padded[:, :, end - largest_shift - 1 : end - 1][:, :, ::-1]
-    return padded
 
 
 @tf.function(jit_compile=True, autograph=False)

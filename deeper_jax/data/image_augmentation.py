@@ -138,13 +138,17 @@ def patch_of(image: np.ndarray, size: int, position: np.ndarray | tuple[float, f
     position: of [0, 1) each, where the patch lies in the room left: any of the H - size + 1 places is equally
     likely for a uniform draw. Padding is equal on both sides, an odd pixel going to the end.
     """
+    image = padded_to(image, size)
+    rooms = (edge - size for edge in image.shape[:2])
+    top, left = (int(share * (room + 1)) for share, room in zip(position, rooms, strict=True))
+    return image[top : top + size, left : left + size]
+
+
+def padded_to(image: np.ndarray, size: int) -> np.ndarray:
+    """[H, W, L] with both axes at least `size` long: a shorter one is padded by reflection, as `patch_of` says."""
     for axis in (0, 1):
-        room = image.shape[axis] - size
-        if room < 0:
+        if image.shape[axis] < size:
             image = np.take(image, _reflected(image.shape[axis], size), axis=axis)
-        else:
-            first = int(position[axis] * (room + 1))
-            image = image[first : first + size] if axis == 0 else image[:, first : first + size]
     return image
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deeper_jax.data.augmentation import AugmentationConfig, Draws, augment, draw, padded_pairs
+from deeper_jax.data.augmentation import Draws, augment, draw
+from deeper_jax.data.augmentation_config import AugmentationConfig
 from deeper_jax.data.batches import Batch, steps_per_epoch
+from deeper_jax.data.padded_pairs import padded_pairs
 from deeper_jax.data.quiet_tensorflow import quiet_first_compilation, tf
 from deeper_jax.data.spectral_pairs import SpectralPairs
 

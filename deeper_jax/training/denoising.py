@@ -1,4 +1,4 @@
-"""The denoising task: ResUNet1D on pairs of spectra, from files through tf.data or simulated on the device."""
+"""The denoising task: ResUNet1D on pairs of spectra, from files or simulated on the device."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +15,7 @@ from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
 from deeper_jax.training.sharding import batch_sharding, data_mesh
 from deeper_jax.training.task import Batch, Task
 
@@ -23,7 +24,8 @@ def denoising_task(config: ConfigDict) -> Task:
     """Network and data of a denoising config.
 
     `data.source` is 'files' (`data.path` holds the pairs; a simulated set is written there first if there is
-    nothing and `data.simulate` says how) or 'simulator' (new spectra at every step, made on the device).
+    nothing and `data.simulate` says how) or 'simulator' (new spectra at every step, made on the device). What comes
+    from files is fed by `data.feed`: 'tf.data', or 'device' (kept whole on each device and augmented there).
 
     Raises:
       InputError: unusable data or settings.
@@ -88,8 +90,7 @@ def _simulate(path: Path, config: ConfigDict) -> None:
 
 
 def _from_files(config: ConfigDict) -> Task:
-    from deeper_jax.data.pipeline import training_batches
-
+    check_feed(config.data.feed)
     splits = load_splits(config)
     train, validation = splits["train"], splits["validation"]
     if train.noisy.shape[1] != config.model.length:
@@ -98,24 +99,10 @@ def _from_files(config: ConfigDict) -> Task:
             f"{config.model.length}: set --config.model.length={train.noisy.shape[1]}."
         )
     batch_size = config.train.batch_size
-
-    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
-        batches = training_batches(
-            train,
-            batch_size=batch_size,
-            seed=config.seed,
-            start_step=start_step,
-            total_steps=total_steps,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-            **config.augment.to_dict(),
-        )
-        return ({"input": b["noisy"], "target": b["target"]} for b in batches)
-
     arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
     return Task(
         model=build_from_config(config.to_dict()),
-        train_batches=train_batches,
+        train_batches=lambda first, last: _batches_of_files(config, train, first, last),
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
         record={
@@ -131,6 +118,23 @@ def _from_files(config: ConfigDict) -> Task:
             },
         },
     )
+
+
+def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last: int) -> Iterator[Batch]:
+    settings: dict[str, Any] = {"batch_size": config.train.batch_size, "seed": config.seed, **config.augment.to_dict()}
+    if config.data.feed == "device":
+        return resident_spectra_batches(train, start_step=first, total_steps=last, **settings)
+    from deeper_jax.data.pipeline import training_batches
+
+    batches = training_batches(
+        train,
+        start_step=first,
+        total_steps=last,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        **settings,
+    )
+    return ({"input": batch["noisy"], "target": batch["target"]} for batch in batches)
 
 
 def _from_simulator(config: ConfigDict) -> Task:

@@ -1,4 +1,4 @@
-"""The super-resolution task: HyRISR on hyperspectral images, through tf.data."""
+"""The super-resolution task: HyRISR on hyperspectral images, through tf.data or kept on the device."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +10,13 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.batches import steps_per_epoch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
+from deeper_jax.data.image_augmentation import ImageAugmentationConfig
 from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.raster import check_divisible, crop_to_multiple, default_start, start_choices
 from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.device_batches import check_feed, resident_image_batches
 from deeper_jax.training.task import Batch, Task
 
 
@@ -29,6 +31,7 @@ def super_resolution_task(config: ConfigDict) -> Task:
     """
     scale, patch = config.model.scale, config.data.patch
     check_divisible((patch, patch), scale)
+    check_feed(config.data.feed)
     splits = load_image_splits(config)
     train, validation = splits["train"], splits.get("validation", splits["train"])
     start = raster_start(config)
@@ -98,24 +101,23 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
 
 
 def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, last: int) -> Iterator[Batch]:
-    from deeper_jax.data.image_augmentation import ImageAugmentationConfig
+    scale = config.model.scale
+    settings: dict[str, Any] = {
+        "batch_size": config.train.batch_size,
+        "scale": scale,
+        "seed": config.seed,
+        "total_steps": last,
+        "start_step": first,
+        "patch": config.data.patch,
+        "starts": start_choices(scale) if config.data.random_start else (raster_start(config),),
+        "augmentation": ImageAugmentationConfig(**config.augment.to_dict()),
+    }
+    if config.data.feed == "device":
+        return resident_image_batches(train, **settings)
     from deeper_jax.data.image_pipeline import image_training_batches
 
-    scale = config.model.scale
-    batches = image_training_batches(
-        train,
-        batch_size=config.train.batch_size,
-        scale=scale,
-        seed=config.seed,
-        total_steps=last,
-        start_step=first,
-        patch=config.data.patch,
-        starts=start_choices(scale) if config.data.random_start else (raster_start(config),),
-        augmentation=ImageAugmentationConfig(**config.augment.to_dict()),
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-    return map(_input_and_target, batches)
+    processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+    return map(_input_and_target, image_training_batches(train, **settings, **processes))
 
 
 def _input_and_target(batch: Batch) -> Batch:

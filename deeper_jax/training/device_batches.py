@@ -1,0 +1,139 @@
+"""Training batches from data that lie whole in the memory of each device, augmented there: nothing crosses the bus."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from deeper_jax.data.augmentation_config import AugmentationConfig
+from deeper_jax.data.batches import steps_per_epoch
+from deeper_jax.data.device_augmentation import augment, draw, epoch_order
+from deeper_jax.data.device_image_augmentation import augment_images, draw_images, stack_images
+from deeper_jax.data.hyperspectral_images import HyperspectralImages
+from deeper_jax.data.image_augmentation import ImageAugmentationConfig
+from deeper_jax.data.padded_pairs import padded_pairs
+from deeper_jax.data.spectral_pairs import SpectralPairs
+from deeper_jax.errors import InputError
+from deeper_jax.models.ordered_sums import DATA_AXIS
+from deeper_jax.training.sharding import batch_sharding, data_mesh, replicate
+from deeper_jax.training.task import Batch
+
+PyTree = Any
+
+FEEDS = ("tf.data", "device")
+# Of a device's memory; the rest is the network's.
+_LARGEST_SHARE = 0.5
+
+
+def check_feed(feed: str) -> None:
+    """Raise InputError unless `data.feed` is one of `FEEDS`."""
+    if feed not in FEEDS:
+        raise InputError(f"data.feed is {feed!r}; choose 'tf.data' (made by the host) or 'device' (on the device).")
+
+
+def resident_spectra_batches(
+    pairs: SpectralPairs, *, batch_size: int, seed: int, start_step: int, total_steps: int, **augmentation: Any
+) -> Iterator[Batch]:
+    """The augmented batches of steps start_step ... total_steps - 1: {'input', 'target'}, global [B, L] arrays.
+
+    As `pipeline.training_batches`, with other random numbers: a batch depends on (seed, step) alone, an epoch shows
+    each example once. augmentation: the fields of `AugmentationConfig`.
+
+    Raises:
+      InputError: the pairs do not fit into a device's memory.
+    """
+    config = AugmentationConfig(**augmentation)
+    examples, length = pairs.noisy.shape
+    largest_shift = config.largest_shift(length)
+
+    def draws(key: jax.Array, shape: tuple[int, int]) -> PyTree:
+        order, rest = jax.random.split(key)
+        index = epoch_order(order, examples, shape[0] * shape[1]).reshape(shape)
+        return draw(rest, index, examples, length, config)
+
+    def make(padded: jax.Array, draws: PyTree) -> Batch:
+        noisy, target = augment(padded, draws, largest_shift)
+        return {"input": noisy, "target": target}
+
+    padded = padded_pairs(pairs.noisy, pairs.target, largest_shift)
+    return _batches(padded, draws, make, examples, batch_size, seed, start_step, total_steps)
+
+
+def resident_image_batches(
+    images: HyperspectralImages,
+    *,
+    batch_size: int,
+    scale: int,
+    seed: int,
+    start_step: int,
+    total_steps: int,
+    patch: int,
+    starts: tuple[int, ...],
+    augmentation: ImageAugmentationConfig,
+) -> Iterator[Batch]:
+    """The augmented batches of steps start_step ... total_steps - 1: {'input', 'target'}, global [B, h, w, L] arrays.
+
+    As `image_pipeline.image_training_batches`, with other random numbers: a batch depends on (seed, step) alone, an
+    epoch shows each image once.
+
+    Raises:
+      InputError: the images do not fit into a device's memory.
+    """
+    count = len(images)
+
+    def draws(key: jax.Array, shape: tuple[int, int]) -> PyTree:
+        order, rest = jax.random.split(key)
+        index = epoch_order(order, count, shape[0] * shape[1]).reshape(shape)
+        return draw_images(rest, index, count, images.length, starts, augmentation)
+
+    def make(held: tuple[jax.Array, jax.Array], draws: PyTree) -> Batch:
+        low, high = augment_images(*held, draws, patch, scale)
+        return {"input": low, "target": high}
+
+    held = stack_images(images.images, patch)
+    return _batches(held, draws, make, count, batch_size, seed, start_step, total_steps)
+
+
+def _batches(
+    arrays: PyTree,
+    draws: Callable[[jax.Array, tuple[int, int]], PyTree],
+    make: Callable[[PyTree, PyTree], Batch],
+    examples: int,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    total_steps: int,
+) -> Iterator[Batch]:
+    """An epoch's draws are made at once, [steps, B] each; each device then makes its own part of a batch."""
+    mesh, steps = data_mesh(), steps_per_epoch(examples, batch_size)
+    _check_memory(arrays)
+    held = replicate(arrays, mesh)
+    over_devices = NamedSharding(mesh, PartitionSpec(None, DATA_AXIS))
+    draw_epoch = jax.jit(lambda key: draws(key, (steps, batch_size)), out_shardings=over_devices)
+    make_batch = jax.jit(
+        lambda held, drawn, place: make(held, jax.tree.map(lambda values: values[place], drawn)),
+        out_shardings=batch_sharding(mesh),
+    )
+    base, current, drawn = jax.random.key(seed), -1, None
+    for step in range(start_step, total_steps):
+        epoch, place = divmod(step, steps)
+        if epoch != current:
+            current, drawn = epoch, draw_epoch(jax.random.fold_in(base, epoch))
+        yield make_batch(held, drawn, np.int32(place))
+
+
+def _check_memory(arrays: PyTree) -> None:
+    size = sum(array.nbytes for array in jax.tree.leaves(arrays))
+    limit = _memory_limit()
+    if limit and size > _LARGEST_SHARE * limit:
+        raise InputError(
+            f"data.feed is 'device', but the training data take {size / 1e9:.1f} GB of each device's "
+            f"{limit / 1e9:.1f} GB: set --config.data.feed=tf.data."
+        )
+
+
+def _memory_limit() -> int | None:
+    """Bytes of a device's memory; None where it does not say."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
