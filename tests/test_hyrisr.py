@@ -80,7 +80,7 @@ def test_shapes_and_dtypes(scale: int, dtype: type) -> None:
 
 
 def test_initial_values_fill_their_bounds_and_differ_between_blocks() -> None:
-    body = ResidualGroups(2, 3, 8, 4, "none", rngs=nnx.Rngs(5))
+    body = ResidualGroups(2, 3, 8, 4, "none", 1, rngs=nnx.Rngs(5))
     fan_ins = {"first": 72, "second": 72, "squeeze": 8, "excite": 2}
     for part, fan_in in fan_ins.items():
         for kind in ("kernel", "bias"):
