@@ -14,8 +14,9 @@ import numpy as np
 from flax import nnx
 
 from deeper_jax.models import ordered_sums
-from deeper_jax.models.activated_norm import prelu_and_normalise
+from deeper_jax.models.activated_norm import convolved_unit, in_pieces, prelu_and_normalise
 from deeper_jax.models.convolution import conv_general_dilated
+from deeper_jax.models.device_axis import device_count, mean_over_devices
 
 Initializer = Callable[..., jax.Array]
 
@@ -133,20 +134,24 @@ class BatchNorm(nnx.Module):
         factor = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
         return ((x.astype(jnp.float32) - mean) * factor + self.bias[...]).astype(x.dtype)
 
-    def activated(self, x: jax.Array, activation: PReLU) -> jax.Array:
-        """What `self(activation(x))` gives; in training mode with less to keep for the backward pass."""
-        if self.use_running_average or ordered_sums.in_use():
-            return self(activation(x))
-        y, mean, variance = prelu_and_normalise(x, activation.slope[...], self.scale[...], self.bias[...], self.epsilon)
-        self._move_statistics(mean, variance, x.size // x.shape[-1])
+    def of_unit(self, x: jax.Array, convolution: nnx.Conv, activation: PReLU) -> jax.Array:
+        """What `self(activation(convolution(x)))` gives; in training mode with less to keep for the backward pass."""
+        if self.use_running_average or ordered_sums.in_use() or convolution.bias is None:
+            return self(activation(convolution(x)))
+        rest = activation.slope[...], self.scale[...], self.bias[...], self.epsilon
+        if in_pieces(x, convolution.kernel[...]):
+            y, mean, variance = convolved_unit(x, convolution.kernel[...], convolution.bias[...], *rest)
+        else:
+            y, mean, variance = prelu_and_normalise(convolution(x), *rest)
+        self._move_statistics(mean, variance, y.size // y.shape[-1] * device_count())
         return y
 
     def _batch_statistics(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The batch's mean and biased variance; the running statistics are updated on the way."""
         axes = tuple(range(x.ndim - 1))
-        mean = jnp.mean(x, axes, dtype=jnp.float32)
-        variance = jnp.mean(jnp.square(x.astype(jnp.float32) - mean), axes)
-        self._move_statistics(mean, variance, x.size // x.shape[-1])
+        mean = mean_over_devices(jnp.mean(x, axes, dtype=jnp.float32))
+        variance = mean_over_devices(jnp.mean(jnp.square(x.astype(jnp.float32) - mean), axes))
+        self._move_statistics(mean, variance, x.size // x.shape[-1] * device_count())
         return mean, variance
 
     def _ordered(self, x: jax.Array) -> jax.Array:

@@ -35,7 +35,7 @@ _OUTPUTS = np.array(
 # Measured: below these the maps cost more than the multiplications saved.
 _FEWEST_CHANNELS, _FEWEST_TILES = 32, 64
 # Values of one chunk of the batch (1 MB): its tiles at the points stay in the processor's second-level cache.
-_CHUNK = 2**18
+CHUNK = 2**18
 
 
 def pays(x: jax.Array, kernel: jax.Array) -> bool:
@@ -48,34 +48,34 @@ def pays(x: jax.Array, kernel: jax.Array) -> bool:
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """[N, L, in] or [N, H, W, in] with kernel [3, (3,) in, out] to [N, ..., out]: stride 1, zero padding, float32."""
-    at_points = _kernel_at_points(kernel)
+    at_points = kernel_at_points(kernel)
     pieces = _chunks(x)
     if len(pieces) == 1:
-        return _convolve(x, at_points)
-    y = jax.lax.map(lambda piece: _convolve(piece, at_points), pieces)
+        return convolve_piece(x, at_points)
+    y = jax.lax.map(lambda piece: convolve_piece(piece, at_points), pieces)
     return y.reshape(-1, *y.shape[2:])[: len(x)]
 
 
 def gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The gradients to `x` and `kernel` from that to the output of `convolve`, [N, ..., out]."""
-    at_points = _kernel_at_points(kernel)
+    at_points = kernel_at_points(kernel)
 
     def add_piece(total: jax.Array, piece: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        to_x, to_kernel = _gradients(piece[0], at_points, piece[1])
+        to_x, to_kernel = gradients_of_piece(piece[0], at_points, piece[1])
         return total + to_kernel, to_x
 
     pieces = _chunks(x)
     if len(pieces) == 1:
-        to_x, to_kernel = _gradients(x, at_points, gradient)
+        to_x, to_kernel = gradients_of_piece(x, at_points, gradient)
     else:
         start = jnp.zeros_like(at_points)
         to_kernel, to_x = jax.lax.scan(add_piece, start, (pieces, _split(gradient, len(pieces))))
         to_x = to_x.reshape(-1, *x.shape[1:])[: len(x)]
-    return to_x, _kernel_from_points(to_kernel, x.ndim - 2)
+    return to_x, kernel_from_points(to_kernel, x.ndim - 2)
 
 
 def _chunks(x: jax.Array) -> jax.Array:
-    return _split(x, -(-len(x) // max(1, _CHUNK // x[0].size)))
+    return _split(x, -(-len(x) // max(1, CHUNK // x[0].size)))
 
 
 def _split(x: jax.Array, count: int) -> jax.Array:
@@ -85,12 +85,12 @@ def _split(x: jax.Array, count: int) -> jax.Array:
     return padded.reshape(count, size, *x.shape[1:])
 
 
-def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def convolve_piece(x: jax.Array, kernel: jax.Array) -> jax.Array:
     products = _product(_to_points(x, _inputs_to_points), kernel, 2, 1)
     return _from_points(products, (*x.shape[:-1], kernel.shape[-1]), _points_to_outputs)
 
 
-def _gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+def gradients_of_piece(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     to_products = _to_points(gradient, _outputs_to_points)
     to_x = _from_points(_product(to_products, kernel, 2, 2), x.shape, _points_to_inputs)
     return to_x, _product(_to_points(x, _inputs_to_points), to_products, 1, 1)
@@ -160,7 +160,7 @@ def _points_to_inputs(points: jax.Array, axis: int, length: int) -> jax.Array:
     return _unblocked(blocks, axis, 1, length)
 
 
-def _kernel_at_points(kernel: jax.Array) -> jax.Array:
+def kernel_at_points(kernel: jax.Array) -> jax.Array:
     """[3, (3,) in, out] to [6 or 36, in, out]."""
     points = kernel
     for axis in range(kernel.ndim - 2):
@@ -168,8 +168,8 @@ def _kernel_at_points(kernel: jax.Array) -> jax.Array:
     return points.reshape(-1, *kernel.shape[-2:])
 
 
-def _kernel_from_points(points: jax.Array, dimensions: int) -> jax.Array:
-    """The transpose of `_kernel_at_points`."""
+def kernel_from_points(points: jax.Array, dimensions: int) -> jax.Array:
+    """The transpose of `kernel_at_points`."""
     points = points.reshape(*[POINTS] * dimensions, *points.shape[1:])
     for axis in reversed(range(dimensions)):
         points = _contract(_TAPS, points, axis)

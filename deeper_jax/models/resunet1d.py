@@ -34,8 +34,9 @@ class ConvUnit(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, in] to [N, L, out]."""
-        x = self.convolution(x)
-        return self.activation(x) if self.norm is None else self.norm.activated(x, self.activation)
+        if self.norm is None:
+            return self.activation(self.convolution(x))
+        return self.norm.of_unit(x, self.convolution, self.activation)
 
 
 class Residual(nnx.Module):

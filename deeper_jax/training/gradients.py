@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from deeper_jax.models.device_axis import batch_split_over_devices
 from deeper_jax.models.ordered_sums import DATA_AXIS
 from deeper_jax.training.ordered_gradient import ordered_gradient, shard_count
 
@@ -28,7 +29,7 @@ def batch_gradient(
         theirs. Each part has batch statistics of its own, and moves the running statistics.
       local_on: the mesh whose devices each take the gradient of their own part of the batch, and exchange it once, when
         all of it is there: not after each layer, of which a deep network has thousands, nor after each of the
-        `parts`. Only for a loss without batch statistics; not where sums are ordered.
+        `parts`. Batch statistics are still those of the whole batch. Not where sums are ordered.
     """
     shards = shard_count(batch_size // parts, ordered_on.size) if ordered_on else 0
     if ordered_on and shards:
@@ -66,7 +67,8 @@ def _then_averaged(gradient: Gradient, mesh: Mesh) -> Gradient:
     """`gradient` on each device's own part of the batch, and the mean over the devices."""
 
     def local(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
-        (value, (mean, stats)), grads = gradient(params, stats, batch)
+        with batch_split_over_devices():
+            (value, (mean, stats)), grads = gradient(params, stats, batch)
         value, mean, grads = jax.lax.pmean((value, mean, grads), DATA_AXIS)
         return (value, (mean, stats)), grads
 

@@ -99,7 +99,7 @@ def make_train_step(
             len(batch["input"]),
             ordered_on=ordered_on,
             parts=accumulate_steps,
-            local_on=None if model.stats or (mesh and mesh.size == 1) else mesh,
+            local_on=mesh if mesh and mesh.size > 1 else None,
         )
         (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
         if shardings:
