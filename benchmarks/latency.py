@@ -17,10 +17,9 @@ import numpy as np
 from flax import nnx
 
 from benchmarks.speed import set_up
-from deeper_jax.denoiser import piece_size
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.resunet1d import ResUNet1D
+from deeper_jax.models.resunet1d import ResUNet1D, piece_size
 
 LENGTH = 500
 

@@ -1,6 +1,6 @@
 """Where the time of one training step goes: a table of the costliest operations, from a trace.
 
-    python -m benchmarks.profile_step --trace=DIR [--network=resunet1d|hyrisr] [--fed=device|tf.data|none] [--quick]
+    python -m benchmarks.profile_step --trace=DIR [--network=NAME] [--fed=device|tf.data|none] [--quick]
 
 Traces some steps of our training step with jax.profiler (DIR opens in TensorBoard or Perfetto), fed as training is,
 and adds up the operations by kind: the compiled program's names without their numbers. On the CPU or on a GPU. Loops
@@ -21,7 +21,7 @@ from benchmarks.speed import ALLOCATOR, set_up
 STEPS = 4
 FED = {"none": "nothing: one batch", "device": "data on the device", "tf.data": "tf.data"}
 LINES = 15
-NETWORKS = ("resunet1d", "hyrisr")
+NETWORKS = ("resunet1d", "resunet1d_released", "hyrisr")
 # Operations that only hold others.
 HOLDERS = ("while", "call", "conditional")
 

@@ -12,11 +12,11 @@ import optax
 import torch
 from flax import nnx
 
-from deeper_jax.denoiser import piece_size
+from deeper_jax.denoiser import Denoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.training.sharding import data_mesh, replicate
+from deeper_jax.models.resunet1d import ResUNet1D, piece_size
+from deeper_jax.training.sharding import data_mesh, replicate, shard_batch, state_shardings
 from deeper_jax.training.state import create_state, make_train_step
 from tests.torch_twins import TorchHyRISR, TorchResUNet1D
 
@@ -31,7 +31,9 @@ class Case(NamedTuple):
     target_shape: tuple[int, ...]
     ours: Callable[..., nnx.Module]
     theirs: Callable[[], torch.nn.Module]
-    piece: int
+    piece: int = 0
+    # Whether training on the CPU has one device a core, as `cpu_devices` decides.
+    spread: bool = False
 
 
 class Timed(NamedTuple):
@@ -47,14 +49,23 @@ def cases(quick: bool, on_gpu: bool) -> list[Case]:
     batch, side, images = (32, 4, 1) if quick else (256, 16, 2)
     groups, blocks = (1, 1) if quick else (18, 6) if on_gpu else (2, 2)
     size = {"groups": groups, "blocks": blocks}
+    spectra = ((batch, 500), (batch, 500))
+    piece = piece_size(500, 64)
     return [
         Case(
-            f"ResUNet1D, width 64, length 500, batch {batch}",
-            (batch, 500),
-            (batch, 500),
+            f"ResUNet1D, width 64, BatchNorm, length 500, batch {batch}",
+            *spectra,
             functools.partial(ResUNet1D, 500, 64),
             TorchResUNet1D,
-            piece_size(500, 64),
+            piece,
+        ),
+        Case(
+            f"ResUNet1D, width 64, without BatchNorm, length 500, batch {batch}",
+            *spectra,
+            functools.partial(ResUNet1D, 500, 64, batch_norm=False),
+            functools.partial(TorchResUNet1D, batch_norm=False),
+            piece,
+            spread=True,
         ),
         Case(
             f"HyRISR 4x, {groups} x {blocks} blocks, width 250, {4 * side} x {4 * side} x 500, batch {images}",
@@ -62,7 +73,6 @@ def cases(quick: bool, on_gpu: bool) -> list[Case]:
             (images, 4 * side, 4 * side, 500),
             functools.partial(HyRISR, 4, **size, channel_multiple=8 if on_gpu else 1),
             functools.partial(TorchHyRISR, 4, **size),
-            0,
         ),
     ]
 
@@ -87,23 +97,33 @@ def _compiled(function: Any, *arguments: Any) -> tuple[Any, float, int | None]:
 
 
 def our_inference(case: Case, dtype: Any) -> Timed:
-    """As `Denoiser` and `SuperResolver` evaluate."""
-    model = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0)))
-    x = jnp.asarray(batch_of(case)["input"])
-    function = jax.jit(functools.partial(model.evaluate_in_pieces, piece=case.piece))
-    compiled, seconds, held = _compiled(function, model.params, model.stats, x)
-    return Timed(lambda: jax.block_until_ready(compiled(model.params, model.stats, x)), seconds, held)
+    """As `Denoiser` and `SuperResolver` evaluate: on the CPU arrays in and out, on a GPU from and to its memory."""
+    module = case.ours(dtype=dtype, rngs=nnx.Rngs(0))
+    model, x = FunctionalModel(module), batch_of(case)["input"]
+    compiled, seconds, held = _compiled(jax.jit(model.evaluate), model.params, model.stats, jnp.asarray(x))
+    if case.piece and jax.default_backend() == "cpu":
+        denoiser, start = Denoiser(module, {}), time.perf_counter()
+        denoiser.network(x)
+        return Timed(lambda: denoiser.network(x), time.perf_counter() - start, held)
+    on_device = jnp.asarray(x)
+    return Timed(lambda: jax.block_until_ready(compiled(model.params, model.stats, on_device)), seconds, held)
 
 
 def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
     """`make_train_step` with Adam and the L1 loss; `ordered` sums as training on the CPU does by default."""
     model, optimizer = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0))), optax.adam(RATE)
-    mesh = data_mesh(jax.devices()[:1])
-    step = make_train_step(model, optimizer, ordered_on=mesh if ordered else None)
-    batch = jax.tree.map(jnp.asarray, batch_of(case))
+    on_cpu = jax.default_backend() == "cpu"
+    mesh = data_mesh(jax.devices() if case.spread and on_cpu else jax.devices()[:1])
     # A copy: the step takes the state's buffers.
-    state = jax.tree.map(jnp.copy, create_state(model, optimizer))
-    state = replicate(state, mesh) if ordered else state
+    state = replicate(jax.tree.map(jnp.copy, create_state(model, optimizer)), mesh)
+    step = make_train_step(
+        model,
+        optimizer,
+        ordered_on=mesh if ordered else None,
+        shardings=state_shardings(state, mesh),
+        piece=case.piece if case.spread and on_cpu else 0,
+    )
+    batch = shard_batch(batch_of(case), mesh)
     compiled, seconds, held = _compiled(step, state, batch)
     kept = [state]
 

@@ -11,19 +11,13 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.resunet1d import piece_size
 from deeper_jax.streaming import LONGEST, SpectrumStream
 
-# Spectra in one compiled call. Smaller inputs are padded to a power of two, so that few programs are compiled.
+# Spectra in one compiled call.
 _BATCH = 256
 # Width of the reference network, for weights without a record.
 _WIDTH = 64
-# Values of one layer's output (1 MB) for which a processor's second-level cache holds what belongs to it.
-_PIECE = 2**18
-
-
-def piece_size(length: int, width: int) -> int:
-    """Spectra to pass through the network together on the CPU: a power of two, 8 at length 500 and width 64."""
-    return 1 << max(1, _PIECE // (length * width)).bit_length() - 1
 
 
 class Denoiser(LoadedModel):
@@ -48,16 +42,7 @@ class Denoiser(LoadedModel):
         spectra = np.asarray(spectra, np.float32)
         if spectra.ndim != 2 or spectra.shape[1] != self.length:
             raise InputError(f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}].")
-        output = np.empty_like(spectra)
-        for start in range(0, len(spectra), _BATCH):
-            chunk = spectra[start : start + _BATCH]
-            output[start : start + _BATCH] = self._evaluate_padded(chunk)[: len(chunk)]
-        return output
-
-    def _evaluate_padded(self, chunk: np.ndarray) -> np.ndarray:
-        size = 1 << (len(chunk) - 1).bit_length()
-        padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
-        return self._apply(padded)
+        return self._in_batches(spectra, _BATCH)
 
     def denoise(
         self, spectra: Any, wavenumbers: Any = None, *, keep_offset: bool = True, outside: str = "error"

@@ -1,12 +1,14 @@
 """What every loaded network shares: its record, and the checks and resampling of a user's arrays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 
+from deeper_jax.cores import core_count
 from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
@@ -35,6 +37,7 @@ class LoadedModel:
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
         self._evaluate = jax.jit(self._evaluation(model))
+        self._programs: dict[tuple[int, ...], Callable[..., jax.Array]] = {}
 
     def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
         """The function of params, stats and a batch that is compiled."""
@@ -42,6 +45,35 @@ class LoadedModel:
 
     def _apply(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._evaluate(self.params, self.stats, batch))
+
+    def _in_batches(self, examples: np.ndarray, largest: int) -> np.ndarray:
+        """The network on float32 examples [N, ...], in batches of one size, a power of two up to `largest`.
+
+        On the CPU each core has batches of its own: together, cores would wait for one another at every layer.
+        """
+        workers = core_count() if jax.default_backend() == "cpu" else 1
+        size = min(largest, 1 << max(-(-len(examples) // workers) - 1, 0).bit_length())
+        batches = [examples[start : start + size] for start in range(0, len(examples), size)]
+        program = self._program((size, *examples.shape[1:]))
+
+        def answer(batch: np.ndarray) -> np.ndarray:
+            # The last, shorter batch shares the program of the others.
+            padded = np.pad(batch, [(0, size - len(batch))] + [(0, 0)] * (batch.ndim - 1), mode="edge")
+            return np.asarray(program(self.params, self.stats, padded))[: len(batch)]
+
+        if len(batches) < 2 or workers == 1:
+            answers = [answer(batch) for batch in batches]
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                answers = list(pool.map(answer, batches))
+        return np.concatenate([np.empty_like(examples[:0]), *answers])
+
+    def _program(self, shape: tuple[int, ...]) -> Callable[..., jax.Array]:
+        """The network compiled for examples of one shape."""
+        if shape not in self._programs:
+            like = jax.ShapeDtypeStruct(shape, np.float32)
+            self._programs[shape] = self._evaluate.lower(self.params, self.stats, like).compile()
+        return self._programs[shape]
 
     def holds(self, spectra: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""

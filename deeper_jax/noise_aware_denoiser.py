@@ -9,7 +9,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.loaded_model import LoadedModel
 from deeper_jax.streaming import LONGEST, SpectrumStream
 
-# Spectra in one compiled call; smaller inputs are padded to a power of two, so that few programs are compiled.
+# Spectra in one compiled call.
 _BATCH = 256
 _MULTIPLE = 16
 # Channel widths that training covered, cm⁻¹; an axis outside is resampled to the nearest of them.
@@ -52,19 +52,10 @@ class NoiseAwareDenoiser(LoadedModel):
         unit = np.sqrt((noise**2).mean(1, keepdims=True))
         offset = np.median(spectra, axis=1, keepdims=True)
         pair = np.stack([(spectra - offset) / unit, noise / unit], axis=1).astype(np.float32)
-        answer = self._in_batches(np.pad(pair, ((0, 0), (0, 0), (0, -pair.shape[2] % _MULTIPLE)), mode="edge"))
+        padded = np.pad(pair, ((0, 0), (0, 0), (0, -pair.shape[2] % _MULTIPLE)), mode="edge")
+        answer = self._in_batches(padded, _BATCH)
         answer = answer[..., : spectra.shape[1]].astype(np.float64)
         return answer[:, 0] * unit + offset, np.exp(answer[:, 1]) * unit
-
-    def _in_batches(self, pair: np.ndarray) -> np.ndarray:
-        output = np.empty_like(pair)
-        for start in range(0, len(pair), _BATCH):
-            chunk = pair[start : start + _BATCH]
-            # The last, shorter batch shares the program of the others.
-            rows = _BATCH if len(pair) > _BATCH else 1 << (len(chunk) - 1).bit_length()
-            padded = np.pad(chunk, ((0, rows - len(chunk)), (0, 0), (0, 0)), mode="edge")
-            output[start : start + len(chunk)] = self._apply(padded)[: len(chunk)]
-        return output
 
     def denoise(self, spectra: Any, wavenumbers: Any = None, *, noise: Any = None) -> np.ndarray:
         """Denoise spectra one by one, in the user's own units; `deeper_jax.enhance` uses a map as a whole.

@@ -62,6 +62,33 @@ def test_parts_give_the_gradient_of_the_large_batch_without_batch_norm(network):
             assert float(others[name]) == pytest.approx(float(value), rel=1e-5)
 
 
+@pytest.mark.parametrize("mesh", [ONE_DEVICE, EIGHT])
+@pytest.mark.parametrize("piece", [2, 3])
+def test_pieces_give_the_gradient_of_the_batch(mesh, piece):
+    model, batch = denoiser(False)
+    optimizer, found = optax.sgd(1.0), []
+    for size in (0, piece):
+        state = create_state(model, optimizer)
+        shardings = state_shardings(state, mesh)
+        step = make_train_step(model, optimizer, shardings=shardings, piece=size)
+        state = place(jax.tree.map(jnp.copy, state), shardings)
+        batch_on = shard_batch(batch, mesh)
+        # 3 does not divide the batch: it goes through whole.
+        assert ("while" in step.lower(state, batch_on).as_text()) == (size == 2)
+        found.append(step(state, batch_on)[0].params)
+    assert largest_difference(*found) < 1e-6 * max(1, largest_difference(found[0], model.params))
+
+
+def test_plain_batch_norm_takes_its_statistics_from_all_devices():
+    model, batch = denoiser(True)
+    (one, metrics), (eight, others) = (one_step(model, batch, mesh, 1) for mesh in (ONE_DEVICE, EIGHT))
+    gradient = largest_difference(one.params, model.params)
+    assert largest_difference(one.params, eight.params) < 1e-4 * max(1, gradient)
+    assert largest_difference(one.stats, eight.stats) < 1e-5 * largest_difference(one.stats, model.stats)
+    for name, value in metrics.items():
+        assert float(others[name]) == pytest.approx(float(value), rel=1e-4)
+
+
 @pytest.mark.slow
 def test_batch_norm_normalises_each_part_by_itself():
     """Against the parts made by hand: the mean of their gradients, the statistics moved part by part."""

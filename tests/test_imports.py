@@ -20,7 +20,7 @@ ALLOWED = {
     "enhancement": {"data"},
     "enhancement_page": {"data", "evaluation", "unmixing"},
 }
-EVERYWHERE = {"errors", "supervisor", "version"}
+EVERYWHERE = {"cores", "errors", "supervisor", "version"}
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -86,11 +86,13 @@ def _split(x: jax.Array, count: int) -> jax.Array:
 
 
 def convolve_piece(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`convolve` of the whole of x at once, with a kernel of `kernel_at_points`."""
     products = _product(_to_points(x, _inputs_to_points), kernel, 2, 1)
     return _from_points(products, (*x.shape[:-1], kernel.shape[-1]), _points_to_outputs)
 
 
 def gradients_of_piece(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`gradients` of the whole of x at once; the kernel and its gradient are those of `kernel_at_points`."""
     to_products = _to_points(gradient, _outputs_to_points)
     to_x = _from_points(_product(to_products, kernel, 2, 2), x.shape, _points_to_inputs)
     return to_x, _product(_to_points(x, _inputs_to_points), to_products, 1, 1)

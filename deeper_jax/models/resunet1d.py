@@ -13,6 +13,8 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
 
 # Two poolings halve the spectrum twice, and the upsampled halves must meet their skip inputs again.
+# Values of one layer's output (1 MB) for which a processor's second-level cache holds what belongs to it.
+_PIECE = 2**18
 LENGTH_MULTIPLE = 4
 
 
@@ -159,6 +161,11 @@ class ResUNet1D(nnx.Module):
         for unit in self.head:
             out = unit(out)
         return out.astype(jnp.float32)
+
+
+def piece_size(length: int, width: int) -> int:
+    """Spectra to pass through the network together on the CPU: a power of two, 8 at length 500 and width 64."""
+    return 1 << max(1, _PIECE // (length * width)).bit_length() - 1
 
 
 def halve(x: jax.Array) -> jax.Array:

@@ -15,6 +15,7 @@ from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.models.resunet1d import piece_size
 from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
 from deeper_jax.training.sharding import batch_sharding, data_mesh
 from deeper_jax.training.task import Batch, Task
@@ -105,6 +106,7 @@ def _from_files(config: ConfigDict) -> Task:
         train_batches=lambda first, last: _batches_of_files(config, train, first, last),
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
+        piece=piece_size(config.model.length, config.model.width),
         record={
             "task": "denoising",
             "normalisation": "each spectrum over its own maximum",
@@ -176,6 +178,7 @@ def _from_simulator(config: ConfigDict) -> Task:
         train_batches=train_batches,
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=config.train.steps_per_epoch,
+        piece=piece_size(config.model.length, config.model.width),
         record={
             "task": "denoising",
             "normalisation": "each spectrum over its own maximum",

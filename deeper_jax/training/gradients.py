@@ -16,7 +16,13 @@ Gradient = Callable[..., Any]
 
 
 def batch_gradient(
-    loss: Callable[..., Any], batch_size: int, *, ordered_on: Mesh | None, parts: int, local_on: Mesh | None
+    loss: Callable[..., Any],
+    batch_size: int,
+    *,
+    ordered_on: Mesh | None,
+    parts: int,
+    local_on: Mesh | None,
+    piece: int = 0,
 ) -> Gradient:
     """What `jax.value_and_grad(loss, has_aux=True)` is, computed the way that is asked for.
 
@@ -30,12 +36,17 @@ def batch_gradient(
       local_on: the mesh whose devices each take the gradient of their own part of the batch, and exchange it once, when
         all of it is there: not after each layer, of which a deep network has thousands, nor after each of the
         `parts`. Batch statistics are still those of the whole batch. Not where sums are ordered.
+      piece: examples of a device that go through the network together, where so many divide its part of the batch; 0:
+        all. For speed, so that what lies between the layers stays in the processor's cache. Only for a loss without
+        batch statistics.
     """
     shards = shard_count(batch_size // parts, ordered_on.size) if ordered_on else 0
     if ordered_on and shards:
         gradient, local_on = ordered_gradient(loss, ordered_on, shards), None
     else:
         gradient = jax.value_and_grad(loss, has_aux=True)
+        if piece:
+            gradient = _in_pieces(gradient, piece)
     if parts > 1:
         gradient = _accumulated(gradient, parts)
     return _then_averaged(gradient, local_on) if local_on else gradient
@@ -61,6 +72,15 @@ def _accumulated(gradient: Gradient, parts: int) -> Gradient:
         return (value, (mean, stats)), grads
 
     return accumulated
+
+
+def _in_pieces(gradient: Gradient, piece: int) -> Gradient:
+    def pieced(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
+        examples = len(jax.tree.leaves(batch)[0])
+        divides = examples > piece and examples % piece == 0
+        return (_accumulated(gradient, examples // piece) if divides else gradient)(params, stats, batch)
+
+    return pieced
 
 
 def _then_averaged(gradient: Gradient, mesh: Mesh) -> Gradient:

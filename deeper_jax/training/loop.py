@@ -142,6 +142,7 @@ class _Run:
             ordered_on=self.mesh if ordered else None,
             accumulate_steps=settings.get("accumulate_steps", 1),
             shardings=self.shardings,
+            piece=self.task.piece if on_cpu and not self.model.stats else 0,
         )
         self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)
 

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.ordered_sums import DATA_AXIS
 from deeper_jax.training.gradients import batch_gradient
 from deeper_jax.training.losses import LOSSES, l1
 from deeper_jax.training.sharding import replicated
@@ -70,17 +71,17 @@ def make_train_step(
     ordered_on: Mesh | None = None,
     accumulate_steps: int = 1,
     shardings: PyTree | None = None,
+    piece: int = 0,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step on the `loss`, a name out of `LOSSES`.
 
-    The returned function takes the state, whose buffers it reuses (donated), and a batch
-    `{"input", "target"}`; loss and metrics are computed in float32
-    whatever the model's compute type. `ema_decay` is that of the state's moving average, if it keeps one. With
-    `ordered_on`, the mesh that the batch is split over, the sums over the batch are made in an order that does not
-    depend on the number of devices, where the batch divides into enough shards (`ordered_gradient`). The batch goes
-    through the network in `accumulate_steps` parts (`batch_gradient`). `shardings`, a `TrainState` of them, says where
-    the state lies, before and after; split parameters are collected for the step, and each device updates its own
-    part of them.
+    The returned function takes the state, whose buffers it reuses (donated), and a batch `{"input", "target"}`; loss
+    and metrics are computed in float32 whatever the model's compute type. `ema_decay` is that of the state's moving
+    average, if it keeps one. With `ordered_on`, the mesh that the batch is split over, the sums over the batch are
+    made in an order that does not depend on the number of devices, where the batch divides into enough shards
+    (`ordered_gradient`). The batch goes through the network in `accumulate_steps` parts, each in pieces of `piece`
+    (`batch_gradient`). `shardings`, a `TrainState` of them, says where the state lies, before and after; split
+    parameters are collected for the step, and each device updates its own part of them.
     """
 
     if loss not in LOSSES:
@@ -100,6 +101,7 @@ def make_train_step(
             ordered_on=ordered_on,
             parts=accumulate_steps,
             local_on=mesh if mesh and mesh.size > 1 else None,
+            piece=piece,
         )
         (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
         if shardings:
@@ -133,7 +135,7 @@ def make_validation_step(
     watched = l1 if loss == "mse" else LOSSES[loss]
 
     def step(params: PyTree, stats: PyTree, batch: dict[str, jax.Array], mask: jax.Array) -> Metrics:
-        output = model.evaluate(whole(params, mesh), stats, batch["input"])
+        output = model.evaluate(params, stats, batch["input"])
         values, squared = watched(output.astype(jnp.float32), batch["target"])
         weight = mask.astype(jnp.float32)
         return {
@@ -142,4 +144,15 @@ def make_validation_step(
             "count": weight.sum(),
         }
 
-    return jax.jit(step) if mesh is None else jax.jit(step, out_shardings=replicated(mesh))
+    if mesh is None:
+        return jax.jit(step)
+
+    everywhere, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
+    own = jax.shard_map(
+        lambda *arguments: jax.lax.psum(step(*arguments), DATA_AXIS),
+        mesh=mesh,
+        in_specs=(everywhere, everywhere, split, split),
+        out_specs=everywhere,
+        check_vma=False,
+    )
+    return jax.jit(lambda params, *rest: own(whole(params, mesh), *rest), out_shardings=replicated(mesh))
