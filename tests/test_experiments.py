@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import scipy.stats
 
 import deeper_jax
@@ -164,12 +165,17 @@ def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     assert (tmp_path / "denoising" / "index.html").stat().st_size > 100_000
 
 
-@pytest.mark.slow
-def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
-    rng = np.random.default_rng(0)
-    axis = np.linspace(600.0, 1800.0, 150)
-    bands = np.stack([np.exp(-(((axis - c) / 20) ** 2)) for c in (1003, 1250, 1450)])
-    np.savez(tmp_path / "map.npz", cube=100 + 900 * rng.random((20, 40, 3)) @ bands, wavenumber=axis)
+AXIS = np.linspace(600.0, 1800.0, 150)
+
+
+def spectra(*shape: int, seed: int = 0) -> np.ndarray:
+    """[..., 150] of three bands of random heights."""
+    bands = np.stack([np.exp(-(((AXIS - c) / 20) ** 2)) for c in (1003, 1250, 1450)])
+    return 100 + 900 * np.random.default_rng(seed).random((*shape, 3)) @ bands
+
+
+def small_settings() -> dict[str, object]:
+    """Networks and data of all experiments cut down to seconds."""
     small = {"model.width": 8, "model.groups": 1, "model.blocks": 1, "data.patch": 24}
     small |= {"train.steps": 4, "train.evaluate_every": 2, "train.checkpoint_every": 2}
     runs = [*(f"super_resolution.x{scale}" for scale in (2, 3, 4)), "transfer.training", "transfer.map_training"]
@@ -177,10 +183,16 @@ def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
     for run in runs[:4]:
         sizes = {"images": 7, "test_images": 3, "height": 24, "width": 24}
         settings |= {f"{run}.data.simulate.{name}": value for name, value in sizes.items()}
-    settings |= {"transfer.map": tmp_path / "map.npz", "transfer.map_training.data.patch": 8}
     settings |= {"denoising.data.simulate.height": 24, "denoising.data.simulate.width": 24}
     settings |= {name.replace("denoising", "hybrid.training"): value for name, value in TINY.items() if "denoi" in name}
-    settings |= {"hybrid.training.data.simulate.test_cells": 2}
+    return settings | {"hybrid.training.data.simulate.test_cells": 2}
+
+
+@pytest.mark.slow
+def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
+    np.savez(tmp_path / "map.npz", cube=spectra(20, 40), wavenumber=AXIS)
+    settings = small_settings()
+    settings |= {"transfer.map": tmp_path / "map.npz", "transfer.map_training.data.patch": 8}
     output = tmp_path / "output"
     done = subprocess.run(
         eval_command(output, "all", **settings), cwd=ROOT, capture_output=True, text=True, env=environment()
@@ -201,6 +213,39 @@ def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
         assert page.count("data:image/png") >= len(numbers) and "other data" in page
     transfer = json.loads((output / "transfer" / "results.json").read_text())["results"]
     assert set(transfer) == {"cartilage", "map"} and len(transfer["map"]["MSE"]["fine-tuned"]) == 5
+
+
+@pytest.mark.slow
+def test_folders_as_deeper_distributes_them_are_used_and_what_they_lack_is_said(tmp_path):
+    files, images = tmp_path / "deeper", tmp_path / "images"
+    files.mkdir()
+    images.mkdir()
+    rng = np.random.default_rng(1)
+    for split, count in (("Train", 300), ("Test", 60)):
+        clean = spectra(count, seed=count)
+        for kind, values in (("Inputs", rng.normal(clean, 60)), ("Outputs", rng.normal(clean, 6))):
+            scipy.io.savemat(files / f"{split}_{kind}.mat", {f"{split}_{kind}": values})
+    np.savetxt(files / "axis.txt", AXIS)
+    for number in range(8):
+        scipy.io.savemat(images / f"Cell-HR_Norm_500-01-193-{number:03d}.mat", {"Cell": spectra(24, 24, seed=number)})
+    settings = small_settings() | {"denoising.model.length": 148, "hybrid.training.model.length": 148}
+    settings |= {f"super_resolution.x{scale}.data.path": images for scale in (2, 3, 4)}
+    settings |= {f"super_resolution.x{scale}.data.axis": () for scale in (2, 3, 4)}
+    settings |= {"denoising.data.path": files, "hybrid.training.data.path": files}
+    settings |= {"transfer.training.data.path": images, "transfer.training.data.axis": ()}
+    output = tmp_path / "output"
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "env": environment()}
+    done = subprocess.run(eval_command(output, "all", **settings), **options)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-3000:]
+    for folder in (files, images):
+        assert f"using {folder}" in done.stdout
+    assert "holds no test cell that is a whole raster" in done.stdout and "hybrid: not done" in done.stderr
+    assert not (output / "runs" / "hybrid_denoising").exists()
+    for name in ("denoising", "super_resolution", "transfer"):
+        page = (output / name / "index.html").read_text()
+        assert "MEASURED data" in page and "SIMULATED" not in page
+    assert "does not tell the cells apart" in (output / "denoising" / "report.md").read_text()
+    assert "Not done: " in (output / "index.html").read_text()
 
 
 @pytest.mark.parametrize("setting", ["small", "paper"])

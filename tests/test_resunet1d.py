@@ -13,7 +13,7 @@ from flax import nnx
 from torch_twins import TorchResUNet1D, numpy_state_dict
 
 from deeper_jax.errors import InputError
-from deeper_jax.models import minimal_filtering
+from deeper_jax.models import activated_norm
 from deeper_jax.models.activated_norm import in_pieces, prelu_and_normalise
 from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
 from deeper_jax.models.registry import build_model, describe_model
@@ -246,7 +246,7 @@ def test_activated_normalisation_and_its_gradients_are_those_of_the_two_layers()
 
 @pytest.mark.parametrize("count", [8, 5, 1])
 def test_a_unit_in_pieces_and_its_gradients_are_those_of_its_layers(monkeypatch, count: int) -> None:
-    monkeypatch.setattr(minimal_filtering, "CHUNK", 2 * 70 * 32)
+    monkeypatch.setattr(activated_norm, "_PIECE", 2 * 70 * 32)
     rng = np.random.default_rng(count)
     x, weights = (rng.normal(0.2, 1, (count, 70, size)).astype(np.float32) for size in (32, 40))
     layer = convolution(32, 40, (3,), dtype=jnp.float32, rngs=nnx.Rngs(count))

@@ -1,6 +1,7 @@
 """The experiments by name, and running one or all of them."""
 
 import functools
+import html
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,8 @@ def run_experiments(name: str, output: str | Path, config: ConfigDict, *, jobs: 
       The page to open first.
 
     Raises:
-      InputError: an unknown name, unusable data or settings, or runs of other settings in `output`.
+      InputError: an unknown name, unusable data or settings, or runs of other settings in `output`. Of 'all', the
+        other experiments are done first.
     """
     names = list(EXPERIMENTS) if name == "all" else [name]
     if not set(names) <= set(EXPERIMENTS):
@@ -59,12 +61,28 @@ def run_experiments(name: str, output: str | Path, config: ConfigDict, *, jobs: 
         "transfer": transfer.run,
     }
     pages: dict[str, Any] = {}
+    refused: dict[str, str] = {}
     for each in names:
         start = time.perf_counter()
         print(f"{each}: {EXPERIMENTS[each]}.", flush=True)
-        pages[each] = write_report(runs[each](config, output), output / each, command)
+        try:
+            pages[each] = write_report(runs[each](config, output), output / each, command)
+        except InputError as error:
+            if name != "all":
+                raise
+            # The others may do without what this one lacks.
+            print(f"{each}: not done: {error}", flush=True)
+            refused[each] = str(error)
+            continue
         print(f"{each}: {(time.perf_counter() - start) / 60:.1f} minutes; report in {pages[each]}", flush=True)
     if name != "all":
         return pages[name]
     links = "".join(f'<li><a href="{each}/index.html">{EXPERIMENTS[each]}</a></li>' for each in pages)
-    return write_web_page(output / "index.html", "The paper's experiments", [f"<ul>{links}</ul>"])
+    links += "".join(f"<li>{EXPERIMENTS[each]} Not done: {html.escape(why)}</li>" for each, why in refused.items())
+    page = write_web_page(output / "index.html", "The paper's experiments", [f"<ul>{links}</ul>"])
+    if refused:
+        raise InputError(
+            f"{', '.join(refused)}: not done, for the reason above; the other reports are in {page}, and the same "
+            "command goes on where this one left off."
+        )
+    return page

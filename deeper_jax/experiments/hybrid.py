@@ -74,9 +74,9 @@ def run(config: ConfigDict, output: Path) -> Report:
     folder = output / "hybrid"
     folder.mkdir(parents=True, exist_ok=True)
     training = with_data(config.hybrid.training, output, "hybrid_cells")
+    cells, simulated = _cells(training, config.hybrid.cells)
     denoiser = trained(training, output / "runs" / "hybrid_denoising")
     assert isinstance(denoiser, Denoiser)
-    cells, simulated = _cells(training, config.hybrid.cells)
     axis = None
     note = "simulated data" if simulated else "measured data"
     found: dict[int, dict[str, CellResult]] = {}
@@ -131,7 +131,8 @@ def _cells(training: ConfigDict, most: int) -> tuple[list[Cell], bool]:
     if pairs is None or not names:
         raise InputError(
             f"{training.data.path}: holds no test cell that is a whole raster [H, W, L], which the combination needs; "
-            'give a folder with such cells (README, "Data"), or none for simulated ones.'
+            'with --config.hybrid.training.data.path give pairs of images, one file a cell (README, "Data"), or a path '
+            "where nothing is, for simulated ones."
         )
     cells = []
     for name in names[:most]:

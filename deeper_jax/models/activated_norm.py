@@ -2,12 +2,14 @@
 
 Autodiff would keep three arrays of the input's size and pass over memory, which is what bounds these layers on the
 CPU, more often. Here the activation is computed again where it is needed; and behind a convolution by minimal
-filtering (`convolved_unit`) the batch goes through piece by piece, so that what belongs to a piece stays in the
-processor's cache. Statistics are those of the whole batch, over all devices.
+filtering (`convolved_units`) the batch goes through piece by piece, so that what belongs to a piece stays in the
+processor's cache, and of several units in a row only the convolutions' outputs are ever written to memory. Statistics
+are those of the whole batch, over all devices.
 """
 
 import functools
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,11 @@ from deeper_jax.models import minimal_filtering
 from deeper_jax.models.device_axis import mean_over_devices
 
 Moments = tuple[jax.Array, jax.Array]
+Normalise = Callable[[jax.Array], jax.Array]
 Output = tuple[jax.Array, jax.Array, jax.Array]
+
+# Values of a piece (2 MB), measured: smaller ones make for slower matrix products, larger ones leave the cache.
+_PIECE = 2**19
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -48,83 +54,123 @@ def _backward(_: float, saved: Any, gradients: Any) -> tuple[jax.Array, ...]:
 prelu_and_normalise.defvjp(_forward, _backward)
 
 
+class Unit(NamedTuple):
+    """Parameters of a convolution of kernel [3, in, out] and offset [out], a PReLU, and a normalisation [out] each."""
+
+    kernel: jax.Array
+    offset: jax.Array
+    slope: jax.Array
+    scale: jax.Array
+    bias: jax.Array
+
+
 def in_pieces(x: jax.Array, kernel: jax.Array) -> bool:
-    """Whether `convolved_unit` is for this convolution: a wide one on the CPU, of a batch that divides evenly."""
+    """Whether `convolved_units` is for this convolution: a wide one on the CPU, of a batch that divides evenly."""
     return jax.default_backend() == "cpu" and x.ndim == 3 and minimal_filtering.pays(x, kernel) and _count(x) > 1
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(6,))
-def convolved_unit(
-    x: jax.Array,
-    kernel: jax.Array,
-    offset: jax.Array,
-    slope: jax.Array,
-    scale: jax.Array,
-    bias: jax.Array,
-    epsilon: float,
-) -> Output:
-    """`prelu_and_normalise` of the convolution of x [N, L, in] with kernel [3, in, out] plus offset [out]."""
-    return _unit_forward(x, kernel, offset, slope, scale, bias, epsilon)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def convolved_units(
+    x: jax.Array, units: Sequence[Unit], epsilon: float, identity: bool
+) -> tuple[jax.Array, list[Moments]]:
+    """Units one after another, each a convolution and `prelu_and_normalise`, on x [N, L, in].
+
+    With `identity` x is added at the end. Gives the output [N, L, out], and each unit's mean and biased variance,
+    through which no gradient flows.
+    """
+    return _units_forward(x, units, epsilon, identity)[0]
 
 
-def _unit_forward(
-    x: jax.Array,
-    kernel: jax.Array,
-    offset: jax.Array,
-    slope: jax.Array,
-    scale: jax.Array,
-    bias: jax.Array,
-    epsilon: float,
-) -> tuple[Output, Any]:
-    points = minimal_filtering.kernel_at_points(kernel)
+def _units_forward(x: jax.Array, units: Sequence[Unit], epsilon: float, identity: bool) -> tuple[Any, Any]:
+    count, before, moments, convolved = _count(x), _unchanged, [], [x]
+    for unit in units:
+        points = minimal_filtering.kernel_at_points(unit.kernel)
 
-    def convolve(piece: jax.Array) -> tuple[jax.Array, Moments]:
-        y = minimal_filtering.convolve_piece(piece, points) + offset
-        return y, _moments(_prelu(y, slope))
+        def convolve(
+            piece: jax.Array, unit: Unit = unit, points: jax.Array = points, before: Normalise = before
+        ) -> tuple[jax.Array, Moments]:
+            y = minimal_filtering.convolve_piece(before(piece), points) + unit.offset
+            return y, _moments(_prelu(y, unit.slope))
 
-    convolved, (means, variances) = jax.lax.map(convolve, _pieces(x))
-    mean = means.mean(0)
-    mean, variance = _of_all_devices(mean, (variances + jnp.square(means - mean)).mean(0))
-    inverse = jax.lax.rsqrt(variance + epsilon)
-    convolved = convolved.reshape(*x.shape[:-1], -1)
-    y = (_prelu(convolved, slope) - mean) * (inverse * scale) + bias
-    return (y, mean, variance), (x, kernel, convolved, slope, scale, mean, inverse)
+        pieces, (means, variances) = jax.lax.map(convolve, _split(convolved[-1], count))
+        mean = means.mean(0)
+        moments.append(_of_all_devices(mean, (variances + jnp.square(means - mean)).mean(0)))
+        convolved.append(pieces.reshape(*x.shape[:-1], -1))
+        before = _normalisation(unit, moments[-1], epsilon)
+    y = before(convolved[-1])
+    return (y + x if identity else y, moments), (convolved, tuple(units), moments)
 
 
-def _unit_backward(_: float, saved: Any, gradients: Any) -> tuple[jax.Array, ...]:
-    x, kernel, convolved, slope, scale, mean, inverse = saved
-    points = minimal_filtering.kernel_at_points(kernel)
-    count = _count(x)
-    pieces = [array.reshape(count, -1, *array.shape[1:]) for array in (gradients[0], convolved, x)]
-    sums = jax.lax.map(lambda both: _parameter_gradients(*both, slope, mean, inverse), tuple(pieces[:2]))
+def _units_backward(epsilon: float, identity: bool, saved: Any, gradients: Any) -> tuple[jax.Array, list[Unit]]:
+    convolved, units, moments = saved
+    count = _count(convolved[0])
+    inverses = [jax.lax.rsqrt(variance + epsilon) for _, variance in moments]
+    pieces = [_split(array, count) for array in convolved]
+    whole = gradient = _split(gradients[0], count)
+    last = units[-1].slope, moments[-1][0], inverses[-1]
+    sums = jax.lax.map(lambda both: _parameter_gradients(*both, *last), (gradient, pieces[-1]))
     to_scale, to_bias = (parts.sum(0) for parts in sums)
-    means = _mean_gradients(to_scale, to_bias, convolved)
+    found: list[Unit] = []
+    for index in reversed(range(len(units))):
+        unit, mean, inverse = units[index], moments[index][0], inverses[index]
+        points = minimal_filtering.kernel_at_points(unit.kernel)
+        means = _mean_gradients(to_scale, to_bias, convolved[index + 1])
+        own = unit.slope, unit.scale, mean, inverse, means
+        first = index == 0
+        before = _unchanged if first else _normalisation(units[index - 1], moments[index - 1], epsilon)
+        previous = None if first else (units[index - 1].slope, moments[index - 1][0], inverses[index - 1])
 
-    def back(totals: Any, piece: Any) -> tuple[Any, jax.Array]:
-        gradient, convolved, x = piece
-        to_convolved, to_slope = _input_gradient(gradient, convolved, slope, scale, mean, inverse, means)
-        to_x, to_points = minimal_filtering.gradients_of_piece(x, points, to_convolved)
-        found = (to_points, to_convolved.sum((0, 1)), to_slope)
-        return jax.tree.map(jnp.add, totals, found), to_x
+        def back(
+            totals: Any,
+            piece: Any,
+            own: Any = own,
+            points: jax.Array = points,
+            before: Normalise = before,
+            previous: Any = previous,
+        ) -> tuple[Any, jax.Array]:
+            gradient, output, source, skipped = piece
+            to_convolved, to_slope = _input_gradient(gradient, output, *own)
+            to_source, to_points = minimal_filtering.gradients_of_piece(before(source), points, to_convolved)
+            sums = [to_points, to_convolved.sum((0, 1)), to_slope]
+            if previous is None:
+                return jax.tree.map(jnp.add, totals, sums), to_source if skipped is None else to_source + skipped
+            # What the unit before needs first of all, while its gradient is in the cache.
+            sums += _parameter_gradients(to_source, source, *previous)
+            return jax.tree.map(jnp.add, totals, sums), to_source
 
-    zeros = (jnp.zeros_like(points), jnp.zeros_like(scale), jnp.zeros_like(slope))
-    (to_points, to_offset, to_slope), to_x = jax.lax.scan(back, zeros, tuple(pieces))
-    to_kernel = minimal_filtering.kernel_from_points(to_points, 1)
-    return to_x.reshape(x.shape), to_kernel, to_offset, to_slope, to_scale, to_bias
+        zeros = [jnp.zeros_like(points), jnp.zeros_like(unit.offset), jnp.zeros_like(unit.slope)]
+        zeros += [] if first else [jnp.zeros_like(units[index - 1].scale)] * 2
+        skipped = whole if first and identity else None
+        (to_points, to_offset, to_slope, *rest), gradient = jax.lax.scan(
+            back, zeros, (gradient, pieces[index + 1], pieces[index], skipped)
+        )
+        to_kernel = minimal_filtering.kernel_from_points(to_points, 1)
+        found.insert(0, Unit(to_kernel, to_offset, to_slope, to_scale, to_bias))
+        if rest:
+            to_scale, to_bias = rest
+    return gradient.reshape(convolved[0].shape), tuple(found)
 
 
-convolved_unit.defvjp(_unit_forward, _unit_backward)
+convolved_units.defvjp(_units_forward, _units_backward)
+
+
+def _unchanged(x: jax.Array) -> jax.Array:
+    return x
+
+
+def _normalisation(unit: Unit, moments: Moments, epsilon: float) -> Normalise:
+    """PReLU and normalisation of a unit whose batch has these moments."""
+    factor = jax.lax.rsqrt(moments[1] + epsilon) * unit.scale
+    return lambda convolved: (_prelu(convolved, unit.slope) - moments[0]) * factor + unit.bias
 
 
 def _count(x: jax.Array) -> int:
     """Pieces: the fewest that divide the batch and are no larger than one should be."""
-    return next(
-        n for n in range(1, len(x) + 1) if len(x) % n == 0 and (x.size // n <= minimal_filtering.CHUNK or n == len(x))
-    )
+    return next(n for n in range(1, len(x) + 1) if len(x) % n == 0 and (x.size // n <= _PIECE or n == len(x)))
 
 
-def _pieces(x: jax.Array) -> jax.Array:
-    return x.reshape(_count(x), -1, *x.shape[1:])
+def _split(x: jax.Array, count: int) -> jax.Array:
+    return x.reshape(count, -1, *x.shape[1:])
 
 
 def _prelu(x: jax.Array, slope: jax.Array) -> jax.Array:

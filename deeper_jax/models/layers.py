@@ -5,7 +5,7 @@ with PyTorch's.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 
 from deeper_jax.models import ordered_sums
-from deeper_jax.models.activated_norm import convolved_unit, in_pieces, prelu_and_normalise
+from deeper_jax.models.activated_norm import Unit, convolved_units, in_pieces, prelu_and_normalise
 from deeper_jax.models.convolution import conv_general_dilated
 from deeper_jax.models.device_axis import device_count, mean_over_devices
 
@@ -136,15 +136,18 @@ class BatchNorm(nnx.Module):
 
     def of_unit(self, x: jax.Array, convolution: nnx.Conv, activation: PReLU) -> jax.Array:
         """What `self(activation(convolution(x)))` gives; in training mode with less to keep for the backward pass."""
-        if self.use_running_average or ordered_sums.in_use() or convolution.bias is None:
+        if not self._by_batch():
             return self(activation(convolution(x)))
-        rest = activation.slope[...], self.scale[...], self.bias[...], self.epsilon
         if in_pieces(x, convolution.kernel[...]):
-            y, mean, variance = convolved_unit(x, convolution.kernel[...], convolution.bias[...], *rest)
-        else:
-            y, mean, variance = prelu_and_normalise(convolution(x), *rest)
+            return units_in_a_row(x, [(convolution, activation, self)], identity=False)
+        rest = activation.slope[...], self.scale[...], self.bias[...], self.epsilon
+        y, mean, variance = prelu_and_normalise(convolution(x), *rest)
         self._move_statistics(mean, variance, y.size // y.shape[-1] * device_count())
         return y
+
+    def _by_batch(self) -> bool:
+        """Whether it normalises by the batch's own statistics, summed in no particular order."""
+        return not self.use_running_average and not ordered_sums.in_use()
 
     def _batch_statistics(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The batch's mean and biased variance; the running statistics are updated on the way."""
@@ -166,3 +169,24 @@ class BatchNorm(nnx.Module):
         keep = 1.0 - self.momentum
         self.mean[...] = keep * self.mean[...] + self.momentum * jax.lax.stop_gradient(mean)
         self.variance[...] = keep * self.variance[...] + self.momentum * jax.lax.stop_gradient(unbiased)
+
+
+Layers = tuple[nnx.Conv, PReLU, BatchNorm]
+
+
+def can_run_in_a_row(x: jax.Array, units: Sequence[Layers]) -> bool:
+    """Whether `units_in_a_row` is for these units: in training mode, wide, on the CPU."""
+    convolution, _, norm = units[0]
+    return norm._by_batch() and in_pieces(x, convolution.kernel[...])
+
+
+def units_in_a_row(x: jax.Array, units: Sequence[Layers], *, identity: bool) -> jax.Array:
+    """What the units give one after another, plus x with `identity`: [N, L, in] to [N, L, out]."""
+    parameters = tuple(
+        Unit(convolution.kernel[...], convolution.bias[...], activation.slope[...], norm.scale[...], norm.bias[...])
+        for convolution, activation, norm in units
+    )
+    y, moments = convolved_units(x, parameters, units[0][2].epsilon, identity)
+    for (_, _, norm), (mean, variance) in zip(units, moments, strict=True):
+        norm._move_statistics(mean, variance, y.size // y.shape[-1] * device_count())
+    return y

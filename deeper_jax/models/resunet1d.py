@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
-from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
+from deeper_jax.models.layers import BatchNorm, PReLU, can_run_in_a_row, convolution, linear, units_in_a_row
 
 # Two poolings halve the spectrum twice, and the upsampled halves must meet their skip inputs again.
 # Values of one layer's output (1 MB) for which a processor's second-level cache holds what belongs to it.
@@ -40,6 +40,10 @@ class ConvUnit(nnx.Module):
             return self.activation(self.convolution(x))
         return self.norm.of_unit(x, self.convolution, self.activation)
 
+    def layers(self) -> tuple[nnx.Conv, PReLU, BatchNorm | None]:
+        """In the order in which they are applied."""
+        return self.convolution, self.activation, self.norm
+
 
 class Residual(nnx.Module):
     """Three ConvUnits with the identity added around all three and nothing after the sum."""
@@ -51,6 +55,9 @@ class Residual(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, features] to the same shape."""
+        layers = [unit.layers() for unit in self.units]
+        if layers[0][2] is not None and can_run_in_a_row(x, layers):
+            return units_in_a_row(x, layers, identity=True)
         identity = x
         for unit in self.units:
             x = unit(x)
