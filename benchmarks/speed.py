@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/speed"), help="folder for the table")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
     parser.add_argument("--steps", type=int, default=5, help="steps a turn, the first of which is not counted")
+    parser.add_argument("--only", default="", help="lines whose network and what hold this, e.g. 'HyRISR' or 'training'")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--first-step", nargs=2, metavar=("SIDE", "CASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -78,6 +79,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         result["peak_tflops"][precision] = peak = matmul_peak(half, 1024 if options.quick else 8192 if on_gpu else 2048)
         for case in cases(options.quick, on_gpu):
             for kind in ("inference", "training"):
+                if options.only not in f"{case.name}, {kind}":
+                    continue
                 rows = compare(case, kind, half, on_gpu, options, result["notes"])
                 for row in rows:
                     row["precision"] = precision
@@ -88,6 +91,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 if on_gpu:
                     torch.cuda.empty_cache()
     for index, case in enumerate(cases(options.quick, on_gpu)):
+        if options.only not in case.name:
+            continue
         for side in ("deeper_jax", "PyTorch eager"):
             result["first_step_seconds"][f"{side}: {case.name}"] = first_step(side, index, options.quick)
     result["load_after"] = os.getloadavg()[0]
@@ -101,16 +106,15 @@ def set_up() -> bool:
 
     from deeper_jax.cores import core_count
 
-    # For the cases that train with one device a core.
+    # Before JAX starts: in the main thread, whose allocations the settings above govern; and devices for the cases
+    # that train with one a core.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     jax.config.update("jax_num_cpu_devices", 1 << core_count().bit_length() - 1)
     on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
     if on_gpu:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
-    else:
-        # In the main thread, whose allocations the settings above govern.
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
     return on_gpu
 
 
