@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/speed"), help="folder for the table")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
     parser.add_argument("--steps", type=int, default=5, help="steps a turn, the first of which is not counted")
-    parser.add_argument("--only", default="", help="lines whose network and what hold this, e.g. 'HyRISR' or 'training'")
+    parser.add_argument("--only", default="", help="of the lines those that hold this, e.g. 'HyRISR'")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--first-step", nargs=2, metavar=("SIDE", "CASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -21,7 +21,7 @@ def keep_compiled_programs() -> None:
         on_cpu = jax.default_backend() == "cpu"
     except RuntimeError as error:
         raise InputError(f"JAX finds no device to compute on ({error}): see JAX_PLATFORMS and the driver.") from error
-    if on_cpu or jax.config.jax_compilation_cache_dir:
+    if on_cpu or jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         return
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deeper_jax"
     try:

@@ -19,9 +19,9 @@ print(jax.device_count())
 """
 
 
-def devices(task: str, batch_norm: bool, batch_size: int, parts: int = 1, flags: str = "") -> int:
+def devices(task: str, batch_norm: bool, batch_size: int, parts: int = 1, flags: str = "", width: int = 32) -> int:
     train = {"batch_size": batch_size, "accumulate_steps": parts}
-    config = {"task": task, "model": {"batch_norm": batch_norm}, "train": train}
+    config = {"task": task, "model": {"batch_norm": batch_norm, "width": width}, "train": train}
     root = Path(__file__).resolve().parents[1]
     result = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(config)],
@@ -40,6 +40,7 @@ def devices(task: str, batch_norm: bool, batch_size: int, parts: int = 1, flags:
         (("denoising", False, 128), 4),
         (("denoising", False, 128, 64), 2),
         (("denoising", False, 9), 1),
+        (("denoising", False, 128, 1, "", 16), 1),
         (("denoising", True, 128), 1),
         (("super_resolution", False, 128), 1),
         (("denoising", False, 128, 1, "--xla_force_host_platform_device_count=8"), 8),

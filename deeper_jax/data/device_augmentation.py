@@ -16,7 +16,7 @@ from deeper_jax.data.augmentation_config import AugmentationConfig
 class Draws(NamedTuple):
     """The random numbers of B examples, each [B] (or [steps, B] for an epoch); as `augmentation.Draws`."""
 
-    index: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # a field, not the tuple's method
     partner: jax.Array
     shift: jax.Array
     weight: jax.Array

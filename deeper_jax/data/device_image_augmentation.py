@@ -6,12 +6,27 @@ distributions; only the random numbers are others.
 
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig, ImageDraws, padded_to
+from deeper_jax.data.image_augmentation import ImageAugmentationConfig, padded_to
+
+
+class ImageDraws(NamedTuple):
+    """The random numbers of images, arrays [...] or [..., 2]; as `image_augmentation.ImageDraws`."""
+
+    rows: jax.Array
+    weight: jax.Array
+    position: jax.Array
+    horizontal: jax.Array
+    vertical: jax.Array
+    turns: jax.Array
+    shift: jax.Array
+    spectral: jax.Array
+    start: jax.Array
 
 
 def stack_images(images: Sequence[np.ndarray], patch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -82,7 +82,8 @@ def convolved_units(
 
 
 def _units_forward(x: jax.Array, units: Sequence[Unit], epsilon: float, identity: bool) -> tuple[Any, Any]:
-    count, before, moments, convolved = _count(x), _unchanged, [], [x]
+    count, moments, convolved = _count(x), [], [x]
+    before: Normalise = _unchanged
     for unit in units:
         points = minimal_filtering.kernel_at_points(unit.kernel)
 
@@ -101,14 +102,14 @@ def _units_forward(x: jax.Array, units: Sequence[Unit], epsilon: float, identity
     return (y + x if identity else y, moments), (convolved, tuple(units), moments)
 
 
-def _units_backward(epsilon: float, identity: bool, saved: Any, gradients: Any) -> tuple[jax.Array, list[Unit]]:
+def _units_backward(epsilon: float, identity: bool, saved: Any, gradients: Any) -> tuple[jax.Array, tuple[Unit, ...]]:
     convolved, units, moments = saved
     count = _count(convolved[0])
     inverses = [jax.lax.rsqrt(variance + epsilon) for _, variance in moments]
     pieces = [_split(array, count) for array in convolved]
     whole = gradient = _split(gradients[0], count)
     last = units[-1].slope, moments[-1][0], inverses[-1]
-    sums = jax.lax.map(lambda both: _parameter_gradients(*both, *last), (gradient, pieces[-1]))
+    sums = jax.lax.map(lambda both: _parameter_gradients(both[0], both[1], *last), (gradient, pieces[-1]))
     to_scale, to_bias = (parts.sum(0) for parts in sums)
     found: list[Unit] = []
     for index in reversed(range(len(units))):

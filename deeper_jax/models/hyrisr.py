@@ -9,6 +9,7 @@ and blocks second, and the body is two nested scans: the compiled program has th
 """
 
 import functools
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import jax
@@ -114,7 +115,7 @@ class ResidualGroups(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, H, W, width] to the same shape, the width filled up to a multiple by zeros on both sides."""
-        block = functools.partial(attention_block, multiple=self.multiple)
+        block: Callable[..., jax.Array] = functools.partial(attention_block, multiple=self.multiple)
         if self.remat in ("blocks", "both"):
             # A scan keeps the compiler from undoing this, so the costly barriers are not needed.
             block = jax.checkpoint(block, prevent_cse=False)
@@ -226,7 +227,7 @@ class HyRISR(nnx.Module):
 
     def _convolved(self, layer: nnx.Conv, x: jax.Array, each: int = 1) -> jax.Array:
         """The layer on x, whose channels may be filled up; `each`: output channels that become one by a shuffle."""
-        kernel, bias = layer.kernel[...], layer.bias[...]
+        kernel, bias = layer.kernel[...], layer.bias[...]  # type: ignore[index]
         size = kernel.shape[-1] // each
         kernel, bias = (
             filled(array.reshape(*array.shape[:-1], size, each), _up(size, self.channel_multiple), each)

@@ -183,7 +183,13 @@ def can_run_in_a_row(x: jax.Array, units: Sequence[Layers]) -> bool:
 def units_in_a_row(x: jax.Array, units: Sequence[Layers], *, identity: bool) -> jax.Array:
     """What the units give one after another, plus x with `identity`: [N, L, in] to [N, L, out]."""
     parameters = tuple(
-        Unit(convolution.kernel[...], convolution.bias[...], activation.slope[...], norm.scale[...], norm.bias[...])
+        Unit(
+            convolution.kernel[...],
+            convolution.bias[...],  # type: ignore[index]
+            activation.slope[...],
+            norm.scale[...],
+            norm.bias[...],
+        )
         for convolution, activation, norm in units
     )
     y, moments = convolved_units(x, parameters, units[0][2].epsilon, identity)

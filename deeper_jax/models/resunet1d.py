@@ -40,10 +40,6 @@ class ConvUnit(nnx.Module):
             return self.activation(self.convolution(x))
         return self.norm.of_unit(x, self.convolution, self.activation)
 
-    def layers(self) -> tuple[nnx.Conv, PReLU, BatchNorm | None]:
-        """In the order in which they are applied."""
-        return self.convolution, self.activation, self.norm
-
 
 class Residual(nnx.Module):
     """Three ConvUnits with the identity added around all three and nothing after the sum."""
@@ -55,8 +51,8 @@ class Residual(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, features] to the same shape."""
-        layers = [unit.layers() for unit in self.units]
-        if layers[0][2] is not None and can_run_in_a_row(x, layers):
+        layers = [(unit.convolution, unit.activation, unit.norm) for unit in self.units if unit.norm is not None]
+        if layers and can_run_in_a_row(x, layers):
             return units_in_a_row(x, layers, identity=True)
         identity = x
         for unit in self.units:

@@ -14,6 +14,7 @@ from deeper_jax.data.files import SpectralPairs
 from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
+from deeper_jax.models import minimal_filtering
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.models.resunet1d import piece_size
 from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
@@ -106,7 +107,7 @@ def _from_files(config: ConfigDict) -> Task:
         train_batches=lambda first, last: _batches_of_files(config, train, first, last),
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
-        piece=piece_size(config.model.length, config.model.width),
+        piece=_piece(config),
         record={
             "task": "denoising",
             "normalisation": "each spectrum over its own maximum",
@@ -178,7 +179,7 @@ def _from_simulator(config: ConfigDict) -> Task:
         train_batches=train_batches,
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=config.train.steps_per_epoch,
-        piece=piece_size(config.model.length, config.model.width),
+        piece=_piece(config),
         record={
             "task": "denoising",
             "normalisation": "each spectrum over its own maximum",
@@ -187,6 +188,12 @@ def _from_simulator(config: ConfigDict) -> Task:
             "data": {"source": "simulated on the device", "simulated": True},
         },
     )
+
+
+def _piece(config: ConfigDict) -> int:
+    """Narrow networks go through whole: XLA's own convolutions, which they use, have slow gradients inside a loop."""
+    wide = config.model.width >= minimal_filtering.FEWEST_CHANNELS
+    return piece_size(config.model.length, config.model.width) if wide else 0
 
 
 def over_maximum(spectra: np.ndarray) -> np.ndarray:
