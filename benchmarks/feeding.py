@@ -70,11 +70,16 @@ def measure(
 
 def training_step(case: Case, on_gpu: bool) -> tuple[Callable[..., Any], TrainState, Mesh]:
     """The step, the state before the first one, and the one device it is for."""
-    mesh = data_mesh(jax.devices()[:1])
+    mesh = first_device()
     model = FunctionalModel(case.ours(dtype=jnp.bfloat16 if on_gpu else jnp.float32, rngs=nnx.Rngs(0)))
     # A copy: the step takes the state's buffers.
     state = jax.tree.map(jnp.copy, create_state(model, optax.adam(1e-5)))
     return make_train_step(model, optax.adam(1e-5)), replicate(state, mesh), mesh
+
+
+def first_device() -> Mesh:
+    """The one device that is measured."""
+    return data_mesh(jax.devices()[:1])
 
 
 def sources_of(case: Case) -> dict[str, Iterator[dict[str, Any]]]:
@@ -105,7 +110,7 @@ def spectra_sources(case: Case) -> dict[str, Iterator[dict[str, Any]]]:
     keys = map(functools.partial(jax.random.fold_in, jax.random.key(0)), itertools.count())
     return {
         **unfed(case),
-        "data on the device": resident_spectra_batches(pairs, **settings),
+        "data on the device": resident_spectra_batches(pairs, mesh=first_device(), **settings),
         "the simulator on the device": map(simulated, keys),
         **if_installed(with_tf_data),
     }
@@ -128,7 +133,7 @@ def image_sources(case: Case) -> dict[str, Iterator[dict[str, Any]]]:
 
     return {
         **unfed(case),
-        "data on the device": resident_image_batches(images, **settings),
+        "data on the device": resident_image_batches(images, mesh=first_device(), **settings),
         **if_installed(with_tf_data),
     }
 

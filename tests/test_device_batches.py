@@ -18,6 +18,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.training import device_batches
 from deeper_jax.training.device_batches import resident_image_batches, resident_spectra_batches
 from deeper_jax.training.loop import train
+from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.tasks import make_task
 
 
@@ -121,21 +122,19 @@ def test_an_epoch_shows_each_once_in_a_new_order_and_a_resumed_run_sees_the_same
     assert sorted(set(few)) == list(range(5)) and len(few) == 8
 
 
-def test_batches_lie_over_the_devices_and_do_not_depend_on_their_number(monkeypatch):
+def test_batches_lie_over_the_devices_and_do_not_depend_on_their_number():
     pairs, images = pairs_of(40, 20), images_of([(9, 12)] * 10, 20)
 
-    def batches():
-        yield from resident_spectra_batches(pairs, batch_size=8, seed=1, start_step=3, total_steps=7)
+    def batches(mesh=None):
+        yield from resident_spectra_batches(pairs, batch_size=8, seed=1, start_step=3, total_steps=7, mesh=mesh)
         settings = {"patch": 8, "starts": (1, 2), "augmentation": ImageAugmentationConfig(shift=0.2)}
         yield from resident_image_batches(
-            images, batch_size=8, scale=4, seed=1, start_step=0, total_steps=3, **settings
+            images, batch_size=8, scale=4, seed=1, start_step=0, total_steps=3, mesh=mesh, **settings
         )
 
     on_eight = list(batches())
     assert all(len(batch["target"].sharding.device_set) == 8 for batch in on_eight)
-    one = device_batches.data_mesh(jax.devices()[:1])
-    monkeypatch.setattr(device_batches, "data_mesh", lambda: one)
-    for first, second in zip(on_eight, batches(), strict=True):
+    for first, second in zip(on_eight, batches(data_mesh(jax.devices()[:1])), strict=True):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7), first, second)
 
 

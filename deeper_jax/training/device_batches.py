@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from deeper_jax.data.augmentation_config import AugmentationConfig
 from deeper_jax.data.batches import steps_per_epoch
@@ -34,12 +34,20 @@ def check_feed(feed: str) -> None:
 
 
 def resident_spectra_batches(
-    pairs: SpectralPairs, *, batch_size: int, seed: int, start_step: int, total_steps: int, **augmentation: Any
+    pairs: SpectralPairs,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    total_steps: int,
+    mesh: Mesh | None = None,
+    **augmentation: Any,
 ) -> Iterator[Batch]:
     """The augmented batches of steps start_step ... total_steps - 1: {'input', 'target'}, global [B, L] arrays.
 
     As `pipeline.training_batches`, with other random numbers: a batch depends on (seed, step) alone, an epoch shows
-    each example once. augmentation: the fields of `AugmentationConfig`.
+    each example once. mesh: devices to split batches over, None for all. augmentation: the fields of
+    `AugmentationConfig`.
 
     Raises:
       InputError: the pairs do not fit into a device's memory.
@@ -58,7 +66,7 @@ def resident_spectra_batches(
         return {"input": noisy, "target": target}
 
     padded = padded_pairs(pairs.noisy, pairs.target, largest_shift)
-    return _batches(padded, draws, make, examples, batch_size, seed, start_step, total_steps)
+    return _batches(padded, draws, make, examples, batch_size, seed, start_step, total_steps, mesh)
 
 
 def resident_image_batches(
@@ -72,11 +80,12 @@ def resident_image_batches(
     patch: int,
     starts: tuple[int, ...],
     augmentation: ImageAugmentationConfig,
+    mesh: Mesh | None = None,
 ) -> Iterator[Batch]:
     """The augmented batches of steps start_step ... total_steps - 1: {'input', 'target'}, global [B, h, w, L] arrays.
 
     As `image_pipeline.image_training_batches`, with other random numbers: a batch depends on (seed, step) alone, an
-    epoch shows each image once.
+    epoch shows each image once. mesh: devices to split batches over, None for all.
 
     Raises:
       InputError: the images do not fit into a device's memory.
@@ -93,7 +102,7 @@ def resident_image_batches(
         return {"input": low, "target": high}
 
     held = stack_images(images.images, patch)
-    return _batches(held, draws, make, count, batch_size, seed, start_step, total_steps)
+    return _batches(held, draws, make, count, batch_size, seed, start_step, total_steps, mesh)
 
 
 def _batches(
@@ -105,9 +114,10 @@ def _batches(
     seed: int,
     start_step: int,
     total_steps: int,
+    mesh: Mesh | None,
 ) -> Iterator[Batch]:
     """An epoch's draws are made at once, [steps, B] each; each device then makes its own part of a batch."""
-    mesh, steps = data_mesh(), steps_per_epoch(examples, batch_size)
+    mesh, steps = mesh or data_mesh(), steps_per_epoch(examples, batch_size)
     _check_memory(arrays)
     held = replicate(arrays, mesh)
     over_devices = NamedSharding(mesh, PartitionSpec(None, DATA_AXIS))
