@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 from ml_collections import ConfigDict
 
 from deeper_jax.denoiser import Denoiser
@@ -142,6 +143,8 @@ def _run_folds(
 
 
 def _fold_in_process(worker: int, training: str, endmembers: int, seed: int, output: Path, fold: int | None) -> None:
+    # As the command itself does: Orbax reports every file it touches.
+    logging.set_verbosity(logging.ERROR)
     # One GPU each; without effect where there are none.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = visible.split(",") if visible else [str(number) for number in range(8)]
