@@ -46,15 +46,16 @@ def main() -> None:
 def record(folder: Path, case: int, fed: str, quick: bool) -> str:
     """Trace steps that are compiled and warm; what was traced, in words."""
     import jax
+    import jax.numpy as jnp
 
-    from benchmarks.feeding import sources_of, training_step
-    from benchmarks.speed_cases import cases
+    from benchmarks.feeding import sources_of
+    from benchmarks.speed_cases import cases, training_step
     from deeper_jax.training.sharding import shard_batch
 
     on_gpu = set_up()
     chosen = cases(quick, on_gpu)[case]
-    source = sources_of(chosen)[FED[fed]]
-    step, state, mesh = training_step(chosen, on_gpu)
+    step, state, mesh = training_step(chosen, jnp.bfloat16 if on_gpu else jnp.float32)
+    source = sources_of(chosen, mesh)[FED[fed]]
     for _ in range(2):
         state, _ = step(state, shard_batch(next(source), mesh))
     jax.block_until_ready(state)

@@ -11,13 +11,14 @@ import numpy as np
 import optax
 import torch
 from flax import nnx
+from jax.sharding import Mesh
 
 from deeper_jax.denoiser import Denoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.resunet1d import ResUNet1D, piece_size
 from deeper_jax.training.sharding import data_mesh, replicate, shard_batch, state_shardings
-from deeper_jax.training.state import create_state, make_train_step
+from deeper_jax.training.state import TrainState, create_state, make_train_step
 from tests.torch_twins import TorchHyRISR, TorchResUNet1D
 
 RATE = 1e-5
@@ -109,11 +110,11 @@ def our_inference(case: Case, dtype: Any) -> Timed:
     return Timed(lambda: jax.block_until_ready(compiled(model.params, model.stats, on_device)), seconds, held)
 
 
-def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
-    """`make_train_step` with Adam and the L1 loss; `ordered` sums as training on the CPU does by default."""
+def training_step(case: Case, dtype: Any, *, ordered: bool = False) -> tuple[Any, TrainState, Mesh]:
+    """`make_train_step` with Adam and the L1 loss as train.py makes it, the first state, and where it lies."""
     model, optimizer = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0))), optax.adam(RATE)
-    on_cpu = jax.default_backend() == "cpu"
-    mesh = data_mesh(jax.devices() if case.spread and on_cpu else jax.devices()[:1])
+    spread = case.spread and jax.default_backend() == "cpu"
+    mesh = data_mesh(jax.devices() if spread else jax.devices()[:1])
     # A copy: the step takes the state's buffers.
     state = replicate(jax.tree.map(jnp.copy, create_state(model, optimizer)), mesh)
     step = make_train_step(
@@ -121,8 +122,14 @@ def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
         optimizer,
         ordered_on=mesh if ordered else None,
         shardings=state_shardings(state, mesh),
-        piece=case.piece if case.spread and on_cpu else 0,
+        piece=case.piece if spread else 0,
     )
+    return step, state, mesh
+
+
+def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
+    """`training_step` on one batch; `ordered` sums as training with BatchNorm on the CPU does by default."""
+    step, state, mesh = training_step(case, dtype, ordered=ordered)
     batch = shard_batch(batch_of(case), mesh)
     compiled, seconds, held = _compiled(step, state, batch)
     kept = [state]

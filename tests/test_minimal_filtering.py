@@ -46,7 +46,7 @@ def assert_near(found: jax.Array, expected: np.ndarray) -> None:
     + [((3, 7, 9), 3, 4), ((1, 16, 20), 5, 5), ((2, 2, 3), 5, 5), ((1, 13, 1), 2, 3), ((1, 16, 16), 64, 32)],
 )
 def test_values_and_gradients_are_the_direct_ones(monkeypatch, shape, inputs, outputs, chunk):
-    monkeypatch.setattr(minimal_filtering, "CHUNK", chunk)
+    monkeypatch.setattr(minimal_filtering, "_CHUNK", chunk)
     x, kernel, gradient = case(shape, inputs, outputs)
     expected = direct(x, kernel, gradient)
     assert_near(minimal_filtering.convolve(x, kernel), expected[0])

@@ -35,7 +35,7 @@ _OUTPUTS = np.array(
 # Measured: below these the maps cost more than the multiplications saved.
 FEWEST_CHANNELS, _FEWEST_TILES = 32, 64
 # Values of one chunk of the batch (1 MB): its tiles at the points stay in the processor's second-level cache.
-CHUNK = 2**18
+_CHUNK = 2**18
 
 
 def pays(x: jax.Array, kernel: jax.Array) -> bool:
@@ -75,7 +75,7 @@ def gradients(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax
 
 
 def _chunks(x: jax.Array) -> jax.Array:
-    return _split(x, -(-len(x) // max(1, CHUNK // x[0].size)))
+    return _split(x, -(-len(x) // max(1, _CHUNK // x[0].size)))
 
 
 def _split(x: jax.Array, count: int) -> jax.Array:
