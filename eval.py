@@ -30,13 +30,13 @@ def main(argv: list[str]) -> None:
     """Evaluate, and print the summary table."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    from deeper_jax.command_line import run_quietly
+    from deeper_jax.cli.command_line import run_quietly
 
     run_quietly("eval.py", _evaluate if FLAGS.experiment is None else _run_experiment)
 
 
 def _run_experiment() -> None:
-    from deeper_jax.compilation_cache import keep_compiled_programs
+    from deeper_jax.cli.compilation_cache import keep_compiled_programs
     from deeper_jax.experiments.catalogue import run_experiments
 
     keep_compiled_programs()
@@ -46,8 +46,8 @@ def _run_experiment() -> None:
 
 
 def _evaluate() -> None:
-    from deeper_jax.compilation_cache import keep_compiled_programs
-    from deeper_jax.evaluate import evaluate
+    from deeper_jax.cli.compilation_cache import keep_compiled_programs
+    from deeper_jax.tasks.evaluate import evaluate
 
     keep_compiled_programs()
     evaluate(
@@ -73,6 +73,6 @@ def _shape(text: list[str] | None) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
-    from deeper_jax.command_line import parse_flags
+    from deeper_jax.cli.command_line import parse_flags
 
     app.run(main, flags_parser=parse_flags)

@@ -26,17 +26,17 @@ def main(argv: list[str]) -> None:
     """Train what the config says."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    from deeper_jax.command_line import run_quietly
+    from deeper_jax.cli.command_line import run_quietly
 
     run_quietly("train.py", _train if FLAGS.distributed is None else _train_with_others)
 
 
 def _train() -> None:
-    from deeper_jax.compilation_cache import keep_compiled_programs
+    from deeper_jax.cli.compilation_cache import keep_compiled_programs
+    from deeper_jax.tasks.registry import make_task
     from deeper_jax.training.cpu_devices import use_all_cores
     from deeper_jax.training.cpu_memory import keep_freed_memory
     from deeper_jax.training.loop import train
-    from deeper_jax.training.tasks import make_task
 
     if FLAGS.distributed is None:
         use_all_cores(FLAGS.config)
@@ -46,8 +46,8 @@ def _train() -> None:
 
 
 def _train_with_others() -> None:
-    from deeper_jax.supervisor import is_child, supervise
     from deeper_jax.training.distributed import LOST, together
+    from deeper_jax.training.supervisor import is_child, supervise
 
     if not is_child():
         sys.exit(supervise("train.py", LOST))
@@ -56,6 +56,6 @@ def _train_with_others() -> None:
 
 
 if __name__ == "__main__":
-    from deeper_jax.command_line import parse_flags
+    from deeper_jax.cli.command_line import parse_flags
 
     app.run(main, flags_parser=parse_flags)

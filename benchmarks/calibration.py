@@ -14,12 +14,12 @@ import jax
 import numpy as np
 
 import deeper_jax
-from deeper_jax.command_line import run_quietly
-from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.calibration import Case, coverage, fit_calibration
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
-from deeper_jax.enhancement.noise import estimate_noise
-from deeper_jax.weights_file import write_weights_file
+from deeper_jax.inference.weights_file import write_weights_file
+from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.spectra.noise import estimate_noise
 
 # Light of the short exposure over that of the DeepeR cells' 0.1 s; the noise is shot and read noise of that light.
 LEVELS = (0.3, 1.0, 3.0, 10.0)
@@ -54,7 +54,7 @@ def run(path: str | None, pack: str | None) -> None:
         print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
 
 
-def cases(model: deeper_jax.noise_aware_denoiser.NoiseAwareDenoiser, seeds: tuple[int, ...]) -> Iterator:
+def cases(model: deeper_jax.inference.noise_aware_denoiser.NoiseAwareDenoiser, seeds: tuple[int, ...]) -> Iterator:
     """(how, level, Case) of each simulated cell."""
     axis = default_wavenumbers()
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))

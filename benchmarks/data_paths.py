@@ -15,13 +15,13 @@ from ml_collections import ConfigDict
 
 import deeper_jax
 from configs import denoising_counts, denoising_demo
-from deeper_jax.command_line import run_quietly
+from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.data.files import SpectralPairs, read_pairs
-from deeper_jax.data.preprocessing import PUBLISHED_STEPS
 from deeper_jax.evaluation.metrics import mse, over_own_maximum
 from deeper_jax.evaluation.statistics import compare_paired, summarise
+from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS
+from deeper_jax.tasks.registry import make_task
 from deeper_jax.training.loop import train
-from deeper_jax.training.tasks import make_task
 
 CELLS = {"cells": 28, "test_cells": 8, "counts_cells": 0, "height": 32, "width": 32, "seed": 5}
 WAYS = ("tf.data", "device", "simulator")

@@ -17,10 +17,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 import deeper_jax
-from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
-from deeper_jax.enhancement.noise import estimate_noise
 from deeper_jax.evaluation.reference_methods import pca, pca_whittaker, whittaker
+from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.spectra.noise import estimate_noise
 
 SEEDS = (3000, 3001, 3002)
 LEVELS = (0.3, 1.0, 3.0, 10.0)

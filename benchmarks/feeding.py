@@ -24,9 +24,9 @@ from benchmarks.speed_cases import Case, batch_of, cases, training_step
 from configs import denoising_counts
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_augmentation import ImageAugmentationConfig
-from deeper_jax.data.preprocessing import PUBLISHED_STEPS
 from deeper_jax.data.spectral_pairs import SpectralPairs
-from deeper_jax.training.denoising import denoising_task
+from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS
+from deeper_jax.tasks.denoising import denoising_task
 from deeper_jax.training.device_batches import resident_image_batches, resident_spectra_batches
 from deeper_jax.training.sharding import shard_batch
 

@@ -26,7 +26,7 @@ import torch
 
 from deeper_jax.data.image_files import read_images
 from deeper_jax.data.image_pipeline import image_training_batches
-from deeper_jax.data.raster import start_choices
+from deeper_jax.spectra.raster import start_choices
 
 PACKAGES = ("numpy", "scipy", "tensorflow-cpu", "tensorflow", "torch")
 SCALE, SIZE = 4, 64

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import deeper_jax
 from configs import cartilage
-from deeper_jax.command_line import run_quietly
-from deeper_jax.evaluate_super_resolver import evaluate_super_resolver
+from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.evaluation.report_page import write_report_page
 from deeper_jax.evaluation.super_resolution import SuperResolutionRow
 from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.super_resolution_evaluation import evaluate_super_resolver
 from deeper_jax.training.loop import train
-from deeper_jax.training.tasks import make_task
 
 
 def main() -> None:

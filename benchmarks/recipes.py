@@ -16,10 +16,10 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from configs import super_resolution, super_resolution_small
-from deeper_jax.command_line import run_quietly
+from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.evaluation.plot_style import add_title, new_figure, save_png
+from deeper_jax.tasks.registry import make_task
 from deeper_jax.training.loop import train
-from deeper_jax.training.tasks import make_task
 
 
 def main() -> None:

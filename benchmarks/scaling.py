@@ -25,7 +25,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 import jax  # noqa: E402
 
 from benchmarks.collectives import moved_bytes  # noqa: E402
-from deeper_jax.cli import load_config  # noqa: E402
+from deeper_jax.cli.main import load_config  # noqa: E402
 from deeper_jax.training.memory import compile_step  # noqa: E402
 from deeper_jax.training.sharding import data_mesh  # noqa: E402
 

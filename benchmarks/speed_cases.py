@@ -13,7 +13,7 @@ import torch
 from flax import nnx
 from jax.sharding import Mesh
 
-from deeper_jax.denoiser import Denoiser
+from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.resunet1d import ResUNet1D, piece_size

@@ -17,12 +17,12 @@ import numpy as np
 from flax import nnx
 
 import deeper_jax
-from deeper_jax.data.raster import bin_spectra, downsample
-from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.inference.super_resolver import SuperResolver
+from deeper_jax.inference.tiling import tile_starts
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.initial_upsampler import start_as_interpolation
-from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.tiling import tile_starts
+from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.spectra.raster import bin_spectra, downsample
 
 
 def main() -> None:

@@ -5,11 +5,11 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs.common import parse_arg
-from deeper_jax.cli import load_config, main
+from deeper_jax.cli.main import load_config, main
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import MODELS
+from deeper_jax.tasks.registry import TASKS, make_task
 from deeper_jax.training.schedules import make_schedule
-from deeper_jax.training.tasks import TASKS, make_task
 
 FILES = (Path(__file__).parents[1] / "configs").glob("*.py")
 NAMES = sorted(path.stem for path in FILES if path.stem not in ("common", "experiments"))

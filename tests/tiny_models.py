@@ -3,12 +3,12 @@
 import numpy as np
 from flax import nnx
 
+from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
+from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.initial_upsampler import start_as_interpolation
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.noise_aware_denoiser import NoiseAwareDenoiser
-from deeper_jax.super_resolver import SuperResolver
 
 CONFIG = {"seed": 0, "model": {"name": "noise_aware_unet", "length": 64, "width": 4, "dtype": "float32"}}
 
@@ -24,7 +24,7 @@ def tiny_denoiser(*, random: bool = True) -> NoiseAwareDenoiser:
 
 def fixed_denoiser(axis: np.ndarray):
     """A denoiser of one axis, random weights; its length is a multiple of 16."""
-    from deeper_jax.denoiser import Denoiser
+    from deeper_jax.inference.denoiser import Denoiser
 
     module = ResUNet1D(length=len(axis), width=4, batch_norm=False, rngs=nnx.Rngs(0))
     return Denoiser(module, {"wavenumbers": axis.tolist(), "config": {"seed": 0}})

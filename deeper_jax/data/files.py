@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
 from deeper_jax.data.spectral_pairs import (
     SpectralPairs,
     build_pairs,
@@ -22,12 +21,13 @@ from deeper_jax.data.spectral_pairs import (
     with_image_shape,
 )
 from deeper_jax.errors import InputError
+from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
+from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
 __all__ = ["SpectralPairs", "read_pairs", "write_pairs"]
 
 SPLITS = ("train", "validation", "test")
 CELLS_FILE = "cells.json"
-AXIS_FILE = "axis.txt"
 _NOISY_KEYS = ("noisy", "low", "inputs", "input", "Train_Inputs", "Test_Inputs")
 _TARGET_KEYS = ("target", "high", "outputs", "output", "Train_Outputs", "Test_Outputs")
 _AXIS_KEYS = ("wavenumbers", "wavenumber", "axis")
@@ -231,21 +231,6 @@ def _read_cell_files(folder: Path) -> SpectralPairs:
                 "whole folder; resample the cells to one axis."
             )
     return join_cells(cells, [file.stem for file in files], str(folder))
-
-
-def read_axis(path: Path) -> np.ndarray | None:
-    """The wavenumbers [L] in cm^-1 that a text file lists, float64; None where there is no such file.
-
-    Raises InputError if the text is not numbers.
-    """
-    if not path.is_file():
-        return None
-    try:
-        return np.array([float(word) for word in path.read_text().replace(",", " ").split()])
-    except ValueError as error:
-        raise InputError(
-            f"{path}: found text that is no number ({error}), expected one wavenumber in cm^-1 a line; correct it."
-        ) from error
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:

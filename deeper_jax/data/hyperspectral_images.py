@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deeper_jax.data.raster import bin_spectra
-from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.raster import bin_spectra
+from deeper_jax.spectra.resampling import resampling_matrix
 
 
 @dataclass(frozen=True, eq=False)

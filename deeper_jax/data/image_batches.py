@@ -8,7 +8,7 @@ import numpy as np
 from deeper_jax.data.batches import Batch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_augmentation import centre_patch
-from deeper_jax.data.raster import check_divisible, crop_to_multiple, default_start, downsample
+from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_start, downsample
 
 
 def image_evaluation_batches(

@@ -16,11 +16,11 @@ import h5py
 import numpy as np
 import scipy.io
 
-from deeper_jax.data.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
-from deeper_jax.data.files import AXIS_FILE, read_axis
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.spectral_pairs import checked_axis, same_axis
 from deeper_jax.errors import InputError
+from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
+from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
 __all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_image_folder", "write_images"]
 

@@ -16,7 +16,7 @@ from deeper_jax.data.image_augmentation import (
     draw_images,
 )
 from deeper_jax.data.quiet_tensorflow import tf
-from deeper_jax.data.raster import check_divisible, default_patch, default_start, downsample
+from deeper_jax.spectra.raster import check_divisible, default_patch, default_start, downsample
 
 _WORKERS = 4
 

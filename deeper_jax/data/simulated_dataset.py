@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.files import SpectralPairs, write_pairs
-from deeper_jax.data.preprocessing import PUBLISHED_STEPS, apply_steps
-from deeper_jax.data.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.errors import InputError
+from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS, apply_steps
 
 # For cells whose background is left in: counts as the detector gives them.
 COUNTS_STEPS = tuple(step for step in PUBLISHED_STEPS if step["name"] != "subtract_background")

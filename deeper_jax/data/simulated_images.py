@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.image_files import write_image_folder
-from deeper_jax.data.preprocessing import apply_steps
 from deeper_jax.data.simulated_dataset import PUBLISHED_STEPS
-from deeper_jax.data.simulator import (
+from deeper_jax.errors import InputError
+from deeper_jax.simulator import (
     SimulatedImage,
     SimulatorConfig,
     cartilage_config,
@@ -21,7 +21,7 @@ from deeper_jax.data.simulator import (
     simulate_cartilage,
     simulate_cell,
 )
-from deeper_jax.errors import InputError
+from deeper_jax.spectra.preprocessing import apply_steps
 
 Simulate = Callable[[jax.Array, int, int, np.ndarray, SimulatorConfig], SimulatedImage]
 

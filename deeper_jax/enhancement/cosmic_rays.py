@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy.ndimage import label, maximum_filter1d
 
-from deeper_jax.data.preprocessing import remove_cosmic_rays
+from deeper_jax.spectra.preprocessing import remove_cosmic_rays
 
 # A spike at the same channel of more than a tenth of the spectra (and more than two) is a band narrower than usual.
 _SHARE_STRUCK, _FEW_STRUCK = 0.1, 2
@@ -18,7 +18,7 @@ _BESIDE = 2
 def without_cosmic_rays(cube: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, int]:
     """The measured spectra with cosmic rays filled in from both sides, and how many spectra had any.
 
-    `deeper_jax.data.preprocessing.remove_cosmic_rays` looks at one spectrum and takes a sharp, strong band for one.
+    `deeper_jax.spectra.preprocessing.remove_cosmic_rays` looks at one spectrum and takes a sharp, strong band for one.
     In a map, what it finds stays unless it is alone: a pixel nearby, its spectrum brought to the same scale, must not
     show it too, nor many others at the same channel.
 

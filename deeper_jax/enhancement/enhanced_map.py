@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.enhancement.map_denoiser import Estimate
-from deeper_jax.enhancement.noise import NoiseLaw
+from deeper_jax.spectra.noise import NoiseLaw
 from deeper_jax.version import __version__
 
 

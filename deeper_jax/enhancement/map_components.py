@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeper_jax.enhancement.noise import NoiseLaw
+from deeper_jax.spectra.noise import NoiseLaw
 
 # Fewer spectra than this have too little in common to say what is noise.
 SMALLEST_MAP = 24

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from deeper_jax.enhancement.map_components import MapComponents, find_components
-from deeper_jax.enhancement.noise import NoiseLaw, smooth_intensity
 from deeper_jax.enhancement.residual_check import standing_out
 from deeper_jax.enhancement.similar_pixels import average_similar
+from deeper_jax.spectra.noise import NoiseLaw, smooth_intensity
 
 # From spectra [N, L] and the standard deviation of their noise [N, L] to denoised spectra and their errors.
 Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

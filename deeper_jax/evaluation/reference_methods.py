@@ -16,7 +16,7 @@ import pywt
 import scipy.linalg
 import scipy.signal
 
-from deeper_jax.data.principal_components import principal_components
+from deeper_jax.spectra.principal_components import principal_components
 
 Array = npt.NDArray[np.float64]
 

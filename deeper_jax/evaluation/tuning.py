@@ -10,7 +10,6 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from deeper_jax.data.principal_components import principal_components
 from deeper_jax.evaluation.metrics import mse, mse_fit, over_own_maximum
 from deeper_jax.evaluation.reference_methods import (
     FAMILIES,
@@ -19,6 +18,7 @@ from deeper_jax.evaluation.reference_methods import (
     reference_method,
     whittaker,
 )
+from deeper_jax.spectra.principal_components import principal_components
 
 Array = npt.NDArray[np.float64]
 ImagePair = tuple[npt.ArrayLike, npt.ArrayLike]

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import scipy.interpolate
 import scipy.ndimage
 
-from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.reference_methods import whittaker
+from deeper_jax.spectra.principal_components import principal_components
 
 Array = npt.NDArray[np.float64]
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.super_resolution import Array, EvaluationPair
 from deeper_jax.evaluation.upsampling import (
@@ -17,6 +16,7 @@ from deeper_jax.evaluation.upsampling import (
     smooth_map,
     upsample,
 )
+from deeper_jax.spectra.principal_components import principal_components
 
 COMPONENTS = (*range(1, 13), 15, 20, 25, 30, 40)
 """Numbers of principal components that are tried."""

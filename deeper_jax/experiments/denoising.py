@@ -12,8 +12,6 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from deeper_jax.denoiser import Denoiser
-from deeper_jax.evaluate_denoiser import evaluation_images, network_method
 from deeper_jax.evaluation.denoising import EvaluationImage, Row, apply_method, score_output
 from deeper_jax.evaluation.error_figure import mse_figure
 from deeper_jax.evaluation.figures import PEAK, imaging_time, maps_figure, spectra_figure
@@ -35,7 +33,9 @@ from deeper_jax.experiments.unmixed import (
     unmix_output,
     unmix_target,
 )
-from deeper_jax.training.denoising import cells_of_folds, load_splits
+from deeper_jax.inference.denoiser import Denoiser
+from deeper_jax.tasks.denoising import cells_of_folds, load_splits
+from deeper_jax.tasks.denoising_evaluation import evaluation_images, network_method
 
 TUNED = {
     "SG, tuned": "savitzky_golay",

@@ -8,10 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from ml_collections import ConfigDict
 
-from deeper_jax.data.raster import bin_spectra, crop_to_multiple, downsample
-from deeper_jax.data.resampling import resampling_matrix
 from deeper_jax.data.spectral_pairs import SpectralPairs
-from deeper_jax.denoiser import Denoiser, fit_scale_and_offset
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
 from deeper_jax.evaluation.figures import imaging_time
@@ -38,8 +35,11 @@ from deeper_jax.experiments.unmixed import (
     unmix_output,
     unmix_target,
 )
-from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.training.denoising import load_splits
+from deeper_jax.inference.denoiser import Denoiser, fit_scale_and_offset
+from deeper_jax.inference.super_resolver import SuperResolver
+from deeper_jax.spectra.raster import bin_spectra, crop_to_multiple, downsample
+from deeper_jax.spectra.resampling import resampling_matrix
+from deeper_jax.tasks.denoising import load_splits
 
 Array = npt.NDArray[np.float64]
 Step = Callable[[Array], Array]

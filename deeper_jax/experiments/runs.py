@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from deeper_jax.api import load
-from deeper_jax.loaded_model import LoadedModel
+from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.tasks.load import load
+from deeper_jax.tasks.registry import make_task
 from deeper_jax.training.loop import claim, train
-from deeper_jax.training.tasks import make_task
 
 FINISHED = "finished"
 """A file of this name says that the run beside it came to its end."""

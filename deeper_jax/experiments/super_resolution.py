@@ -11,8 +11,6 @@ from ml_collections import ConfigDict
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_augmentation import ImageAugmentationConfig
 from deeper_jax.data.image_pipeline import image_training_batches
-from deeper_jax.data.raster import start_choices
-from deeper_jax.evaluate_super_resolver import evaluation_data, evaluation_pairs
 from deeper_jax.evaluation.figures import PEAK, imaging_time
 from deeper_jax.evaluation.report_sections import Section
 from deeper_jax.evaluation.super_resolution import (
@@ -40,8 +38,10 @@ from deeper_jax.experiments.unmixed import (
     unmix_output,
     unmix_target,
 )
-from deeper_jax.super_resolver import SuperResolver
-from deeper_jax.training.super_resolution import load_image_splits
+from deeper_jax.inference.super_resolver import SuperResolver
+from deeper_jax.spectra.raster import start_choices
+from deeper_jax.tasks.super_resolution import load_image_splits
+from deeper_jax.tasks.super_resolution_evaluation import evaluation_data, evaluation_pairs
 
 SCALES = (2, 3, 4)
 METRICS = {"PSNR / dB": "psnr", "SSIM": "ssim", "MSE": "mse"}

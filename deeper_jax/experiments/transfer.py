@@ -8,7 +8,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.evaluate_super_resolver import evaluation_data
 from deeper_jax.evaluation.figures import PEAK
 from deeper_jax.evaluation.report_sections import Section
 from deeper_jax.evaluation.super_resolution import over_global_maximum
@@ -27,7 +26,8 @@ from deeper_jax.experiments.super_resolution import (
     unmixing_scores,
 )
 from deeper_jax.experiments.unmixed import MEASURES, colours_of, measures_section
-from deeper_jax.super_resolver import SuperResolver
+from deeper_jax.inference.super_resolver import SuperResolver
+from deeper_jax.tasks.super_resolution_evaluation import evaluation_data
 
 NETWORKS = ("from scratch", "from scratch, our start", "fine-tuned")
 """PyTorch's initial values, as in the paper; the best linear upsampler of the tissue; the network of cells."""

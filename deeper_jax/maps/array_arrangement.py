@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeper_jax.data.array_files import find_optional, plain_key
 from deeper_jax.errors import InputError
+from deeper_jax.maps.array_files import find_optional, plain_key
 from deeper_jax.maps.entries import choose_entry
 from deeper_jax.maps.raman_map import build_map, wavelength_to_shift
 from deeper_jax.maps.scan_grid import arrange

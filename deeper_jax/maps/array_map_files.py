@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import scipy.io
 
-from deeper_jax.data.array_files import read_arrays
 from deeper_jax.errors import InputError
 from deeper_jax.maps.array_arrangement import map_from_arrays
+from deeper_jax.maps.array_files import read_arrays
 from deeper_jax.maps.witec_matlab import read_witec_structure
 
 if TYPE_CHECKING:

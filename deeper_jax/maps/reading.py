@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeper_jax.data.files import AXIS_FILE, read_axis
 from deeper_jax.errors import InputError
 from deeper_jax.maps import array_map_files, labspec_xml, opus, renishaw, spc, text_maps, witec_project
 from deeper_jax.maps.own_files import read_own
+from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
 if TYPE_CHECKING:
     import xarray

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
-from deeper_jax.models.convolution import convolve
+from deeper_jax.kernels.convolution import convolve
 from deeper_jax.models.layers import convolution, torch_uniform
 
 Remat = Literal["none", "blocks", "groups", "both"]

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
 from deeper_jax.models.hyrisr import SHUFFLES, HyRISR
+from deeper_jax.spectra.principal_components import principal_components
 
 # Spectra, about, that the principal components are computed from.
 _SPECTRA = 20_000

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from deeper_jax.kernels.activated_norm import Unit, convolved_units, in_pieces, prelu_and_normalise
+from deeper_jax.kernels.convolution import conv_general_dilated
 from deeper_jax.models import ordered_sums
-from deeper_jax.models.activated_norm import Unit, convolved_units, in_pieces, prelu_and_normalise
-from deeper_jax.models.convolution import conv_general_dilated
 from deeper_jax.models.device_axis import device_count, mean_over_devices
 
 Initializer = Callable[..., jax.Array]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from deeper_jax.models import minimal_filtering
+from deeper_jax.kernels import winograd as minimal_filtering
 
 # The shards are an axis of `jax.vmap` inside each device, and of `jax.shard_map` over the devices.
 SHARD_AXIS = "shard"

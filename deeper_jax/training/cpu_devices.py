@@ -5,8 +5,8 @@ import os
 import jax
 from ml_collections import ConfigDict
 
-from deeper_jax.cores import core_count
-from deeper_jax.models.minimal_filtering import FEWEST_CHANNELS
+from deeper_jax.inference.cores import core_count
+from deeper_jax.kernels.winograd import FEWEST_CHANNELS
 
 
 def use_all_cores(config: ConfigDict) -> None:

@@ -16,7 +16,7 @@ import jax
 from jax.experimental import multihost_utils
 
 from deeper_jax.errors import InputError
-from deeper_jax.supervisor import TRY_AGAIN
+from deeper_jax.training.supervisor import TRY_AGAIN
 
 Result = TypeVar("Result")
 # How JAX calls the ways by which a process finds the others.

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
-from deeper_jax.data.principal_components import principal_components
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.principal_components import principal_components
 from deeper_jax.unmixing.checks import Array, real_array
 
 _FAINTEST = 10.0  # times the noise of one channel

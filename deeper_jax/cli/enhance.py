@@ -1,0 +1,152 @@
+"""`deeper-jax enhance`: an instrument's file in; the enhanced map, a page of before and after, and a few words out."""
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from deeper_jax.enhancement.measured_map import OUTSIDE
+from deeper_jax.errors import InputError
+
+# Variables of an enhanced map after the intensity; .csv writes each to a file of its own.
+_FURTHER = ("uncertainty", "flagged", "pixel_flagged")
+_PAGES = (".html", ".htm")
+# What the library calls its arguments, and what the command does.
+_WORDS = {
+    "entry=": "--entry",
+    "outside='keep'": "--outside keep",
+    "outside='drop'": "--outside drop",
+    "leave entry out": "leave --entry out",
+    "choose another or overwrite it": "choose another, or give --overwrite",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Tell the parser what `enhance` takes."""
+    parser.add_argument("input", metavar="IN", help="a file of an instrument, or any other that read_map reads")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help=".h5, .nc, .npz, .mat, .csv or .tif (default: IN_enhanced.h5 beside IN)"
+    )
+    parser.add_argument(
+        "--model", metavar="RUN", help="a run's directory or a file of weights (default: the package's own denoiser)"
+    )
+    parser.add_argument("--super-resolver", metavar="RUN", help="make the map finer with this network")
+    parser.add_argument(
+        "--outside",
+        choices=OUTSIDE,
+        default="error",
+        help="channels that the model does not cover: refuse them, pass them through, leave them out "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--single-spectra", action="store_true", help="every spectrum by itself, not the whole map")
+    parser.add_argument(
+        "--noise", type=float, metavar="STD", help="standard deviation of the noise (default: estimated from the map)"
+    )
+    parser.add_argument("--entry", metavar="NAME", help="which of several measurements in IN, by name or number")
+    page = parser.add_mutually_exclusive_group()
+    page.add_argument("--page", metavar="PATH", help="page of before and after (default: OUT with .html)")
+    page.add_argument("--no-page", action="store_true", help="write no page")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
+    warnings.showwarning = _plain_warning
+    try:
+        _run(options)
+    except InputError as error:
+        raise InputError(_in_words_of_command(str(error))) from error
+
+
+def _run(options: argparse.Namespace) -> None:
+    source = Path(options.input)
+    output = Path(options.output) if options.output else source.with_name(f"{source.stem}_enhanced.h5")
+    page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
+    _check_source(source)
+    _check_targets(source, output, page, options)
+
+    from deeper_jax.cli.compilation_cache import keep_compiled_programs
+    from deeper_jax.enhancement.pipeline import enhance
+    from deeper_jax.maps import read_map, write_map
+
+    keep_compiled_programs()
+    _say(f"reading {source.name}")
+    entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+    measured = read_map(source, entry=entry)
+    result = enhance(
+        measured,
+        options.model,
+        super_resolver=options.super_resolver,
+        outside=options.outside,
+        use_map=not options.single_spectra,
+        noise=options.noise,
+        say=_say,
+        progress=True,
+    )
+    _say(f"writing {output.name}")
+    write_map(result, output, overwrite=options.overwrite)
+    # The numbers are safe from here on, whatever becomes of the pictures.
+    print(f"Enhanced map: {output}")
+    if page is not None:
+        from deeper_jax.enhancement.report import write_page
+
+        _say(f"drawing {page.name}")
+        write_page(page, measured, result)
+        print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
+    for line in _summary(result):
+        print(line)
+
+
+def _check_source(source: Path) -> None:
+    if not source.is_file():
+        found = "a folder" if source.is_dir() else "no such file"
+        raise InputError(f"{source}: {found}; expected a file of Raman spectra, check the path.")
+    if not os.access(source, os.R_OK):
+        raise InputError(f"{source}: may not be read; change its permissions.")
+
+
+def _check_targets(source: Path, output: Path, page: Path | None, options: argparse.Namespace) -> None:
+    from deeper_jax.maps import check_writable
+
+    if output.exists() and output.samefile(source):
+        raise InputError(f"{output}: is the file that is read; give another name for the output.")
+    further = [*_FURTHER, "denoised"] if options.super_resolver else _FURTHER
+    check_writable(output, overwrite=options.overwrite, further_variables=further)
+    if page is None:
+        return
+    if page.suffix.lower() not in _PAGES:
+        raise InputError(f"{page}: found the ending '{page.suffix}', expected .html for the page; rename it.")
+    if not page.absolute().parent.is_dir() or not os.access(page.absolute().parent, os.W_OK):
+        raise InputError(f"{page}: found no folder {page.parent} that may be written to; make it first.")
+    for target in (page, page.with_suffix(".png")):
+        if target.is_dir():
+            raise InputError(f"{target}: found a folder, expected the name of a file; choose another name.")
+        if target.exists() and not options.overwrite:
+            raise InputError(
+                f"{target}: found an existing file; choose another name, or give --overwrite or --no-page."
+            )
+        if target.exists() and target.samefile(source):
+            raise InputError(f"{target}: is the file that is read; give another name for the page.")
+
+
+def _summary(result: Any) -> list[str]:
+    from deeper_jax.enhancement.report import summary_sentences
+
+    return summary_sentences(result)
+
+
+def _say(words: str) -> None:
+    print(f"{words} ...", file=sys.stderr, flush=True)
+
+
+def _in_words_of_command(sentence: str) -> str:
+    for library, command in _WORDS.items():
+        sentence = sentence.replace(library, command)
+    return sentence
+
+
+def _plain_warning(message: Any, *_: Any, **__: Any) -> None:
+    print(f"deeper-jax: warning: {message}", file=sys.stderr)

@@ -1,0 +1,81 @@
+"""Example spectra: measured, denoised with its 90 % band, flagged channels shaded."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deeper_jax.enhancement.report.bands import band_height, strongest_bands
+from deeper_jax.enhancement.report.comparison import Comparison
+from deeper_jax.enhancement.report.map_figure import WIDTH
+from deeper_jax.evaluation.plot_style import COLOURS, new_figure
+
+# Standard deviations of a normal error that holds the truth in 90 of 100 cases.
+NINETY = 1.645
+_FLAG = "#CC79A7"
+
+
+def spectrum_figure(shown: Comparison) -> Figure:
+    """Up to four spectra under each other: those of strongest, median and weakest bands, and a flagged one.
+
+    They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
+    """
+    examples = _examples(shown)
+    figure = new_figure(WIDTH, 0.9 + 2.1 * len(examples) + (1.2 if len(examples) == 1 else 0.0))
+    panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (name, index) in zip(panels, examples, strict=True):
+        _draw(panel, shown, index)
+        place = ", ".join(each.at(i) for each, i in zip(shown.positions, index, strict=True))
+        title = ", ".join(words for words in (name, place) if words)
+        panel.set_title(title, fontsize=9, loc="left")
+    panels[-1].set_xlabel("Raman shift (cm$^{-1}$)")
+    figure.supylabel(f"Intensity ({shown.unit})", fontsize=10)
+    handles = {
+        label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
+    axis, after, deviation = shown.axis, shown.after[index], shown.deviation[index]
+    before = shown.before[index]
+    panel.plot(axis, before, color="#9A9A9A", lw=0.7, label="measured")
+    band = (after - NINETY * deviation, after + NINETY * deviation)
+    panel.fill_between(axis, *band, color=COLOURS["network"], alpha=0.3, lw=0, label="90 % band")
+    panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
+    for start, stop in _runs(shown.flagged[index]):
+        edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
+        panel.axvspan(*edges, color=_FLAG, alpha=0.3, lw=1.0, label="flagged")
+    panel.set_xlim(axis[0], axis[-1])
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+    # A cosmic ray of the measurement must not press the rest flat.
+    low, high = np.percentile(before, [0.2, 99.8])
+    low, high = min(low, band[0].min()), max(high, band[1].max())
+    panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
+
+
+def _examples(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
+    """(name, index) of the spectra to show; a single spectrum has the index ()."""
+    if not shown.positions:
+        return [("", ())]
+    grid = shown.after.shape[:-1]
+    present = np.flatnonzero(np.isfinite(shown.after).all(-1))
+    spectra = shown.after.reshape(-1, len(shown.axis))[present]
+    bands = strongest_bands(spectra, shown.axis)
+    strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)
+    order = present[np.argsort(strength, kind="stable")]
+    chosen = {int(order[-1]): "strongest bands"}
+    chosen.setdefault(int(order[len(order) // 2]), "median")
+    chosen.setdefault(int(order[0]), "weakest")
+    marks = shown.flagged.reshape(-1, len(shown.axis)).sum(1)
+    if marks.max() > 0:
+        chosen.setdefault(int(marks.argmax()), "most channels flagged")
+    return [(name, tuple(int(i) for i in np.unravel_index(index, grid))) for index, name in chosen.items()]
+
+
+def _runs(marks: np.ndarray) -> list[tuple[int, int]]:
+    """First channel and the one after the last of each run of true values."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
+    return [(int(start), int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]

@@ -1,0 +1,1 @@
+"""Trained networks behind arrays: spectra and maps in, spectra and maps out."""

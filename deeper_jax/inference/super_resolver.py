@@ -1,0 +1,128 @@
+"""The loaded super-resolution network: a map in, a finer map out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from flax import nnx
+from tqdm import tqdm
+
+from deeper_jax.errors import InputError
+from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.inference.tiling import apply_tiled
+
+# Low-resolution pixels: a 2x training patch and a quarter of it. benchmarks/tiling.py measures other choices.
+DEFAULT_TILE, DEFAULT_OVERLAP = 32, 8
+
+
+class SuperResolver(LoadedModel):
+    """A trained super-resolution network; `LoadedModel` lists its other attributes.
+
+    Attributes:
+      scale: 2, 3 or 4.
+      start: raster start index, the sampling phase it was trained for: pixel i of the given map sits on pixel
+        start + i * scale of the answer.
+    """
+
+    def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
+        super().__init__(module, record)
+        self.scale: int = int(module.scale)  # type: ignore[attr-defined]
+        # Released weights were trained with start 1, and 1 or 2 at random for 4x.
+        self.start: int = int(record.get("start", 1))
+
+    def network(self, images: Any) -> np.ndarray:
+        """The bare network.
+
+        Args:
+          images: [N, h, w, L], each divided by its own maximum over all pixels and channels.
+
+        Returns:
+          [N, scale * h, scale * w, L] float32.
+
+        Raises:
+          InputError: another shape.
+        """
+        images = np.asarray(images, np.float32)
+        if images.ndim != 4 or images.shape[-1] != self.length:
+            raise InputError(
+                f"network(x) was given an array of shape {images.shape}; it takes [N, h, w, {self.length}]."
+            )
+        return np.stack([self._apply(image[None])[0] for image in images]) if len(images) else self._empty(images)
+
+    def _empty(self, images: np.ndarray) -> np.ndarray:
+        _, height, width, length = images.shape
+        return np.zeros((0, self.scale * height, self.scale * width, length), np.float32)
+
+    def super_resolve(
+        self,
+        image: Any,
+        wavenumbers: Any = None,
+        *,
+        tile: int = DEFAULT_TILE,
+        overlap: int = DEFAULT_OVERLAP,
+        progress: bool = False,
+    ) -> np.ndarray:
+        """Super-resolve a map of any size, in the user's own units.
+
+        The map is divided by its maximum, cut into overlapping tiles, passed through the network tile by tile,
+        blended and multiplied back. Memory is bounded by the tile, beside the input and the answer themselves.
+
+        Args:
+          image: [h, w, L], any real type and unit.
+          wavenumbers: [L] in cm⁻¹, rising or falling. If it differs from the model's, spectra are resampled to
+            the model's axis and back; it must lie within the model's range. None: the model's axis.
+          tile: side of a tile, pixels of `image`.
+          overlap: pixels that neighbouring tiles share, less than half of `tile`.
+          progress: show a bar.
+
+        Returns:
+          [scale * h, scale * w, L] float32. `grid` gives the coordinates of its pixels.
+
+        Raises:
+          InputError: another shape, NaN or infinite values, no positive value, or an axis that does not fit.
+        """
+        image = np.asarray(image)
+        if image.ndim != 3 or 0 in image.shape:
+            raise InputError(f"super_resolve() was given an array of shape {image.shape}; it takes [h, w, L].")
+        if not 0 <= overlap < tile / 2:
+            raise InputError(f"overlap is {overlap} and tile {tile}: the overlap must be less than half of the tile.")
+        axis = self._checked_axis("super_resolve", image, wavenumbers)
+        maximum = float(image.max())
+        if maximum <= 0:
+            raise InputError("super_resolve() was given a map with no positive value.")
+        there = back = None
+        if axis is not None:
+            there = self._to_own(axis).astype(np.float32)
+            back = self._from_own(axis).astype(np.float32)
+
+        def one_tile(pixels: np.ndarray) -> np.ndarray:
+            normalised = np.asarray(pixels, np.float32) / np.float32(maximum)
+            answer = self._apply((normalised if there is None else normalised @ there)[None])[0]
+            return answer if back is None else answer @ back
+
+        def bar(places: Iterator) -> Iterator:
+            tiles = list(places)
+            return iter(tqdm(tiles, desc="super-resolving", unit="tile", delay=1.5, disable=not progress))
+
+        output = apply_tiled(image, one_tile, scale=self.scale, tile=tile, overlap=overlap, progress=bar)
+        output *= np.float32(maximum)
+        return output
+
+    def grid(self, coordinates: Any) -> np.ndarray:
+        """Coordinates of the answer's pixels along one side of the map.
+
+        Args:
+          coordinates: [n], those of the given map's pixels, evenly spaced, any unit; n ≥ 2.
+
+        Returns:
+          [scale * n] in the same unit; entry start + i * scale is coordinate i of the input.
+
+        Raises:
+          InputError: fewer than two, or unevenly spaced.
+        """
+        coordinates = np.asarray(coordinates, np.float64)
+        steps = np.diff(coordinates)
+        if coordinates.ndim != 1 or len(coordinates) < 2 or np.ptp(steps) > 1e-3 * np.abs(steps).max():
+            raise InputError("grid() takes two or more evenly spaced coordinates [n].")
+        step = (coordinates[-1] - coordinates[0]) / (len(coordinates) - 1)
+        return coordinates[0] + (np.arange(self.scale * len(coordinates)) - self.start) * step / self.scale

@@ -1,0 +1,1 @@
+"""Spectra and their axis, as every part needs them: resampling, preprocessing, principal components, rasters."""

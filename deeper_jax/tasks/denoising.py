@@ -1,0 +1,207 @@
+"""The denoising task: ResUNet1D on pairs of spectra, from files or simulated on the device."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
+from deeper_jax.data.files import SpectralPairs
+from deeper_jax.data.spectral_pairs import join_cells
+from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
+from deeper_jax.errors import InputError
+from deeper_jax.kernels import winograd as minimal_filtering
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.models.resunet1d import piece_size
+from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
+from deeper_jax.training.sharding import batch_sharding, data_mesh
+from deeper_jax.training.task import Batch, Task
+
+
+def denoising_task(config: ConfigDict) -> Task:
+    """Network and data of a denoising config.
+
+    `data.source` is 'files' (`data.path` holds the pairs; a simulated set is written there first if there is
+    nothing and `data.simulate` says how) or 'simulator' (new spectra at every step, made on the device). What comes
+    from files is fed by `data.feed`: 'tf.data', or 'device' (kept whole on each device and augmented there).
+
+    Raises:
+      InputError: unusable data or settings.
+    """
+    sources = {"files": _from_files, "simulator": _from_simulator}
+    if config.data.source not in sources:
+        raise InputError(f"data.source is {config.data.source!r}; choose 'files' or 'simulator'.")
+    return sources[config.data.source](config)
+
+
+def load_splits(config: ConfigDict) -> dict[str, SpectralPairs]:
+    """The 'train', 'validation' and 'test' pairs of a config with `data.source` 'files'.
+
+    Raises:
+      InputError: nothing to train on, or `data.fold` is not one of the folds.
+    """
+    splits = _read(config)
+    if config.data.fold is not None:
+        return _leave_one_out(_all_cells(splits), config)
+    if "validation" in splits:
+        return splits
+    known = splits.get("train", splits.get("all"))
+    if known is None:
+        raise InputError(f"{config.data.path}: holds no training spectra, only {sorted(splits)}.")
+    parts = split_by_cell(known, validation_fraction=config.data.validation_fraction, seed=config.seed)
+    return {**splits, **parts}
+
+
+def cells_of_folds(config: ConfigDict) -> tuple[str, ...]:
+    """The cells that the folds of a config's data test on, in order."""
+    return _all_cells(_read(config)).cell_names
+
+
+def _read(config: ConfigDict) -> dict[str, SpectralPairs]:
+    from deeper_jax.data.tfds_denoising import prepare_and_load
+
+    path = Path(config.data.path)
+    if config.data.simulate and not path.exists():
+        _simulate(path, config)
+    return prepare_and_load(path, config.data.tfds_dir)
+
+
+def _all_cells(splits: Mapping[str, SpectralPairs]) -> SpectralPairs:
+    cells = [pairs.of_cell(name) for pairs in splits.values() for name in pairs.cell_names]
+    return join_cells(cells, [cell.cell_names[0] for cell in cells], cells[0].source)
+
+
+def _leave_one_out(pairs: SpectralPairs, config: ConfigDict) -> dict[str, SpectralPairs]:
+    folds = leave_one_cell_out(pairs.cell_names)
+    if not 0 <= config.data.fold < len(folds):
+        raise InputError(f"data.fold is {config.data.fold}; {config.data.path} has the folds 0 to {len(folds) - 1}.")
+    fraction, test = config.data.validation_fraction, folds[config.data.fold].test
+    return split_by_cell(pairs, validation_fraction=fraction, test_cells=(test,), seed=config.seed)
+
+
+def _simulate(path: Path, config: ConfigDict) -> None:
+    from deeper_jax.data.simulated_dataset import write_simulated_dataset
+
+    settings = config.data.simulate.to_dict()
+    print(f"{path} does not exist: simulating a data set there ({settings}).", flush=True)
+    write_simulated_dataset(path, **settings)
+
+
+def _from_files(config: ConfigDict) -> Task:
+    check_feed(config.data.feed)
+    splits = load_splits(config)
+    train, validation = splits["train"], splits["validation"]
+    if train.noisy.shape[1] != config.model.length:
+        raise InputError(
+            f"{config.data.path}: its spectra have {train.noisy.shape[1]} channels, the model takes "
+            f"{config.model.length}: set --config.model.length={train.noisy.shape[1]}."
+        )
+    batch_size = config.train.batch_size
+    arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
+    return Task(
+        model=build_from_config(config.to_dict()),
+        train_batches=lambda first, last: _batches_of_files(config, train, first, last),
+        validation_batches=lambda: evaluation_batches(arrays, batch_size),
+        steps_per_epoch=steps_per_epoch(len(train), batch_size),
+        piece=_piece(config),
+        record={
+            "task": "denoising",
+            "normalisation": "each spectrum over its own maximum",
+            "wavenumbers": None if train.wavenumbers is None else train.wavenumbers.tolist(),
+            "preprocessing": list(train.steps),
+            "data": {
+                "source": str(config.data.path),
+                "simulated": train.simulated,
+                "train_cells": list(train.cell_names),
+                "validation_cells": list(validation.cell_names),
+            },
+        },
+    )
+
+
+def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last: int) -> Iterator[Batch]:
+    settings: dict[str, Any] = {"batch_size": config.train.batch_size, "seed": config.seed, **config.augment.to_dict()}
+    if config.data.feed == "device":
+        return resident_spectra_batches(train, start_step=first, total_steps=last, **settings)
+    from deeper_jax.data.pipeline import training_batches
+
+    batches = training_batches(
+        train,
+        start_step=first,
+        total_steps=last,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        **settings,
+    )
+    return ({"input": batch["noisy"], "target": batch["target"]} for batch in batches)
+
+
+def _from_simulator(config: ConfigDict) -> Task:
+    from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_spectra
+    from deeper_jax.spectra.preprocessing import apply_steps
+
+    if config.model.length != len(default_wavenumbers()):
+        raise InputError(
+            f"model.length is {config.model.length}, but the simulator's axis has {len(default_wavenumbers())} "
+            "channels: set model.length to that."
+        )
+    axis = default_wavenumbers()
+    steps = [dict(step) for step in config.data.steps]
+    ranges = SimulatorConfig(**config.data.simulator.to_dict())
+    batch_size = config.train.batch_size
+
+    def make_batch(key: jax.Array) -> Batch:
+        low, high, _, high_truth = simulate_spectra(key, batch_size, axis, ranges)
+        target = high_truth if config.data.noise_free_target else high
+        noisy, clean = (apply_steps(spectra, axis, steps)[0] for spectra in (low, target))
+        return {"input": _device_over_maximum(noisy), "target": _device_over_maximum(clean)}
+
+    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
+        # Of several processes each makes its own part of the global batch, which is the same for any number of them.
+        parts = batch_sharding(data_mesh()) if jax.process_count() > 1 else None
+        make, base = jax.jit(make_batch, out_shardings=parts), jax.random.fold_in(jax.random.key(config.seed), 0)
+        for step in range(start_step, total_steps):
+            yield make(jax.random.fold_in(base, step))
+
+    validation_key = jax.random.key(config.seed + 1)
+    make_whole = jax.jit(make_batch)
+    parts = [
+        jax.device_get(make_whole(jax.random.fold_in(validation_key, index)))
+        for index in range(max(1, config.data.validation_spectra // batch_size))
+    ]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("input", "target")}
+    return Task(
+        model=build_from_config(config.to_dict()),
+        train_batches=train_batches,
+        validation_batches=lambda: evaluation_batches(arrays, batch_size),
+        steps_per_epoch=config.train.steps_per_epoch,
+        piece=_piece(config),
+        record={
+            "task": "denoising",
+            "normalisation": "each spectrum over its own maximum",
+            "wavenumbers": axis.tolist(),
+            "preprocessing": steps,
+            "data": {"source": "simulated on the device", "simulated": True},
+        },
+    )
+
+
+def _piece(config: ConfigDict) -> int:
+    """Narrow networks go through whole: XLA's own convolutions, which they use, have slow gradients inside a loop."""
+    wide = config.model.width >= minimal_filtering.FEWEST_CHANNELS
+    return piece_size(config.model.length, config.model.width) if wide else 0
+
+
+def over_maximum(spectra: np.ndarray) -> np.ndarray:
+    """Each spectrum [..., L] over its own maximum; a spectrum with no positive value is left as it is."""
+    maximum = spectra.max(-1, keepdims=True)
+    return (spectra / np.where(maximum > 0, maximum, 1)).astype(np.float32)
+
+
+def _device_over_maximum(spectra: Any) -> jax.Array:
+    maximum = spectra.max(-1, keepdims=True)
+    return spectra / jnp.where(maximum > 0, maximum, 1)

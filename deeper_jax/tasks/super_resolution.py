@@ -1,0 +1,141 @@
+"""The super-resolution task: HyRISR on hyperspectral images, through tf.data or kept on the device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from deeper_jax.data.batches import steps_per_epoch
+from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
+from deeper_jax.data.image_augmentation import ImageAugmentationConfig
+from deeper_jax.data.image_batches import image_evaluation_batches
+from deeper_jax.errors import InputError
+from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_start, start_choices
+from deeper_jax.training.device_batches import check_feed, resident_image_batches
+from deeper_jax.training.task import Batch, Task
+
+
+def super_resolution_task(config: ConfigDict) -> Task:
+    """Network and data of a super-resolution config.
+
+    `data.path` holds the images; simulated ones are written there first if there is nothing and `data.simulate`
+    says how. Spectra are binned to `model.length` channels if they have more.
+
+    Raises:
+      InputError: unusable data or settings.
+    """
+    scale, patch = config.model.scale, config.data.patch
+    check_divisible((patch, patch), scale)
+    check_feed(config.data.feed)
+    splits = load_image_splits(config)
+    train, validation = splits["train"], splits.get("validation", splits["train"])
+    start = raster_start(config)
+    model = build_from_config(config.to_dict())
+    _start(model, config, train, start)
+    batch_size = config.train.batch_size
+
+    def validation_batches() -> Iterator[tuple[Batch, np.ndarray]]:
+        batches = image_evaluation_batches(validation, batch_size=batch_size, scale=scale, patch=patch, start=start)
+        return ((_input_and_target(batch), mask) for batch, mask in batches)
+
+    return Task(
+        model=model,
+        train_batches=lambda first, last: _train_batches(config, train, first, last),
+        validation_batches=validation_batches,
+        steps_per_epoch=steps_per_epoch(len(train), batch_size),
+        record=_record(config, splits, start),
+    )
+
+
+def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: int) -> None:
+    """The network's initial values, as `initial_upsampler` says; 'random' are PyTorch's."""
+    choices = ("random", "linear", "regression")
+    if config.initial_upsampler not in choices:
+        raise InputError(f"initial_upsampler is {config.initial_upsampler!r}; choose one of {', '.join(choices)}.")
+    if config.initial_upsampler == "linear":
+        start_as_interpolation(model, start)
+    if config.initial_upsampler == "regression":
+        images = [np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images]
+        settings = {
+            "components": config.initial_components,
+            "ridge": config.initial_ridge,
+            "keep_level": config.initial_keep_level,
+        }
+        start_as_regression(model, start, images, **settings)
+
+
+def raster_start(config: ConfigDict) -> int:
+    """The raster start index of validation, evaluation and use: `data.start`, or the default of the scale."""
+    return default_start(config.model.scale) if config.data.start is None else config.data.start
+
+
+def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
+    """The 'train', 'validation' and 'test' images of a config, binned to the model's length."""
+    from deeper_jax.data.tfds_images import prepare_and_load_images
+
+    path = Path(config.data.path)
+    if config.data.simulate and not path.exists():
+        from deeper_jax.data.simulated_images import write_simulated_images
+
+        settings = config.data.simulate.to_dict()
+        print(f"{path} does not exist: simulating images there ({settings}).", flush=True)
+        write_simulated_images(path, **settings)
+    images = prepare_and_load_images(path, config.data.tfds_dir)
+    if config.data.axis:
+        low, high = config.data.axis
+        images = images.resampled(np.linspace(low, high, config.model.length))
+    if images.length < config.model.length:
+        raise InputError(
+            f"{path}: its spectra have {images.length} channels, the model takes {config.model.length}: set "
+            f"--config.model.length={images.length} or less."
+        )
+    images = images.binned(config.model.length)
+    if config.data.strips:
+        return split_into_strips(images, config.data.strips, config.data.test_strip)
+    return split_images(images)
+
+
+def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, last: int) -> Iterator[Batch]:
+    scale = config.model.scale
+    settings: dict[str, Any] = {
+        "batch_size": config.train.batch_size,
+        "scale": scale,
+        "seed": config.seed,
+        "total_steps": last,
+        "start_step": first,
+        "patch": config.data.patch,
+        "starts": start_choices(scale) if config.data.random_start else (raster_start(config),),
+        "augmentation": ImageAugmentationConfig(**config.augment.to_dict()),
+    }
+    if config.data.feed == "device":
+        return resident_image_batches(train, **settings)
+    from deeper_jax.data.image_pipeline import image_training_batches
+
+    processes = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+    return map(_input_and_target, image_training_batches(train, **settings, **processes))
+
+
+def _input_and_target(batch: Batch) -> Batch:
+    return {"input": batch["lr_image"], "target": batch["hr_image"]}
+
+
+def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], start: int) -> dict[str, Any]:
+    train = splits["train"]
+    return {
+        "task": "super_resolution",
+        "normalisation": "each image over its own maximum",
+        "scale": config.model.scale,
+        "start": start,
+        "wavenumbers": None if train.wavenumbers is None else np.asarray(train.wavenumbers).tolist(),
+        "preprocessing": list(train.steps),
+        "data": {
+            "source": str(config.data.path),
+            "simulated": train.simulated,
+            **{f"{split}_images": list(images.names) for split, images in splits.items()},
+        },
+    }

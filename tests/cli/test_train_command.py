@@ -1,0 +1,156 @@
+"""train.py and eval.py as a user runs them: real processes, killed for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from paths import ROOT
+
+import deeper_jax
+
+# Steps long enough to be killed in, few enough to be quick.
+# Ordered sums take seconds more to compile in each of many processes, and are tested elsewhere.
+SETTINGS = ["--config=configs/tiny.py", "--config.train.steps=40", "--config.train.ordered_sums=false"]
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    return [sys.executable, script, *arguments]
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, env=environment())
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "XLA_FLAGS": ""}
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> list[str]:
+    """Arguments that name one simulated data set, written by the first run."""
+    folder = tmp_path_factory.mktemp("data")
+    return [f"--config.data.path={folder / 'cells'}", f"--config.data.tfds_dir={folder / 'tfds'}"]
+
+
+@pytest.fixture(scope="module")
+def whole_run(cells, tmp_path_factory) -> Path:
+    workdir = tmp_path_factory.mktemp("whole")
+    result = run("train.py", *SETTINGS, *cells, f"--workdir={workdir}")
+    assert result.returncode == 0, result.stderr
+    return workdir
+
+
+def losses(workdir: Path) -> dict[int, float]:
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return {line["step"]: line["train/loss"] for line in lines if "train/loss" in line}
+
+
+def wait_for_step(workdir: Path, step: int, process: subprocess.Popen) -> None:
+    while process.poll() is None:
+        try:
+            if max(losses(workdir), default=0) >= step:
+                return
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"the run ended before step {step}")
+
+
+def start(cells: list[str], workdir: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        command("train.py", *SETTINGS, *cells, f"--workdir={workdir}"),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_run_killed_twice_ends_with_the_bits_of_one_that_was_not(whole_run, cells, tmp_path):
+    for step in (9, 24):
+        process = start(cells, tmp_path)
+        wait_for_step(tmp_path, step, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    process = start(cells, tmp_path)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "Resuming at step" in output
+    # The loss of every step is that of the uninterrupted run: the same batches were seen.
+    assert losses(tmp_path) == losses(whole_run)
+    assert len(losses(tmp_path)) == 40
+    weights = [deeper_jax.load(path / "checkpoints" / "latest").params for path in (whole_run, tmp_path)]
+    for a, b in zip(*map(jax.tree.leaves, weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_polite_stop_saves_and_says_where(cells, tmp_path):
+    process = start(cells, tmp_path)
+    wait_for_step(tmp_path, 3, process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    step = int(output.split("Stopped at step ")[1].split()[0])
+    assert (tmp_path / "checkpoints" / "latest" / str(step)).is_dir()
+
+
+def test_loading_in_a_fresh_process_imports_no_tensorflow(whole_run):
+    code = (
+        "import sys, numpy, deeper_jax;"
+        f"model = deeper_jax.load({str(whole_run)!r});"
+        "model.denoise(numpy.ones((2, 500)) + numpy.eye(2, 500));"
+        "assert not [name for name in sys.modules if name.split('.')[0].startswith('tensorflow')]"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_evaluation_writes_tables_and_pictures_and_twice_the_same(whole_run, tmp_path):
+    tables = []
+    for name in ("first", "second"):
+        result = run("eval.py", f"--workdir={whole_run}", f"--output={tmp_path / name}")
+        assert result.returncode == 0, result.stderr
+        tables.append((tmp_path / name / "metrics.csv").read_text())
+    assert tables[0] == tables[1]
+    header = tables[0].splitlines()[0]
+    assert header.startswith("method,image,mse,psnr,ssim,mse_truth,mse_fit")
+    summary = json.loads((tmp_path / "first" / "metrics.json").read_text())
+    assert summary["context"]["simulated"] is True
+    assert {"network", "raw", "SG(1,9)"} <= {row["method"] for row in summary["rows"]}
+    for name in ("metrics.md", "index.html", "figure_spectra.png", "figure_mse.png", "figure_maps.png"):
+        assert (tmp_path / "first" / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "sentence"),
+    [
+        ("eval.py", ["--workdir=nowhere", "--output=out"], "nowhere: does not exist"),
+        ("train.py", ["--config=configs/tiny.py", "--config.task=cooking"], "config.task is 'cooking'"),
+        ("train.py", ["--config=configs/denoising.py", "--config.data.path=no_such_folder"], "no_such_folder"),
+        ("train.py", ["--config=configs/denoising.py:depth=3"], "unknown config argument 'depth'"),
+        ("train.py", ["--config=configs/denoising.py", "--config.data.pth=x"], "no setting 'pth'"),
+        (
+            "train.py",
+            ["--config=configs/denoising.py", "--config.seed=one"],
+            "invalid literal for int() with base 10: 'one'",
+        ),
+        ("train.py", ["--config=configs/nowhere.py"], "configs/nowhere.py"),
+        ("eval.py", ["--workdir=nowhere"], "--output"),
+    ],
+)
+def test_mistakes_are_one_sentence_without_a_traceback(script, arguments, sentence, tmp_path):
+    extra = [f"--workdir={tmp_path / 'run'}"] if script == "train.py" else []
+    result = run(script, *arguments, *extra)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()

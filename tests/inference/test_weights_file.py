@@ -1,0 +1,118 @@
+"""One file of weights: what `deeper-jax pack` writes, `deeper_jax.load` reads."""
+
+import json
+
+import jax
+import numpy as np
+import optax
+import pytest
+from tiny_models import CONFIG, spectra_of_bands, tiny_denoiser
+
+import deeper_jax
+from deeper_jax.cli.main import main
+from deeper_jax.errors import InputError
+from deeper_jax.inference.weights_file import read_weights_file, write_weights_file
+from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.registry import build_from_config
+from deeper_jax.training.checkpoints import CheckpointWriter
+from deeper_jax.training.state import create_state
+
+
+def test_a_model_comes_back_with_the_same_answers_and_record(tmp_path):
+    model = tiny_denoiser()
+    write_weights_file(tmp_path / "new" / "model.npz", model.params, model.stats, model.record)
+    again = deeper_jax.load(tmp_path / "new" / "model.npz")
+    values, _ = spectra_of_bands(5)
+    for one, other in zip(model.network(values, 2.0), again.network(values, 2.0), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert again.record == model.record | {"source": "model.npz"} and again.config == CONFIG
+
+
+def test_nothing_is_overwritten_and_the_name_is_checked(tmp_path):
+    model, path = tiny_denoiser(), tmp_path / "model.npz"
+    path.write_bytes(b"precious")
+    with pytest.raises(InputError, match="model.npz: exists already"):
+        write_weights_file(path, model.params, model.stats, model.record)
+    assert path.read_bytes() == b"precious"
+    with pytest.raises(InputError, match="ends in .npz"):
+        write_weights_file(tmp_path / "model.h5", model.params, model.stats, model.record)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    model = tiny_denoiser()
+    write_weights_file(tmp_path / "model.npz", model.params, model.stats, model.record)
+    return tmp_path / "model.npz"
+
+
+def changed(path, **arrays):
+    with np.load(path) as stored:
+        contents = {name: stored[name] for name in stored.files} | arrays
+    np.savez(path, **{name: value for name, value in contents.items() if value is not None})
+
+
+def test_files_that_are_something_else_are_one_sentence(tmp_path, packed):
+    whole = packed.read_bytes()
+    for content, sentence in [(b"", "not a file of weights"), (whole[: len(whole) // 2], "not a file of weights")]:
+        packed.write_bytes(content)
+        with pytest.raises(InputError, match=sentence):
+            deeper_jax.load(packed)
+    np.savez(packed, low=np.ones(3))
+    with pytest.raises(InputError, match="not a file of weights"):
+        read_weights_file(packed)
+    np.savez(packed, low=np.ones(3), record=json.dumps({"config": CONFIG}))
+    with pytest.raises(InputError, match="holds 'low'"):
+        read_weights_file(packed)
+    np.savez(packed, record=np.array({"config": 1}, object))
+    with pytest.raises(InputError, match="not a file of weights"):
+        read_weights_file(packed)
+
+
+def test_weights_that_do_not_fit_their_record_are_refused(packed):
+    changed(packed, **{"params/head/bias": np.zeros(3, np.float32)})
+    with pytest.raises(InputError, match="do not fit.*params/head/bias"):
+        deeper_jax.load(packed)
+    changed(packed, **{"params/head/bias": None})
+    with pytest.raises(InputError, match="do not fit.*params/head/bias"):
+        deeper_jax.load(packed)
+    changed(packed, record=json.dumps({}))
+    with pytest.raises(InputError, match="no config"):
+        deeper_jax.load(packed)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run's directory whose best weights are older and other than its latest."""
+    folder = tmp_path_factory.mktemp("run")
+    writer = CheckpointWriter(folder)
+    state = create_state(FunctionalModel(build_from_config(CONFIG)), optax.adam(1e-3))
+    record = {"config": CONFIG, "wavenumbers": None}
+    params = jax.tree.map(lambda leaf: leaf + 0.01, state.params)
+    writer.save(state._replace(params=params, step=state.step + 5), record | {"step": 5}, is_best=True)
+    writer.save(state._replace(step=state.step + 9), record | {"step": 9}, is_best=False)
+    writer.close()
+    return folder
+
+
+def test_pack_writes_the_best_weights_and_no_path_of_this_machine(run, tmp_path, capsys):
+    main(["pack", str(run), str(tmp_path / "packed.npz")])
+    assert "step 5" in capsys.readouterr().out
+    values, _ = spectra_of_bands(3)
+    packed, best = deeper_jax.load(tmp_path / "packed.npz"), deeper_jax.load(run)
+    assert best.record["step"] == packed.record["step"] == 5
+    np.testing.assert_array_equal(packed.network(values, 2.0)[0], best.network(values, 2.0)[0])
+    assert str(run) not in json.dumps(read_weights_file(tmp_path / "packed.npz")[2])
+
+
+def test_pack_says_in_a_sentence_why_it_does_nothing(run, tmp_path, capsys):
+    def refused(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main(["pack", *map(str, arguments)])
+        assert caught.value.code == 2
+        return capsys.readouterr().err
+
+    assert "no_run: does not exist" in refused(tmp_path / "no_run", tmp_path / "new.npz")
+    (tmp_path / "there.npz").write_bytes(b"precious")
+    assert "exists already" in refused(run, tmp_path / "there.npz")
+    assert "ends in .npz" in refused(run, tmp_path / "new.pt")
+    assert (tmp_path / "there.npz").read_bytes() == b"precious" and not (tmp_path / "new.npz").exists()

@@ -1,0 +1,140 @@
+"""Gradient accumulation against the large batch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from deeper_jax.errors import InputError
+from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.hyrisr import HyRISR
+from deeper_jax.models.resunet1d import ResUNet1D
+from deeper_jax.training.loop import train
+from deeper_jax.training.sharding import data_mesh, place, shard_batch, state_shardings
+from deeper_jax.training.state import create_state, make_train_step
+from tests.training.test_training import LENGTH, ONE_DEVICE, largest_difference, noise_task, small_config
+
+EIGHT = data_mesh()
+
+
+def denoiser(batch_norm: bool) -> tuple[FunctionalModel, dict]:
+    """A network, and a batch of 32 whose parts differ much, so that the wrong weights of parts would show."""
+    model = FunctionalModel(ResUNet1D(length=LENGTH, width=4, batch_norm=batch_norm, rngs=nnx.Rngs(0)))
+    rng = np.random.default_rng(0)
+    spectra = rng.normal(size=(32, LENGTH)) * np.arange(1, 33)[:, None]
+    return model, {"input": spectra.astype(np.float32), "target": (0.5 * spectra).astype(np.float32)}
+
+
+def upsampler() -> tuple[FunctionalModel, dict]:
+    model = FunctionalModel(HyRISR(2, length=6, width=8, groups=1, blocks=1, reduction=2, rngs=nnx.Rngs(0)))
+    rng = np.random.default_rng(0)
+    shapes = {"input": (32, 4, 4, 6), "target": (32, 8, 8, 6)}
+    return model, {name: rng.uniform(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def one_step(model: FunctionalModel, batch: dict, mesh, parts: int, *, ordered: bool = False, split: bool = False):
+    # The step is the gradient, times one.
+    optimizer = optax.sgd(1.0)
+    state = create_state(model, optimizer)
+    shardings = state_shardings(state, mesh, split=split)
+    step = make_train_step(
+        model,
+        optimizer,
+        accumulate_steps=parts,
+        shardings=shardings,
+        ordered_on=mesh if ordered else None,
+    )
+    return step(place(jax.tree.map(jnp.copy, state), shardings), shard_batch(batch, mesh))
+
+
+@pytest.mark.parametrize("network", ["denoiser", "upsampler"])
+def test_parts_give_the_gradient_of_the_large_batch_without_batch_norm(network):
+    model, batch = denoiser(False) if network == "denoiser" else upsampler()
+    whole, metrics = one_step(model, batch, EIGHT, 1)
+    gradient = largest_difference(whole.params, model.params)
+    assert gradient > 1e-3
+    for parts in (2, 4):
+        state, others = one_step(model, batch, EIGHT, parts)
+        assert largest_difference(whole.params, state.params) < 1e-6 * max(1, gradient)
+        for name, value in metrics.items():
+            assert float(others[name]) == pytest.approx(float(value), rel=1e-5)
+
+
+@pytest.mark.parametrize("mesh", [ONE_DEVICE, EIGHT])
+@pytest.mark.parametrize("piece", [2, 3])
+def test_pieces_give_the_gradient_of_the_batch(mesh, piece):
+    model, batch = denoiser(False)
+    optimizer, found = optax.sgd(1.0), []
+    for size in (0, piece):
+        state = create_state(model, optimizer)
+        shardings = state_shardings(state, mesh)
+        step = make_train_step(model, optimizer, shardings=shardings, piece=size)
+        state = place(jax.tree.map(jnp.copy, state), shardings)
+        batch_on = shard_batch(batch, mesh)
+        # 3 does not divide the batch: it goes through whole.
+        assert ("while" in step.lower(state, batch_on).as_text()) == (size == 2)
+        found.append(step(state, batch_on)[0].params)
+    assert largest_difference(*found) < 1e-6 * max(1, largest_difference(found[0], model.params))
+
+
+def test_plain_batch_norm_takes_its_statistics_from_all_devices():
+    model, batch = denoiser(True)
+    (one, metrics), (eight, others) = (one_step(model, batch, mesh, 1) for mesh in (ONE_DEVICE, EIGHT))
+    gradient = largest_difference(one.params, model.params)
+    assert largest_difference(one.params, eight.params) < 1e-4 * max(1, gradient)
+    assert largest_difference(one.stats, eight.stats) < 1e-5 * largest_difference(one.stats, model.stats)
+    for name, value in metrics.items():
+        assert float(others[name]) == pytest.approx(float(value), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_batch_norm_normalises_each_part_by_itself():
+    """Against the parts made by hand: the mean of their gradients, the statistics moved part by part."""
+    model, batch = denoiser(True)
+    state, metrics = one_step(model, batch, ONE_DEVICE, 2)
+
+    def loss(params, stats, part):
+        output, stats = model.train(params, stats, part["input"])
+        return jnp.abs(output - part["target"]).mean(), stats
+
+    stats, gradients, values = model.stats, [], []
+    for first in (0, 1):
+        part = {name: array[first::2] for name, array in batch.items()}
+        (value, stats), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(model.params, stats, part)
+        gradients.append(gradient)
+        values.append(float(value))
+    expected = jax.tree.map(lambda p, a, b: p - (a + b) / 2, model.params, *gradients)
+    assert largest_difference(state.params, expected) < 1e-4
+    assert largest_difference(state.stats, stats) < 1e-3  # of values up to hundreds
+    assert float(metrics["loss"]) == pytest.approx(np.mean(values), rel=1e-5)
+    whole, _ = one_step(model, batch, ONE_DEVICE, 1)
+    assert largest_difference(whole.params, expected) > 1e-3  # which the large batch does not give
+
+
+@pytest.mark.slow
+def test_parts_with_batch_norm_have_the_same_bits_on_any_number_of_devices():
+    model, batch = denoiser(True)
+    one, eight = (one_step(model, batch, mesh, 2, ordered=True)[0] for mesh in (ONE_DEVICE, EIGHT))
+    assert largest_difference(one, eight) == 0
+
+
+@pytest.mark.slow
+def test_a_run_in_parts_ends_where_the_large_batch_does(tmp_path):
+    configs = [small_config(batch_size=32, accumulate_steps=parts, steps=6, evaluate_every=6) for parts in (1, 4)]
+    ends = []
+    for config in configs:
+        config.model.batch_norm = False
+        ends.append(train(config, noise_task(config), tmp_path / str(config.train.accumulate_steps), EIGHT))
+    assert largest_difference(ends[0].params, ends[1].params) < 1e-5
+
+
+def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+    config = small_config(batch_size=24, accumulate_steps=2)
+    with pytest.raises(InputError, match="batch_size is 24.*over 8 devices in 2 accumulated parts.*multiple of 16"):
+        train(config, noise_task(config), tmp_path, EIGHT)
+    config.train.accumulate_steps = 0
+    with pytest.raises(InputError, match="accumulate_steps is 0; give 1"):
+        train(config, noise_task(config), tmp_path, EIGHT)
+    assert not (tmp_path / "config.json").exists()
