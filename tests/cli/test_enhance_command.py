@@ -47,7 +47,7 @@ def scan(tmp_path):
 
 
 def in_a_process(*arguments) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "deeper_jax.cli.main", "enhance", *map(str, arguments)]
+    command = [sys.executable, "-m", "deeper_jax", "enhance", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "XLA_FLAGS": ""})
 
 
