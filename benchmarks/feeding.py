@@ -100,7 +100,7 @@ def image_sources(case: Case, mesh: Mesh) -> dict[str, Iterator[dict[str, Any]]]
     arrays = [generator.uniform(size=(patch, patch, length)).astype(np.float32) for _ in range(12)]
     images = HyperspectralImages(arrays, tuple(map(str, range(12))), None, "random")
     settings = {"batch_size": batch_size, "scale": 4, "seed": 0, "start_step": 0, "total_steps": ENDLESS}
-    settings |= {"patch": patch, "starts": (1, 2), "augmentation": ImageAugmentationConfig()}
+    settings |= {"patch": patch, "raster_offsets": (1, 2), "augmentation": ImageAugmentationConfig()}
 
     def with_tf_data() -> Iterator[dict[str, Any]]:
         from deeper_jax.data.image_pipeline import image_training_batches

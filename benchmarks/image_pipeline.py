@@ -26,7 +26,7 @@ import torch
 
 from deeper_jax.data.image_files import read_images
 from deeper_jax.data.image_pipeline import image_training_batches
-from deeper_jax.spectra.raster import start_choices
+from deeper_jax.spectra.raster import raster_offset_choices
 
 PACKAGES = ("numpy", "scipy", "tensorflow-cpu", "tensorflow", "torch")
 SCALE, SIZE = 4, 64
@@ -58,8 +58,8 @@ class PerImageDataset(torch.utils.data.Dataset):
             weight = draw.beta(0.2, 0.2)
             mixed = weight * images[0] + (1 - weight) * images[1]
         scaled = np.divide(mixed, np.tile(np.amax(mixed), mixed.shape))
-        start = int(draw.choice(start_choices(SCALE)))
-        small = scaled[start::SCALE, start::SCALE]
+        offset = int(draw.choice(raster_offset_choices(SCALE)))
+        small = scaled[offset::SCALE, offset::SCALE]
         return {"lr_image": np.moveaxis(small, -1, 0), "hr_image": np.moveaxis(scaled, -1, 0)}
 
     def read(self, row: int) -> np.ndarray:
@@ -105,7 +105,7 @@ def measure(folder: Path, images: int, size: int, length: int, batch_size: int, 
         scipy.io.savemat(folder / f"cell-{number:03d}.mat", {"image": image})
     read = read_images(folder)
     ours = image_training_batches(
-        read, batch_size=batch_size, scale=SCALE, seed=0, total_steps=10**9, starts=start_choices(SCALE)
+        read, batch_size=batch_size, scale=SCALE, seed=0, total_steps=10**9, raster_offsets=raster_offset_choices(SCALE)
     )
     dataset = PerImageDataset(sorted(folder.glob("*.mat")), seed=0)
     loader = torch.utils.data.DataLoader(dataset, batch_size, drop_last=True, num_workers=0)

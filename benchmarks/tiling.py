@@ -56,7 +56,7 @@ def measure_seams(model: SuperResolver) -> None:
     hr_image = large_image(model)
     side = hr_image.shape[0] // model.scale * model.scale
     hr_image = hr_image[:side, :side]
-    lr_image = downsample(hr_image, model.scale, model.start)
+    lr_image = downsample(hr_image, model.scale, model.raster_offset)
     whole = model.super_resolve(lr_image, tile=max(lr_image.shape))
     whole_error = np.square(whole - hr_image).mean()
     print(f"{model.scale}x, map {lr_image.shape}, whole-map MSE {whole_error:.5g}")
@@ -94,7 +94,7 @@ def measure_memory(height: int, width: int) -> None:
     """Print the peak memory of doubling a large map of 500 channels."""
     module = HyRISR(scale=2, length=500, width=16, groups=1, blocks=1, reduction=4, rngs=nnx.Rngs(0))
     start_as_interpolation(module, 1)
-    model = SuperResolver(module, {"start": 1})
+    model = SuperResolver(module, {"raster_offset": 1})
     image = np.random.default_rng(0).random((height, width, 500), np.float32)
     start = time.perf_counter()
     output = model.super_resolve(image, progress=True)

@@ -59,10 +59,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.test_strip = 0
     # Side of a high-resolution training patch; 3x needs a multiple of 3.
     config.data.patch = 63 if arg.scale == 3 else 64
-    # Raster start of validation, evaluation and use (None: the default of the scale), and whether 4x training
+    # Raster offset of validation, evaluation and use (None: the default of the scale), and whether 4x training
     # draws it at random from 1 and 2, as the released code does.
-    config.data.start = config_dict.placeholder(int)
-    config.data.random_start = arg.scale == 4
+    config.data.raster_offset = config_dict.placeholder(int)
+    config.data.random_raster_offset = arg.scale == 4
     # How to simulate images at `data.path` when nothing is there; empty: they must be there.
     config.data.simulate = ConfigDict()
 

@@ -21,7 +21,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
     config.data.path = "data/simulated_images/cells"
     config.data.tfds_dir = "data/simulated_images/tfds"
-    config.data.random_start = False
+    config.data.random_raster_offset = False
     config.data.simulate = ConfigDict({"images": 60, "test_images": 10, "height": 64, "width": 64, "seed": 0})
 
     config.train.batch_size = 4

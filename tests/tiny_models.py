@@ -30,12 +30,12 @@ def fixed_denoiser(axis: np.ndarray):
     return Denoiser(module, {"wavenumbers": axis.tolist(), "config": {"seed": 0}})
 
 
-def tiny_super_resolver(axis: np.ndarray, scale: int = 2, start: int = 1) -> SuperResolver:
+def tiny_super_resolver(axis: np.ndarray, scale: int = 2, raster_offset: int = 1) -> SuperResolver:
     """Linear interpolation between the pixels, which it passes through."""
     sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2, "padding": "edge"}
     module = HyRISR(scale=scale, length=len(axis), **sizes, rngs=nnx.Rngs(0))
-    start_as_interpolation(module, start)
-    return SuperResolver(module, {"wavenumbers": axis.tolist(), "start": start})
+    start_as_interpolation(module, raster_offset)
+    return SuperResolver(module, {"wavenumbers": axis.tolist(), "raster_offset": raster_offset})
 
 
 def spectra_of_bands(*shape: int, length: int = 64, noise: float = 2.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ class ImageDraws(NamedTuple):
     turns: jax.Array
     shift: jax.Array
     spectral: jax.Array
-    start: jax.Array
+    raster_offset: jax.Array
 
 
 def stack_images(images: Sequence[np.ndarray], patch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,10 +47,10 @@ def draw_images(
     index: jax.Array,
     images: int,
     length: int,
-    starts: tuple[int, ...],
+    raster_offsets: tuple[int, ...],
     config: ImageAugmentationConfig,
 ) -> ImageDraws:
-    """Draw for the images of these rows [...]; partners come from all `images`, start indices from `starts`."""
+    """Draw for the images of these rows [...]; partners come from all `images`."""
     keys, shape, pair = jax.random.split(key, 10), index.shape, (*index.shape, 2)
     mixed = jax.random.uniform(keys[0], shape) < config.mixup
     partner = jax.random.randint(keys[1], shape, 0, images)
@@ -66,7 +66,7 @@ def draw_images(
         turns=turns,
         shift=jnp.rint(shift * length).astype(jnp.int32),
         spectral=jax.random.uniform(keys[8], pair) < config.spectral_flip,
-        start=jnp.asarray(starts)[jax.random.randint(keys[9], shape, 0, len(starts))],
+        raster_offset=jnp.asarray(raster_offsets)[jax.random.randint(keys[9], shape, 0, len(raster_offsets))],
     )
 
 
@@ -88,7 +88,7 @@ def _augment_one(
     mixed = draws.weight * own + (1 - draws.weight) * partner
     maximum = mixed.max()
     high = mixed / jnp.where(maximum > 0, maximum, 1)
-    kept = draws.start + scale * jnp.arange(patch // scale)
+    kept = draws.raster_offset + scale * jnp.arange(patch // scale)
     return high[kept[:, None], kept], high
 
 

@@ -48,7 +48,7 @@ class ImageDraws(NamedTuple):
     rows: index of the image and of its partner (the image itself without mixup). weight: share of the image
     in the mixture, 1 without mixup. position: [..., 2, 2] of [0, 1), where the crop lies in the room that the
     image leaves it, down and across. horizontal, vertical, spectral: bool, whether flipped. turns: quarter
-    turns, 0 ... 3. shift: channels. start: raster start index.
+    turns, 0 ... 3. shift: channels. raster_offset: first sampled pixel.
     """
 
     rows: np.ndarray
@@ -59,7 +59,7 @@ class ImageDraws(NamedTuple):
     turns: np.ndarray
     shift: np.ndarray
     spectral: np.ndarray
-    start: np.ndarray
+    raster_offset: np.ndarray
 
 
 def draw_images(
@@ -67,10 +67,10 @@ def draw_images(
     generator: np.random.Generator,
     images: int,
     length: int,
-    starts: tuple[int, ...],
+    raster_offsets: tuple[int, ...],
     config: ImageAugmentationConfig,
 ) -> ImageDraws:
-    """Draw for the images of these rows [...]; partners come from all `images`, start indices from `starts`.
+    """Draw for the images of these rows [...]; partners come from all `images`.
 
     The shift is one integer, round(U(-shift, shift) * length). What is switched off still takes its random
     numbers, so that the other draws stay as they were.
@@ -89,7 +89,7 @@ def draw_images(
         turns=turns if config.rotate else np.zeros_like(turns),
         shift=np.rint(generator.uniform(-config.shift, config.shift, shape) * length).astype(np.int64),
         spectral=generator.random(pair) < config.spectral_flip,
-        start=np.asarray(starts)[generator.integers(0, len(starts), shape)],
+        raster_offset=np.asarray(raster_offsets)[generator.integers(0, len(raster_offsets), shape)],
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from deeper_jax.data.batches import Batch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_augmentation import centre_patch
-from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_start, downsample
+from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_raster_offset, downsample
 
 
 def image_evaluation_batches(
@@ -17,17 +17,18 @@ def image_evaluation_batches(
     batch_size: int,
     scale: int,
     patch: int | None = None,
-    start: int | None = None,
+    raster_offset: int | None = None,
 ) -> Iterator[tuple[Batch, np.ndarray]]:
     """Every image once, in order, without any randomness: ({'lr_image', 'hr_image', ...}, mask [B] bool).
 
     patch: side of the centre crop, smaller images being padded by reflection, as the released code evaluates;
-    None takes each image whole, less the last lines and columns that fill no LR pixel. start: raster start
-    index, None for `default_start`. Each hr_image [B, H, W, L] is divided by its own maximum, which stands in
-    'maximum' [B]; 'truth', where there is one, by the same. A batch holds images of one size; where it is not
-    full its last image is repeated and the mask is False. Raises InputError if a size does not fit the scale.
+    None takes each image whole, less the last lines and columns that fill no LR pixel. raster_offset: first
+    sampled pixel, None for `default_raster_offset`. Each hr_image [B, H, W, L] is divided by its own maximum,
+    which stands in 'maximum' [B]; 'truth', where there is one, by the same. A batch holds images of one size;
+    where it is not full its last image is repeated and the mask is False. Raises InputError if a size does not
+    fit the scale.
     """
-    start = default_start(scale) if start is None else start
+    raster_offset = default_raster_offset(scale) if raster_offset is None else raster_offset
     if batch_size < 1:
         raise ValueError(f"batch_size: found {batch_size}, expected 1 or more")
     if patch is not None:
@@ -54,5 +55,5 @@ def image_evaluation_batches(
             for name in ("hr_image", "truth"):
                 if name in batch:
                     batch[name] /= maximum[:, None, None, None]
-            batch["lr_image"] = np.ascontiguousarray(downsample(hr_image, scale, start))
+            batch["lr_image"] = np.ascontiguousarray(downsample(hr_image, scale, raster_offset))
             yield batch, mask

@@ -16,7 +16,7 @@ from deeper_jax.data.image_augmentation import (
     draw_images,
 )
 from deeper_jax.data.quiet_tensorflow import tf
-from deeper_jax.spectra.raster import check_divisible, default_patch, default_start, downsample
+from deeper_jax.spectra.raster import check_divisible, default_patch, default_raster_offset, downsample
 
 _WORKERS = 4
 
@@ -30,7 +30,7 @@ def image_training_batches(
     total_steps: int,
     patch: int | None = None,
     start_step: int = 0,
-    starts: Sequence[int] | None = None,
+    raster_offsets: Sequence[int] | None = None,
     augmentation: ImageAugmentationConfig | None = None,
     shuffle: bool = True,
     process_index: int = 0,
@@ -44,24 +44,24 @@ def image_training_batches(
     does not depend on the number of processes. The batch of step i depends on (seed, i) only, so a run resumed
     at `start_step` sees the same bits. An epoch shows each image once, but for the remainder that fills no
     batch; with fewer images than `batch_size` it is one batch in which images repeat.
-    patch: None for `default_patch`. starts: raster start indices to draw from, None for `default_start` alone;
-    `raster.start_choices` are the released code's. augmentation: None for the published one. prefetch: batches
+    patch: None for `default_patch`. raster_offsets: those to draw from, None for `default_raster_offset` alone;
+    `raster.raster_offset_choices` are the released code's. augmentation: None for the published one. prefetch: batches
     made ahead, beside the 4 that may be in the making. Images are read where they lie, so memory-mapped ones
     stay on disk.
     The arrays are read-only. Raises InputError if the patch is no multiple of the scale, else ValueError.
     """
     config = augmentation or ImageAugmentationConfig()
     patch = default_patch(scale) if patch is None else patch
-    starts = (default_start(scale),) if starts is None else tuple(starts)
+    raster_offsets = (default_raster_offset(scale),) if raster_offsets is None else tuple(raster_offsets)
     check_divisible((patch, patch), scale)
-    if not starts or not all(0 <= start < scale for start in starts):
-        raise ValueError(f"starts: found {starts}, expected one or more of 0 ... {scale - 1}")
+    if not raster_offsets or not all(0 <= offset < scale for offset in raster_offsets):
+        raise ValueError(f"raster_offsets: found {raster_offsets}, expected one or more of 0 ... {scale - 1}")
     if batch_size % process_count or not 0 <= process_index < process_count:
         raise ValueError(f"batch_size {batch_size} over {process_count} processes, this one {process_index}")
     if not 0 <= start_step <= total_steps:
         raise ValueError(f"start_step {start_step} must lie in 0 ... total_steps {total_steps}")
     share = batch_size // process_count
-    draws_of = image_draws_by_step(len(images), images.length, batch_size, seed, starts, config, shuffle)
+    draws_of = image_draws_by_step(len(images), images.length, batch_size, seed, raster_offsets, config, shuffle)
 
     def make_batch(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mine = slice(process_index * share, (process_index + 1) * share)
@@ -75,7 +75,7 @@ def image_draws_by_step(
     length: int,
     batch_size: int,
     seed: int,
-    starts: tuple[int, ...],
+    raster_offsets: tuple[int, ...],
     config: ImageAugmentationConfig,
     shuffle: bool = True,
 ) -> Callable[[int], ImageDraws]:
@@ -91,7 +91,7 @@ def image_draws_by_step(
         rounds = range(math.ceil(steps * batch_size / images))
         orders = [generator.permutation(images) if shuffle else np.arange(images) for _ in rounds]
         index = np.concatenate(orders)[: steps * batch_size].reshape(steps, batch_size)
-        return draw_images(index, generator, images, length, starts, config)
+        return draw_images(index, generator, images, length, raster_offsets, config)
 
     def draws_of_step(step: int) -> ImageDraws:
         epoch, place = divmod(step, steps)
@@ -109,7 +109,7 @@ def _make_batch(
     for place in range(count):
         own = ImageDraws(*(values[place] for values in draws))
         augment_image(hr_image[place], images[own.rows[0]], images[own.rows[1]], own)
-        lr_image[place] = downsample(hr_image[place], scale, int(own.start))
+        lr_image[place] = downsample(hr_image[place], scale, int(own.raster_offset))
     return lr_image, hr_image
 
 

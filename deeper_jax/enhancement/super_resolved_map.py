@@ -28,8 +28,8 @@ def check_super_resolvable(image: Any, super_resolver: Any) -> None:
 def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) -> Any:
     """Super-resolve the `intensity` of an enhanced map (`deeper_jax.enhance`).
 
-    Pixel start + i * scale of the fine grid lies on pixel i of the map (`SuperResolver.grid`). `uncertainty` there is
-    that of denoising, interpolated, and the difference between the network and cubic interpolation, added in
+    Pixel raster_offset + i * scale of the fine grid lies on pixel i of the map (`SuperResolver.grid`). `uncertainty`
+    there is that of denoising, interpolated, and the difference between the network and cubic interpolation, added in
     squares; it is not calibrated. The marks stay on the measured grid, whose dimensions are renamed `y_measured` and
     `x_measured`; `denoised` is the map on it. With `progress` a bar shows the tiles done.
 
@@ -63,7 +63,7 @@ def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) 
         coordinates,
     )
     finer = finer.assign({name: measured[name] for name in ("denoised", "flagged", "pixel_flagged")})
-    return finer.assign_attrs(result.attrs, scale=super_resolver.scale, first_sample=super_resolver.start)
+    return finer.assign_attrs(result.attrs, scale=super_resolver.scale, raster_offset=super_resolver.raster_offset)
 
 
 def _places(shape: tuple[int, ...], super_resolver: Any) -> np.ndarray:

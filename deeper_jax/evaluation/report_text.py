@@ -134,7 +134,7 @@ def _raster_sentences(rows: Sequence[EvaluationRow]) -> list[str]:
     moved = list(dict.fromkeys(row.method for row in rows if not getattr(row, "registered", True)))
     sentence = (
         f"Scale {first.scale}: the low-resolution image keeps every {_ordinal(first.scale)} pixel of a row and "
-        f"every {_ordinal(first.scale)} row, from pixel {first.start} on (counted from 0)."
+        f"every {_ordinal(first.scale)} row, from pixel {first.raster_offset} on (counted from 0)."
     )
     if not moved:
         return [sentence]

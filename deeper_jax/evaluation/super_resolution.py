@@ -24,7 +24,7 @@ class EvaluationPair:
         hr_image: what they should return, `[s h, s w, L]`, measured, so noisy.
         truth: noise-free high-resolution image, known for simulated data only.
         scale: s, 2, 3 or 4 in the paper.
-        start: row and column of the high-resolution pixel that low-resolution pixel (0, 0) sits on.
+        raster_offset: row and column of the high-resolution pixel that low-resolution pixel (0, 0) sits on.
         wavenumbers: `[L]` in cm^-1.
         pixel_size_um: side of a HIGH-resolution pixel in micrometres.
     """
@@ -34,14 +34,16 @@ class EvaluationPair:
     hr_image: npt.NDArray
     truth: npt.NDArray | None = None
     scale: int = 2
-    start: int = 1
+    raster_offset: int = 1
     wavenumbers: npt.NDArray | None = None
     pixel_size_um: float | None = None
 
     def __post_init__(self) -> None:
         low, high = np.shape(self.lr_image), np.shape(self.hr_image)
-        if self.scale < 1 or not 0 <= self.start < self.scale:
-            raise InputError(f"{self.name}: scale {self.scale}, start {self.start}; need 0 <= start < scale.")
+        if self.scale < 1 or not 0 <= self.raster_offset < self.scale:
+            raise InputError(
+                f"{self.name}: scale {self.scale}, raster_offset {self.raster_offset}; need 0 <= raster_offset < scale."
+            )
         if len(low) != 3 or 0 in low:
             raise InputError(f"{self.name}: lr_image has shape {low}, expected [h, w, L], none of them 0.")
         wanted = (self.scale * low[0], self.scale * low[1], low[2])
@@ -91,7 +93,7 @@ class SuperResolutionRow:
     mse_interior: float | None
     mse_border: float
     scale: int
-    start: int
+    raster_offset: int
     pixels: int
     uses_whole_map: bool
     registered: bool
@@ -106,21 +108,21 @@ def evaluate_super_resolution(
     """Score every method on every image; the same input gives the same rows, image by image.
 
     Args:
-        pairs: what to evaluate on, all of one scale and start (one table, one raster).
+        pairs: what to evaluate on, all of one scale and raster_offset (one table, one raster).
         methods: by name, callables from `[h, w, L]` to `[s h, s w, L]` in the same unit.
         released: also fill the columns that repeat the released code's formulas.
 
     Raises:
-        InputError: two images share a name, the pairs or a method differ in scale or start, or a method
+        InputError: two images share a name, the pairs or a method differ in scale or raster_offset, or a method
             returns another shape or values that are not finite.
     """
     names = [pair.name for pair in pairs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
-    rasters = sorted({(pair.scale, pair.start) for pair in pairs})
+    rasters = sorted({(pair.scale, pair.raster_offset) for pair in pairs})
     if len(rasters) > 1:
-        raise InputError(f"Images differ in (scale, start), found {rasters}; evaluate each by itself.")
+        raise InputError(f"Images differ in (scale, raster_offset), found {rasters}; evaluate each by itself.")
     return [
         score_output(pair, name, method, apply_method(pair, name, method), released=released)
         for pair in pairs
@@ -130,9 +132,11 @@ def evaluate_super_resolution(
 
 def apply_method(pair: EvaluationPair, name: str, method: Method) -> Array:
     """Run one method on one image and check what it returns: `[s h, s w, L]` float64, finite."""
-    raster = (getattr(method, "scale", pair.scale), getattr(method, "start", pair.start))
-    if raster != (pair.scale, pair.start):
-        raise InputError(f"{name} is for (scale, start) {raster}, but {pair.name} has {(pair.scale, pair.start)}.")
+    raster = (getattr(method, "scale", pair.scale), getattr(method, "raster_offset", pair.raster_offset))
+    if raster != (pair.scale, pair.raster_offset):
+        raise InputError(
+            f"{name} is for (scale, raster_offset) {raster}, but {pair.name} has {(pair.scale, pair.raster_offset)}."
+        )
     output = np.asarray(method(pair.lr_image), np.float64)
     if output.shape != np.shape(pair.hr_image):
         raise InputError(f"{name} on {pair.name}: output has shape {output.shape}, expected {np.shape(pair.hr_image)}.")
@@ -165,7 +169,7 @@ def score_output(
         mse_interior=_mean_where(pixel_error, ~border),
         mse_border=float(pixel_error[border].mean()),
         scale=pair.scale,
-        start=pair.start,
+        raster_offset=pair.raster_offset,
         pixels=pixel_error.size,
         uses_whole_map=bool(getattr(method, "uses_whole_map", False)),
         registered=bool(getattr(method, "registered", True)),
@@ -190,7 +194,7 @@ def _against_truth(pair: EvaluationPair, scaled: Array) -> dict[str, float | Non
 def sampled_pixels(pair: EvaluationPair) -> npt.NDArray[np.bool_]:
     """`[s h, s w]`, true at the high-resolution pixels that the low-resolution image was sampled from."""
     mask = np.zeros(np.shape(pair.hr_image)[:2], bool)
-    mask[pair.start :: pair.scale, pair.start :: pair.scale] = True
+    mask[pair.raster_offset :: pair.scale, pair.raster_offset :: pair.scale] = True
     return mask
 
 

@@ -2,12 +2,12 @@
 
 Every method takes a low-resolution image `[h, w, L]` and returns `[s h, s w, L]` float64 in the same unit. The
 low-resolution image keeps every s-th pixel, so its pixel (i, j) sits on the high-resolution pixel
-(start + i s, start + j s). Registered methods interpolate at these true positions and, all but the smoothing
-ones, return the given pixels unchanged there. Beyond the outermost given pixels, at most s - 1 pixels from
+(raster_offset + i s, raster_offset + j s). Registered methods interpolate at these true positions and, all but the
+smoothing ones, return the given pixels unchanged there. Beyond the outermost given pixels, at most s - 1 pixels from
 them, they repeat the edge value: on a real map, extrapolating the slope raised the error there by 10 to 40 %.
 
 Methods called `*_released` repeat what DeepeR's released code compares with: a zoom that puts the corner
-pixels of the two images on each other, and so moves everything by up to max(start, s - 1 - start) pixels.
+pixels of the two images on each other, and so moves everything, by up to s - 1 pixels.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,39 +30,41 @@ KEYS_A = -0.5
 """Slope of the cubic convolution kernel at distance 1; -0.5 is third-order accurate (Keys 1981)."""
 
 
-def upsample(lr_image: npt.ArrayLike, kernel: str, scale: int, start: int) -> Array:
+def upsample(lr_image: npt.ArrayLike, kernel: str, scale: int, raster_offset: int) -> Array:
     """Interpolate every channel of `[h, w, L]` by itself, giving `[s h, s w, L]`.
 
     Args:
         lr_image: low-resolution image, any unit.
         kernel: a key of `KERNELS`.
         scale: s, an integer of at least 1.
-        start: row and column of the high-resolution pixel that pixel (0, 0) sits on, 0 <= start < scale.
+        raster_offset: row and column of the high-resolution pixel that pixel (0, 0) sits on, below `scale`.
 
     Raises:
-        ValueError: an unknown kernel, a start outside the range, or an array that is not `[h, w, L]`.
+        ValueError: an unknown kernel, a raster_offset outside the range, or an array that is not `[h, w, L]`.
     """
     if kernel not in KERNELS:
         raise ValueError(f"unknown kernel {kernel!r}: choose one of {', '.join(KERNELS)}")
-    if scale < 1 or not 0 <= start < scale:
-        raise ValueError(f"need scale >= 1 and 0 <= start < scale, got scale {scale}, start {start}")
+    if scale < 1 or not 0 <= raster_offset < scale:
+        raise ValueError(
+            f"need scale >= 1 and 0 <= raster_offset < scale, got scale {scale}, raster_offset {raster_offset}"
+        )
     values = np.asarray(lr_image, np.float64)
     if values.ndim != 3 or values.size == 0:
         raise ValueError(f"an image must be [h, w, L] and not empty, got shape {values.shape}")
-    rows, columns = (KERNELS[kernel](length, scale, start) for length in values.shape[:2])
+    rows, columns = (KERNELS[kernel](length, scale, raster_offset) for length in values.shape[:2])
     widened = np.matmul(columns, values)  # [s w, w] with each row's [w, L]
     return np.tensordot(rows, widened, axes=(1, 0))
 
 
-def sample(hr_image: npt.ArrayLike, scale: int, start: int) -> npt.NDArray:
-    """Keep every `scale`-th pixel of `[H, W, L]` from `start` on: what `upsample` undoes, the paper's raster."""
-    return np.asarray(hr_image)[start::scale, start::scale]
+def sample(hr_image: npt.ArrayLike, scale: int, raster_offset: int) -> npt.NDArray:
+    """Keep every `scale`-th pixel of `[H, W, L]` from `raster_offset` on: what `upsample` undoes."""
+    return np.asarray(hr_image)[raster_offset::scale, raster_offset::scale]
 
 
 def pca_upsample(
     lr_image: npt.ArrayLike,
     scale: int,
-    start: int,
+    raster_offset: int,
     *,
     components: int,
     smoothing: float = 0.0,
@@ -72,7 +74,7 @@ def pca_upsample(
 
     Args:
         lr_image: `[h, w, L]`, the spectra of ONE map.
-        scale, start: as for `upsample`.
+        scale, raster_offset: as for `upsample`.
         components: how many principal components are kept besides the mean spectrum.
         smoothing: lambda of a Whittaker smoother over the strengths' rows and columns; 0 leaves them.
         kernel: a key of `KERNELS`.
@@ -81,7 +83,7 @@ def pca_upsample(
     spectra = values.reshape(-1, values.shape[-1])
     mean, basis = principal_components(spectra, components)
     strengths = ((spectra - mean) @ basis.T).reshape(*values.shape[:2], -1)
-    return mean + upsample(smooth_map(strengths, smoothing), kernel, scale, start) @ basis
+    return mean + upsample(smooth_map(strengths, smoothing), kernel, scale, raster_offset) @ basis
 
 
 def smooth_map(image: Array, smoothing: float) -> Array:
@@ -94,22 +96,22 @@ def smooth_map(image: Array, smoothing: float) -> Array:
     return image
 
 
-def _positions(length: int, scale: int, start: int) -> Array:
+def _positions(length: int, scale: int, raster_offset: int) -> Array:
     """Where the high-resolution pixels lie, in low-resolution pixels, held within the given ones."""
-    return np.clip((np.arange(scale * length) - start) / scale, 0, length - 1)
+    return np.clip((np.arange(scale * length) - raster_offset) / scale, 0, length - 1)
 
 
-def _nearest(length: int, scale: int, start: int) -> Array:
+def _nearest(length: int, scale: int, raster_offset: int) -> Array:
     """Take the nearest given pixel; of two equally near ones the later."""
-    index = np.floor(_positions(length, scale, start) + 0.5).astype(int)
+    index = np.floor(_positions(length, scale, raster_offset) + 0.5).astype(int)
     return np.eye(length)[np.minimum(index, length - 1)]
 
 
 def _from_kernel(kernel: Callable[[Array], Array], radius: int) -> Callable[[int, int, int], Array]:
     """Make weights `[s n, n]` from a kernel of some radius, the edge pixels repeated outwards."""
 
-    def weights(length: int, scale: int, start: int) -> Array:
-        positions = _positions(length, scale, start)
+    def weights(length: int, scale: int, raster_offset: int) -> Array:
+        positions = _positions(length, scale, raster_offset)
         taps = np.floor(positions).astype(int)[:, None] + np.arange(1 - radius, radius + 1)
         values = kernel(positions[:, None] - taps)
         matrix = np.zeros((len(positions), length))
@@ -135,9 +137,9 @@ def _lanczos3_kernel(distance: Array) -> Array:
     return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
 
 
-def _cubic_spline(length: int, scale: int, start: int) -> Array:
+def _cubic_spline(length: int, scale: int, raster_offset: int) -> Array:
     """Cubic spline through the given pixels, not-a-knot ends; of lower degree where they are fewer than 4."""
-    positions = _positions(length, scale, start)
+    positions = _positions(length, scale, raster_offset)
     if length == 1:
         return np.ones((len(positions), 1))
     spline = scipy.interpolate.make_interp_spline(np.arange(length), np.eye(length), k=_degree(length))
@@ -149,9 +151,9 @@ def _degree(length: int) -> int:
 
 
 def _zoom(order: int) -> Callable[[int, int, int], Array]:
-    """Weights of `scipy.ndimage.zoom`, which never looks at the start."""
+    """Weights of `scipy.ndimage.zoom`, which never looks at the raster offset."""
 
-    def weights(length: int, scale: int, start: int) -> Array:
+    def weights(length: int, scale: int, raster_offset: int) -> Array:
         columns = [scipy.ndimage.zoom(unit, scale, order=order) for unit in np.eye(length)]
         return np.stack(columns, axis=1)
 
@@ -169,7 +171,7 @@ KERNELS: Mapping[str, Callable[[int, int, int], Array]] = MappingProxyType(
         "bicubic_released": _zoom(3),
     }
 )
-"""By name, what gives the weights `[s n, n]` of one image axis for (n, scale, start)."""
+"""By name, what gives the weights `[s n, n]` of one image axis for (n, scale, raster_offset)."""
 
 RELEASED_KERNELS = frozenset({"nearest_released", "bicubic_released"})
 """Kernels that align the images' corners instead of their pixels; for comparison with published figures only."""
@@ -181,7 +183,7 @@ class ReferenceUpsampler:
 
     Attributes:
         family: a key of `KERNELS`, or "pca".
-        scale, start: the raster that it undoes.
+        scale, raster_offset: the raster that it undoes.
         parameters: for "pca", the keyword arguments of `pca_upsample`.
         name: short label for tables and figures.
         uses_whole_map: it finds components in all the spectra of the image given.
@@ -191,7 +193,7 @@ class ReferenceUpsampler:
 
     family: str
     scale: int
-    start: int
+    raster_offset: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     uses_whole_map: bool = False
@@ -201,30 +203,32 @@ class ReferenceUpsampler:
     def __call__(self, lr_image: npt.ArrayLike) -> Array:
         """Upsample one image `[h, w, L]`."""
         if self.family == "pca":
-            return pca_upsample(lr_image, self.scale, self.start, **self.parameters)
-        return upsample(lr_image, self.family, self.scale, self.start)
+            return pca_upsample(lr_image, self.scale, self.raster_offset, **self.parameters)
+        return upsample(lr_image, self.family, self.scale, self.raster_offset)
 
 
-def reference_upsampler(family: str, scale: int, start: int, **parameters: Any) -> ReferenceUpsampler:
+def reference_upsampler(family: str, scale: int, raster_offset: int, **parameters: Any) -> ReferenceUpsampler:
     """Bind a family to a raster and its parameters.
 
     Raises:
         ValueError: `family` is neither a key of `KERNELS` nor "pca", or parameters that it does not take.
-        InputError: `scale` or `start` is out of range.
+        InputError: `scale` or `raster_offset` is out of range.
     """
-    if scale < 1 or not 0 <= start < scale:
-        raise InputError(f"Super-resolution with scale {scale}, start {start}: need 0 <= start < scale.")
+    if scale < 1 or not 0 <= raster_offset < scale:
+        raise InputError(
+            f"Super-resolution with scale {scale}, raster_offset {raster_offset}: need 0 <= raster_offset < scale."
+        )
     if family == "pca":
         count, smoothing = parameters["components"], parameters.get("smoothing", 0)
         smooth = f",{smoothing:g}" if smoothing else ""
         name = f"PCA({count}{smooth})+{parameters.get('kernel', 'bicubic')}"
-        return ReferenceUpsampler(family, scale, start, parameters, name, uses_whole_map=True)
+        return ReferenceUpsampler(family, scale, raster_offset, parameters, name, uses_whole_map=True)
     if family not in KERNELS or parameters:
         raise ValueError(f"unknown family {family!r} with parameters {parameters}: {', '.join(KERNELS)}, pca")
-    return ReferenceUpsampler(family, scale, start, {}, family, registered=family not in RELEASED_KERNELS)
+    return ReferenceUpsampler(family, scale, raster_offset, {}, family, registered=family not in RELEASED_KERNELS)
 
 
-def reference_upsamplers(scale: int, start: int, *, released: bool = True) -> dict[str, ReferenceUpsampler]:
+def reference_upsamplers(scale: int, raster_offset: int, *, released: bool = True) -> dict[str, ReferenceUpsampler]:
     """Return the methods that have nothing to tune, by name, with or without the released code's two."""
     names = [name for name in KERNELS if released or name not in RELEASED_KERNELS]
-    return {name: reference_upsampler(name, scale, start) for name in names}
+    return {name: reference_upsampler(name, scale, raster_offset) for name in names}

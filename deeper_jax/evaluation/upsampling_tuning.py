@@ -33,23 +33,23 @@ def tune_upsampler(pairs: Sequence[EvaluationPair]) -> ReferenceUpsampler:
     Each image is divided by its target's maximum, as in the tables; images weigh the same.
 
     Returns:
-        The method for the pairs' scale and start, with `validation_score` set to its mean MSE. The same call
+        The method for the pairs' scale and raster_offset, with `validation_score` set to its mean MSE. The same call
         gives the same answer.
 
     Raises:
         ValueError: no pair.
-        InputError: the pairs differ in scale or start.
+        InputError: the pairs differ in scale or raster_offset.
     """
     if not pairs:
         raise ValueError("tuning needs at least one validation pair, got none")
-    scale, start = pairs[0].scale, pairs[0].start
-    if any((pair.scale, pair.start) != (scale, start) for pair in pairs):
-        raise InputError("The validation images differ in scale or start; tune for each by itself.")
+    scale, raster_offset = pairs[0].scale, pairs[0].raster_offset
+    if any((pair.scale, pair.raster_offset) != (scale, raster_offset) for pair in pairs):
+        raise InputError("The validation images differ in scale or raster_offset; tune for each by itself.")
     errors = np.mean([_errors(pair) for pair in pairs], axis=0)
     best, count = np.unravel_index(int(np.argmin(errors)), errors.shape)
     kernel, smoothing = _SETTINGS[best]
     components = COMPONENTS[count]
-    method = reference_upsampler("pca", scale, start, components=components, smoothing=smoothing, kernel=kernel)
+    method = reference_upsampler("pca", scale, raster_offset, components=components, smoothing=smoothing, kernel=kernel)
     return replace(method, validation_score=float(errors[best, count]))
 
 
@@ -66,7 +66,7 @@ def _errors(pair: EvaluationPair) -> Array:
     unexplained = np.sum((high - mean) ** 2)
     errors = []
     for kernel, smoothing in _SETTINGS:
-        found = upsample(smooth_map(strengths, smoothing), kernel, pair.scale, pair.start)
+        found = upsample(smooth_map(strengths, smoothing), kernel, pair.scale, pair.raster_offset)
         gains = np.sum((found - wanted) ** 2 - wanted**2, axis=(0, 1))
         total = (unexplained + np.cumsum(gains)) / high.size
         errors.append(total[np.minimum(COMPONENTS, len(total)) - 1])

@@ -148,7 +148,7 @@ def _raster(pairs: SpectralPairs, spectra: npt.NDArray) -> Array:
 def _coarse(cell: Cell, fine: SuperResolver) -> tuple[Array, Array]:
     """What the fast coarse scan sees, `[h, w, L]`, and the target on the networks' axis, `[H, W, L']`."""
     noisy, target = (crop_to_multiple(image, fine.scale) for image in (cell.noisy, cell.target))
-    return downsample(noisy, fine.scale, fine.start), _fitted(target, cell.axis, fine)
+    return downsample(noisy, fine.scale, fine.raster_offset), _fitted(target, cell.axis, fine)
 
 
 def _fitted(image: Array, axis: npt.NDArray | None, fine: SuperResolver) -> Array:
@@ -164,7 +164,7 @@ def _spectra_of(method: ReferenceMethod, image: Array) -> Array:
 
 def _chain(method: ReferenceMethod, axis: npt.NDArray | None, fine: SuperResolver) -> Step:
     def chain(image: Array) -> Array:
-        return upsample(_fitted(_spectra_of(method, image), axis, fine), "bicubic", fine.scale, fine.start)
+        return upsample(_fitted(_spectra_of(method, image), axis, fine), "bicubic", fine.scale, fine.raster_offset)
 
     return chain
 
@@ -212,7 +212,9 @@ def _evaluate(
         return fine.super_resolve(_fitted(denoiser.denoise(image, cell.axis, keep_offset=False), cell.axis, fine))
 
     steps: dict[str, Step] = {
-        "input, nearest": lambda image: upsample(_fitted(image, cell.axis, fine), "nearest", fine.scale, fine.start),
+        "input, nearest": lambda image: upsample(
+            _fitted(image, cell.axis, fine), "nearest", fine.scale, fine.raster_offset
+        ),
         **{name: _chain(method, cell.axis, fine) for name, method in classical.items()},
         "network": network,
     }

@@ -39,7 +39,7 @@ from deeper_jax.experiments.unmixed import (
     unmix_target,
 )
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.spectra.raster import start_choices
+from deeper_jax.spectra.raster import raster_offset_choices
 from deeper_jax.tasks.super_resolution import load_image_splits
 from deeper_jax.tasks.super_resolution_evaluation import evaluation_data, evaluation_pairs
 
@@ -153,7 +153,7 @@ def compare_networks(
     first = next(iter(networks.values()))
     pairs = evaluation_pairs(test, first)
     methods: dict[str, Callable[[Any], Any]] = {
-        **reference_upsamplers(first.scale, first.start),
+        **reference_upsamplers(first.scale, first.raster_offset),
         "PCA + interpolation, tuned": tune_upsampler(evaluation_pairs(tuning, first)),
         **{name: _network_method(model, test.wavenumbers) for name, model in networks.items()},
     }
@@ -247,7 +247,7 @@ def image_panels(result: ScaleResult, index: int, dwell: float) -> list[Panel]:
 def brightest_unmeasured(pair: EvaluationPair) -> tuple[int, int]:
     """Row and column of the brightest pixel that the low-resolution image does not hold."""
     strength = np.asarray(pair.hr_image, np.float64).sum(axis=-1)
-    strength[pair.start :: pair.scale, pair.start :: pair.scale] = -np.inf
+    strength[pair.raster_offset :: pair.scale, pair.raster_offset :: pair.scale] = -np.inf
     row, column = np.unravel_index(int(np.argmax(strength)), strength.shape)
     return int(row), int(column)
 
@@ -264,7 +264,7 @@ def _augmentation_figure(config: ConfigDict, output: Path, path: Path, note: str
         seed=config.seed,
         total_steps=1,
         patch=training.data.patch,
-        starts=start_choices(2),
+        raster_offsets=raster_offset_choices(2),
         augmentation=ImageAugmentationConfig(),
     )
     axis = train.wavenumbers

@@ -20,15 +20,15 @@ class SuperResolver(LoadedModel):
 
     Attributes:
       scale: 2, 3 or 4.
-      start: raster start index, the sampling phase it was trained for: pixel i of the given map sits on pixel
-        start + i * scale of the answer.
+      raster_offset: the sampling phase it was trained for: pixel i of the given map sits on pixel
+        raster_offset + i * scale of the answer.
     """
 
     def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
         super().__init__(module, record)
         self.scale: int = int(module.scale)  # type: ignore[attr-defined]
-        # Released weights were trained with start 1, and 1 or 2 at random for 4x.
-        self.start: int = int(record.get("start", 1))
+        # Released weights were trained with raster offset 1, and 1 or 2 at random for 4x.
+        self.raster_offset: int = int(record.get("raster_offset", 1))
 
     def network(self, images: Any) -> np.ndarray:
         """The bare network.
@@ -115,7 +115,7 @@ class SuperResolver(LoadedModel):
           coordinates: [n], those of the given map's pixels, evenly spaced, any unit; n ≥ 2.
 
         Returns:
-          [scale * n] in the same unit; entry start + i * scale is coordinate i of the input.
+          [scale * n] in the same unit; entry raster_offset + i * scale is coordinate i of the input.
 
         Raises:
           InputError: fewer than two, or unevenly spaced.
@@ -125,4 +125,4 @@ class SuperResolver(LoadedModel):
         if coordinates.ndim != 1 or len(coordinates) < 2 or np.ptp(steps) > 1e-3 * np.abs(steps).max():
             raise InputError("grid() takes two or more evenly spaced coordinates [n].")
         step = (coordinates[-1] - coordinates[0]) / (len(coordinates) - 1)
-        return coordinates[0] + (np.arange(self.scale * len(coordinates)) - self.start) * step / self.scale
+        return coordinates[0] + (np.arange(self.scale * len(coordinates)) - self.raster_offset) * step / self.scale

@@ -38,18 +38,18 @@ _PHASES = {
 }
 
 
-def start_as_interpolation(model: HyRISR, start: int) -> None:
+def start_as_interpolation(model: HyRISR, raster_offset: int) -> None:
     """Set the initial values of `model`, in place, to linear interpolation plus a correction of zero.
 
     Args:
       model: the network; its body keeps its random values.
-      start: raster start index, 0 to scale - 1: LR pixel i sits on HR pixel start + i * scale.
+      raster_offset: 0 to scale - 1: LR pixel i sits on HR pixel raster_offset + i * scale.
 
     Raises:
-      InputError: `start` is outside the block.
+      InputError: `raster_offset` is outside the block.
     """
     identity = np.eye(model.length)
-    for upsampler, factor, phase in _stages(model, start):
+    for upsampler, factor, phase in _stages(model, raster_offset):
         taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
         kernel = np.zeros((3, 3, model.length, model.length, factor, factor))
         for row, column in np.ndindex(factor, factor):
@@ -60,7 +60,7 @@ def start_as_interpolation(model: HyRISR, start: int) -> None:
 
 def start_as_regression(
     model: HyRISR,
-    start: int,
+    raster_offset: int,
     images: Sequence[np.ndarray],
     *,
     components: int = 20,
@@ -71,7 +71,7 @@ def start_as_regression(
 
     Args:
       model: the network, with `padding` 'edge' (else it is the best only away from the border).
-      start: raster start index, as for `start_as_interpolation`.
+      raster_offset: as for `start_as_interpolation`.
       images: training images [H, W, L], each over its own maximum and with sides that the scale divides; they are
         used in all eight orientations.
       components: how many of the strongest principal components answer to each other: new pixels owe to 9 times as
@@ -83,7 +83,7 @@ def start_as_regression(
         the training images' mean spectrum, which takes away more noise where the sample is like them.
 
     Raises:
-      InputError: `start` is outside the block.
+      InputError: `raster_offset` is outside the block.
     """
     spectra = np.concatenate([image.reshape(-1, model.length) for image in images])
     mean, basis = principal_components(spectra[:: max(1, len(spectra) // _SPECTRA)], model.length)
@@ -92,14 +92,14 @@ def start_as_regression(
     spacing = model.scale
 
     def given(target: np.ndarray) -> np.ndarray:
-        lines = target[start :: model.scale, start :: model.scale]
+        lines = target[raster_offset :: model.scale, raster_offset :: model.scale]
         for weights, phase in stages:
             lines = _upsampled(lines, weights, phase)
         return lines
 
-    for upsampler, factor, phase in _stages(model, start):
+    for upsampler, factor, phase in _stages(model, raster_offset):
         spacing //= factor
-        first, every = start % spacing, spacing
+        first, every = raster_offset % spacing, spacing
         pairs = ((given(turned), turned[first::every, first::every]) for turned in _turned(targets))
         taps = [_taps((pixel - phase) / factor) for pixel in range(factor)]
         weights = _least_squares(pairs, taps, components, ridge, keep_level)
@@ -108,11 +108,13 @@ def start_as_regression(
     _start_without_correction(model)
 
 
-def _stages(model: HyRISR, start: int) -> Iterator[tuple[Any, int, int]]:
+def _stages(model: HyRISR, raster_offset: int) -> Iterator[tuple[Any, int, int]]:
     """Each upsampling convolution with the factor of its pixel shuffle and the phase that it passes through."""
-    if (model.scale, start) not in _PHASES:
-        raise InputError(f"the raster start is {start}, but at {model.scale}x it must be 0 to {model.scale - 1}.")
-    return zip(model.upsamplers, SHUFFLES[model.scale], _PHASES[model.scale, start], strict=True)
+    if (model.scale, raster_offset) not in _PHASES:
+        raise InputError(
+            f"the raster offset is {raster_offset}, but at {model.scale}x it must be 0 to {model.scale - 1}."
+        )
+    return zip(model.upsamplers, SHUFFLES[model.scale], _PHASES[model.scale, raster_offset], strict=True)
 
 
 def _turned(images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:

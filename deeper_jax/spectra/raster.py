@@ -7,17 +7,17 @@ from deeper_jax.errors import InputError
 SCALES = (2, 3, 4)
 
 
-def default_start(scale: int) -> int:
+def default_raster_offset(scale: int) -> int:
     """The HR index of the first LR pixel along either axis: 1 for every scale.
 
     The released code takes 1 for 2x and 3x, and 1 or 2 at random for 4x, even in evaluation; here 4x takes 1
     unless training asks for the random choice. Raises InputError for a scale other than 2, 3 or 4.
     """
-    return start_choices(scale)[0]
+    return raster_offset_choices(scale)[0]
 
 
-def start_choices(scale: int) -> tuple[int, ...]:
-    """The start indices that the released code draws from: (1,) for 2x and 3x, (1, 2) for 4x."""
+def raster_offset_choices(scale: int) -> tuple[int, ...]:
+    """The raster offsets that the released code draws from: (1,) for 2x and 3x, (1, 2) for 4x."""
     if scale not in SCALES:
         raise InputError(f"scale: found {scale}, expected one of {SCALES}; correct the setting.")
     return (1, 2) if scale == 4 else (1,)
@@ -25,21 +25,21 @@ def start_choices(scale: int) -> tuple[int, ...]:
 
 def default_patch(scale: int) -> int:
     """Height and width of the HR patches of training: 64 as in the paper, but 63 for 3x, which must divide it."""
-    default_start(scale)
+    default_raster_offset(scale)
     return 64 // scale * scale
 
 
-def downsample(hr_image: np.ndarray, scale: int, start: int) -> np.ndarray:
-    """Keep every `scale`-th pixel of both axes from `start` on, without averaging: a view.
+def downsample(hr_image: np.ndarray, scale: int, raster_offset: int) -> np.ndarray:
+    """Keep every `scale`-th pixel of both axes from `raster_offset` on, without averaging: a view.
 
-    hr_image: [..., H, W, L] with H and W multiples of `scale`; 0 <= start < scale.
-    Returns [..., H / scale, W / scale, L]: LR pixel (i, j) is HR pixel (start + i scale, start + j scale).
-    Raises InputError if H or W is no multiple, ValueError if `start` lies outside.
+    hr_image: [..., H, W, L] with H and W multiples of `scale`; 0 <= raster_offset < scale.
+    Returns [..., H / scale, W / scale, L]: pixel (i, j) is HR pixel (i, j) * scale + raster_offset.
+    Raises InputError if H or W is no multiple, ValueError if `raster_offset` lies outside.
     """
-    if not 0 <= start < scale:
-        raise ValueError(f"start: found {start}, expected 0 <= start < scale = {scale}")
+    if not 0 <= raster_offset < scale:
+        raise ValueError(f"raster_offset: found {raster_offset}, expected 0 <= raster_offset < scale = {scale}")
     check_divisible(hr_image.shape[-3:-1], scale)
-    return hr_image[..., start::scale, start::scale, :]
+    return hr_image[..., raster_offset::scale, raster_offset::scale, :]
 
 
 def check_divisible(size: tuple[int, ...], scale: int) -> None:

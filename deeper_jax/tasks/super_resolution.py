@@ -15,7 +15,7 @@ from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
-from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_start, start_choices
+from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_raster_offset, raster_offset_choices
 from deeper_jax.training.device_batches import check_feed, resident_image_batches
 from deeper_jax.training.task import Batch, Task
 
@@ -34,13 +34,15 @@ def super_resolution_task(config: ConfigDict) -> Task:
     check_feed(config.data.feed)
     splits = load_image_splits(config)
     train, validation = splits["train"], splits.get("validation", splits["train"])
-    start = raster_start(config)
+    raster_offset = configured_raster_offset(config)
     model = build_from_config(config.to_dict())
-    _start(model, config, train, start)
+    _start(model, config, train, raster_offset)
     batch_size = config.train.batch_size
 
     def validation_batches() -> Iterator[tuple[Batch, np.ndarray]]:
-        batches = image_evaluation_batches(validation, batch_size=batch_size, scale=scale, patch=patch, start=start)
+        batches = image_evaluation_batches(
+            validation, batch_size=batch_size, scale=scale, patch=patch, raster_offset=raster_offset
+        )
         return ((_input_and_target(batch), mask) for batch, mask in batches)
 
     return Task(
@@ -48,17 +50,17 @@ def super_resolution_task(config: ConfigDict) -> Task:
         train_batches=lambda first, last: _train_batches(config, train, first, last),
         validation_batches=validation_batches,
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
-        record=_record(config, splits, start),
+        record=_record(config, splits, raster_offset),
     )
 
 
-def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: int) -> None:
+def _start(model: Any, config: ConfigDict, train: HyperspectralImages, raster_offset: int) -> None:
     """The network's initial values, as `initial_upsampler` says; 'random' are PyTorch's."""
     choices = ("random", "linear", "regression")
     if config.initial_upsampler not in choices:
         raise InputError(f"initial_upsampler is {config.initial_upsampler!r}; choose one of {', '.join(choices)}.")
     if config.initial_upsampler == "linear":
-        start_as_interpolation(model, start)
+        start_as_interpolation(model, raster_offset)
     if config.initial_upsampler == "regression":
         images = [np.asarray(crop_to_multiple(image, model.scale)) / image.max() for image in train.images]
         settings = {
@@ -66,12 +68,12 @@ def _start(model: Any, config: ConfigDict, train: HyperspectralImages, start: in
             "ridge": config.initial_ridge,
             "keep_level": config.initial_keep_level,
         }
-        start_as_regression(model, start, images, **settings)
+        start_as_regression(model, raster_offset, images, **settings)
 
 
-def raster_start(config: ConfigDict) -> int:
-    """The raster start index of validation, evaluation and use: `data.start`, or the default of the scale."""
-    return default_start(config.model.scale) if config.data.start is None else config.data.start
+def configured_raster_offset(config: ConfigDict) -> int:
+    """The raster offset of validation, evaluation and use: `data.raster_offset`, or the default of the scale."""
+    return default_raster_offset(config.model.scale) if config.data.raster_offset is None else config.data.raster_offset
 
 
 def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
@@ -109,7 +111,9 @@ def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, l
         "total_steps": last,
         "start_step": first,
         "patch": config.data.patch,
-        "starts": start_choices(scale) if config.data.random_start else (raster_start(config),),
+        "raster_offsets": raster_offset_choices(scale)
+        if config.data.random_raster_offset
+        else (configured_raster_offset(config),),
         "augmentation": ImageAugmentationConfig(**config.augment.to_dict()),
     }
     if config.data.feed == "device":
@@ -124,13 +128,13 @@ def _input_and_target(batch: Batch) -> Batch:
     return {"input": batch["lr_image"], "target": batch["hr_image"]}
 
 
-def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], start: int) -> dict[str, Any]:
+def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], raster_offset: int) -> dict[str, Any]:
     train = splits["train"]
     return {
         "task": "super_resolution",
         "normalisation": "each image over its own maximum",
         "scale": config.model.scale,
-        "start": start,
+        "raster_offset": raster_offset,
         "wavenumbers": None if train.wavenumbers is None else np.asarray(train.wavenumbers).tolist(),
         "preprocessing": list(train.steps),
         "data": {

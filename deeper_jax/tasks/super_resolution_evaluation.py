@@ -36,7 +36,7 @@ def evaluate_super_resolver(
 ) -> list[SuperResolutionRow]:
     """Compare a super-resolution network with every interpolator, and write what came out into `output`.
 
-    Every image is sampled as in training (every s-th pixel from the model's raster start), whole, not cropped to
+    Every image is sampled as in training (every s-th pixel from the model's raster offset), whole, not cropped to
     a patch, and the network sees only the samples.
 
     Args:
@@ -57,7 +57,7 @@ def evaluate_super_resolver(
     print(f"{len(pairs)} image(s) of {test.source}; tuning the strongest interpolator.", flush=True)
     tuned = tune_upsampler(tuning_pairs)
     methods: dict[str, Callable[[Any], Any]] = {
-        **reference_upsamplers(model.scale, model.start),
+        **reference_upsamplers(model.scale, model.raster_offset),
         tuned.name: tuned,
         "network": lambda image: model.super_resolve(image, test.wavenumbers),
     }
@@ -72,7 +72,7 @@ def evaluate_super_resolver(
         "tuned_parameters": {"PCA of the map, then interpolation": tuned.name},
         "preprocessing_of_the_data": list(test.steps),
         "scale": model.scale,
-        "start": model.start,
+        "raster_offset": model.raster_offset,
         "config": model.config,
     }
     write_tables(rows, output, context, wavenumbers=test.wavenumbers)
@@ -113,11 +113,11 @@ def evaluation_pairs(images: HyperspectralImages, model: SuperResolver) -> list[
         pairs.append(
             EvaluationPair(
                 name=name,
-                lr_image=downsample(hr_image, model.scale, model.start),
+                lr_image=downsample(hr_image, model.scale, model.raster_offset),
                 hr_image=hr_image,
                 truth=truth,
                 scale=model.scale,
-                start=model.start,
+                raster_offset=model.raster_offset,
                 wavenumbers=images.wavenumbers,
             )
         )

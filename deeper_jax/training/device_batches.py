@@ -78,7 +78,7 @@ def resident_image_batches(
     start_step: int,
     total_steps: int,
     patch: int,
-    starts: tuple[int, ...],
+    raster_offsets: tuple[int, ...],
     augmentation: ImageAugmentationConfig,
     mesh: Mesh | None = None,
 ) -> Iterator[Batch]:
@@ -95,7 +95,7 @@ def resident_image_batches(
     def draws(key: jax.Array, shape: tuple[int, int]) -> PyTree:
         order, rest = jax.random.split(key)
         index = epoch_order(order, count, shape[0] * shape[1]).reshape(shape)
-        return draw_images(rest, index, count, images.length, starts, augmentation)
+        return draw_images(rest, index, count, images.length, raster_offsets, augmentation)
 
     def make(held: tuple[jax.Array, jax.Array], draws: PyTree) -> Batch:
         low, high = augment_images(*held, draws, patch, scale)

@@ -69,7 +69,7 @@ def steps_of(draws_of, steps):
 
 
 @pytest.mark.parametrize(
-    ("shape", "patch", "scale", "starts", "length"),
+    ("shape", "patch", "scale", "raster_offsets", "length"),
     [
         ((16, 16), 16, 4, (1, 2), 20),
         ((19, 23), 12, 3, (1,), 31),
@@ -78,10 +78,10 @@ def steps_of(draws_of, steps):
         ((1, 40), 8, 2, (1,), 11),
     ],
 )
-def test_batches_equal_the_twin_of_their_draws(shape, patch, scale, starts, length):
+def test_batches_equal_the_twin_of_their_draws(shape, patch, scale, raster_offsets, length):
     images = random_images(5, shape, length)
     config = ImageAugmentationConfig(shift=0.3, spectral_flip=0.5)
-    settings = {"batch_size": 4, "seed": 3, "starts": starts}
+    settings = {"batch_size": 4, "seed": 3, "raster_offsets": raster_offsets}
     batches = list(
         image_training_batches(images, patch=patch, scale=scale, total_steps=12, augmentation=config, **settings)
     )
@@ -92,7 +92,7 @@ def test_batches_equal_the_twin_of_their_draws(shape, patch, scale, starts, leng
         found = batches[step]["hr_image"][place]
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(
-            batches[step]["lr_image"][place], found[draws.start :: scale, draws.start :: scale]
+            batches[step]["lr_image"][place], found[draws.raster_offset :: scale, draws.raster_offset :: scale]
         )
         mixed += draws.weight < 1
     assert 0 < mixed < 48
@@ -102,7 +102,7 @@ def test_batches_equal_the_twin_of_their_draws(shape, patch, scale, starts, leng
 
 def test_mixed_sizes_of_images_in_one_batch():
     images = make_images([np.random.default_rng(i).random((6 + 5 * i, 18 - 3 * i, 10)) for i in range(4)])
-    settings = {"batch_size": 4, "seed": 0, "starts": (1,)}
+    settings = {"batch_size": 4, "seed": 0, "raster_offsets": (1,)}
     (batch,) = image_training_batches(images, patch=12, scale=4, total_steps=1, **settings)
     draws_of = image_draws_by_step(4, 10, config=ImageAugmentationConfig(), **settings)
     for _, place, draws in steps_of(draws_of, 1):
@@ -172,7 +172,7 @@ def test_draws_follow_their_distributions(seed):
         assert abs(np.corrcoef(values.T)[0, 1]) < 0.02
     for which in (0, 1):
         assert scipy.stats.chisquare(np.bincount(draws.turns[:, which], minlength=4)).pvalue > 1e-3
-    assert abs((draws.start == 2).mean() - 0.5) < 0.01
+    assert abs((draws.raster_offset == 2).mean() - 0.5) < 0.01
     assert scipy.stats.kstest(draws.position.ravel(), "uniform").pvalue > 1e-3
 
 
@@ -232,7 +232,7 @@ def as_bytes(batches):
 
 def test_resumed_run_sees_the_same_bits():
     images = random_images(7)
-    settings = {"batch_size": 3, "scale": 4, "patch": 8, "starts": (1, 2), "total_steps": 9}
+    settings = {"batch_size": 3, "scale": 4, "patch": 8, "raster_offsets": (1, 2), "total_steps": 9}
     whole = as_bytes(image_training_batches(images, seed=5, **settings))
     assert len(set(whole)) == 9
     for start in (1, 2, 5, 9):
@@ -281,8 +281,8 @@ def test_batches_made_ahead_do_not_keep_python_from_ending():
         {"batch_size": 7, "process_count": 2},
         {"batch_size": 4, "process_count": 2, "process_index": 2},
         {"batch_size": 4, "start_step": 3},
-        {"batch_size": 4, "starts": (4,)},
-        {"batch_size": 4, "starts": ()},
+        {"batch_size": 4, "raster_offsets": (4,)},
+        {"batch_size": 4, "raster_offsets": ()},
     ],
 )
 def test_impossible_settings_are_refused(settings):
@@ -312,7 +312,7 @@ def test_evaluation_drops_nothing_and_keeps_the_phase(patch):
     generator = np.random.default_rng(0)
     arrays = [generator.random((h, 13, 5)) for h in (9, 9, 9, 12, 7)]
     images = make_images(arrays, truths=[array + 1 for array in arrays])
-    found = list(image_evaluation_batches(images, batch_size=2, scale=4, patch=patch, start=2))
+    found = list(image_evaluation_batches(images, batch_size=2, scale=4, patch=patch, raster_offset=2))
     masks = [mask.tolist() for _, mask in found]
     uneven = [[True, True], [True, False], [True, False], [True, False]]
     assert masks == (uneven if patch is None else [[True, True], [True, True], [True, False]])

@@ -137,7 +137,7 @@ def test_the_finer_grid_holds_the_measured_pixels_where_they_are(scale):
     resolver = tiny_super_resolver(np.linspace(800, 989, 20), scale)
     given = a_map(8, 9)
     result = deeper_jax.enhance(given, tiny_denoiser(random=False), super_resolver=resolver)
-    sampled = slice(resolver.start, None, scale)
+    sampled = slice(resolver.raster_offset, None, scale)
     assert result["intensity"].shape == (8 * scale, 9 * scale, 64) == result["uncertainty"].shape
     for name in ("y", "x"):
         np.testing.assert_allclose(result[name][sampled], given[name])

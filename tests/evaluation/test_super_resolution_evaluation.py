@@ -39,18 +39,18 @@ def make_pair(seed: int, scale: int = 2, **changes) -> EvaluationPair:
     bands = [np.exp(-(((WAVENUMBERS - centre) / 25) ** 2)) for centre in (785, 1003, 1450, 1660)]
     truth = np.stack(blobs, -1) @ np.stack(bands) * 500 + 20
     hr_image = truth + 15 * rng.normal(size=truth.shape)
-    start = 1 if scale < 4 else 2
+    raster_offset = 1 if scale < 4 else 2
     pair = EvaluationPair(
-        f"cell {seed}", sample(hr_image, scale, start), hr_image, truth, scale, start, WAVENUMBERS, 0.5
+        f"cell {seed}", sample(hr_image, scale, raster_offset), hr_image, truth, scale, raster_offset, WAVENUMBERS, 0.5
     )
     return replace(pair, **changes)
 
 
 def make_methods(scale: int = 2) -> dict:
-    start = 1 if scale < 4 else 2
-    methods = dict(reference_upsamplers(scale, start))
-    methods["PCA"] = reference_upsampler("pca", scale, start, components=6)
-    methods["network"] = lambda image: pca_upsample(image, scale, start, components=4, smoothing=0.01)
+    raster_offset = 1 if scale < 4 else 2
+    methods = dict(reference_upsamplers(scale, raster_offset))
+    methods["PCA"] = reference_upsampler("pca", scale, raster_offset, components=6)
+    methods["network"] = lambda image: pca_upsample(image, scale, raster_offset, components=4, smoothing=0.01)
     return methods
 
 
@@ -76,7 +76,7 @@ def test_metrics_against_scikit_image(pairs, rows):
     assert row.psnr_truth == pytest.approx(peak_signal_noise_ratio(truth, output, data_range=1.0))
     assert row.ssim_truth == pytest.approx(structural_similarity(output, truth, channel_axis=-1, data_range=1.0))
     np.testing.assert_allclose(row.channel_mse, np.mean((output - target) ** 2, axis=(0, 1)))
-    assert (row.scale, row.start, row.pixels, row.ssim_released) == (2, 1, 24 * 36, None)
+    assert (row.scale, row.raster_offset, row.pixels, row.ssim_released) == (2, 1, 24 * 36, None)
 
 
 def test_parts_of_the_image_add_up(pairs, rows):
@@ -129,9 +129,9 @@ def test_bad_input_is_named(pairs):
         replace(good, hr_image=-np.ones_like(good.hr_image))
     with pytest.raises(InputError, match="wavenumbers"):
         replace(good, wavenumbers=WAVENUMBERS[1:])
-    with pytest.raises(InputError, match="need 0 <= start < scale"):
-        replace(good, start=2)
-    with pytest.raises(InputError, match=r"bicubic is for \(scale, start\) \(2, 0\), but cell 0 has \(2, 1\)"):
+    with pytest.raises(InputError, match="need 0 <= raster_offset < scale"):
+        replace(good, raster_offset=2)
+    with pytest.raises(InputError, match=r"bicubic is for \(scale, raster_offset\) \(2, 0\), but cell 0 has \(2, 1\)"):
         evaluate_super_resolution([good], {"bicubic": reference_upsampler("bicubic", 2, 0)})
     with pytest.raises(InputError, match="broken on cell 0: output has shape"):
         evaluate_super_resolution([good], {"broken": lambda image: image})
@@ -139,7 +139,7 @@ def test_bad_input_is_named(pairs):
         evaluate_super_resolution([good], {"broken": lambda image: np.full((24, 36, 60), np.nan)})
     with pytest.raises(InputError, match="Image names"):
         evaluate_super_resolution([good, good], make_methods())
-    with pytest.raises(InputError, match="differ in .scale, start."):
+    with pytest.raises(InputError, match="differ in .scale, raster_offset."):
         evaluate_super_resolution([good, make_pair(9, scale=3)], make_methods())
 
 

@@ -27,44 +27,44 @@ def random_image(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def positions(length: int, scale: int, start: int) -> np.ndarray:
+def positions(length: int, scale: int, raster_offset: int) -> np.ndarray:
     """High-resolution pixels in low-resolution pixels, written out one by one."""
-    return np.array([min(max((pixel - start) / scale, 0), length - 1) for pixel in range(scale * length)])
+    return np.array([min(max((pixel - raster_offset) / scale, 0), length - 1) for pixel in range(scale * length)])
 
 
 @pytest.mark.parametrize("kernel", REGISTERED)
-@pytest.mark.parametrize(("scale", "start"), RASTERS)
-def test_given_pixels_come_back_unchanged(kernel, scale, start):
+@pytest.mark.parametrize(("scale", "raster_offset"), RASTERS)
+def test_given_pixels_come_back_unchanged(kernel, scale, raster_offset):
     image = random_image(scale, 7, 5, 3)
-    output = upsample(image, kernel, scale, start)
+    output = upsample(image, kernel, scale, raster_offset)
     assert output.shape == (7 * scale, 5 * scale, 3) and output.dtype == np.float64
-    np.testing.assert_allclose(sample(output, scale, start), image, atol=1e-13)
+    np.testing.assert_allclose(sample(output, scale, raster_offset), image, atol=1e-13)
 
 
-@pytest.mark.parametrize(("scale", "start"), [(2, 1), (3, 1), (4, 1), (4, 2)])
-def test_released_methods_move_pixels(scale, start):
+@pytest.mark.parametrize(("scale", "raster_offset"), [(2, 1), (3, 1), (4, 1), (4, 2)])
+def test_released_methods_move_pixels(scale, raster_offset):
     image = random_image(0, 7, 6, 2)
-    output = upsample(image, "bicubic_released", scale, start)
-    assert np.abs(sample(output, scale, start) - image).max() > 0.1
+    output = upsample(image, "bicubic_released", scale, raster_offset)
+    assert np.abs(sample(output, scale, raster_offset) - image).max() > 0.1
     np.testing.assert_allclose(output, scipy.ndimage.zoom(image, (scale, scale, 1), order=3), atol=1e-12)
-    nearest = upsample(image, "nearest_released", scale, start)
+    nearest = upsample(image, "nearest_released", scale, raster_offset)
     np.testing.assert_array_equal(nearest, scipy.ndimage.zoom(image, (scale, scale, 1), order=0))
     np.testing.assert_allclose(output[[0, 0, -1, -1], [0, -1, 0, -1]], image[[0, 0, -1, -1], [0, -1, 0, -1]])
 
 
-@pytest.mark.parametrize(("scale", "start"), RASTERS)
+@pytest.mark.parametrize(("scale", "raster_offset"), RASTERS)
 @pytest.mark.parametrize(("kernel", "method"), [("linear", "linear"), ("cubic_spline", "cubic")])
-def test_equal_to_scipy_at_the_true_positions(kernel, method, scale, start):
-    image = random_image(scale + start, 8, 6, 2)
-    grid = np.meshgrid(positions(8, scale, start), positions(6, scale, start), indexing="ij")
+def test_equal_to_scipy_at_the_true_positions(kernel, method, scale, raster_offset):
+    image = random_image(scale + raster_offset, 8, 6, 2)
+    grid = np.meshgrid(positions(8, scale, raster_offset), positions(6, scale, raster_offset), indexing="ij")
     points = np.stack(grid, axis=-1)
     if method == "linear":
         axes = (np.arange(8), np.arange(6))
         expected = scipy.interpolate.RegularGridInterpolator(axes, image, method="linear")(points)
     else:
-        first = scipy.interpolate.CubicSpline(np.arange(8), image, axis=0)(positions(8, scale, start))
-        expected = scipy.interpolate.CubicSpline(np.arange(6), first, axis=1)(positions(6, scale, start))
-    np.testing.assert_allclose(upsample(image, kernel, scale, start), expected, atol=1e-12)
+        first = scipy.interpolate.CubicSpline(np.arange(8), image, axis=0)(positions(8, scale, raster_offset))
+        expected = scipy.interpolate.CubicSpline(np.arange(6), first, axis=1)(positions(6, scale, raster_offset))
+    np.testing.assert_allclose(upsample(image, kernel, scale, raster_offset), expected, atol=1e-12)
 
 
 def test_bicubic_is_cubic_convolution_as_hermite_spline():
@@ -84,11 +84,11 @@ def test_lanczos_by_hand():
     assert output[10] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("scale", "start"), [(2, 1), (3, 1), (4, 2)])
-def test_nearest_repeats_pixels_when_the_sample_is_in_the_middle(scale, start):
+@pytest.mark.parametrize(("scale", "raster_offset"), [(2, 1), (3, 1), (4, 2)])
+def test_nearest_repeats_pixels_when_the_sample_is_in_the_middle(scale, raster_offset):
     image = random_image(5, 4, 3, 2)
     expected = image.repeat(scale, axis=0).repeat(scale, axis=1)
-    np.testing.assert_array_equal(upsample(image, "nearest", scale, start), expected)
+    np.testing.assert_array_equal(upsample(image, "nearest", scale, raster_offset), expected)
 
 
 def test_nearest_by_distance():
@@ -97,12 +97,12 @@ def test_nearest_by_distance():
 
 
 @pytest.mark.parametrize("kernel", ["linear", "bicubic", "cubic_spline"])
-@pytest.mark.parametrize(("scale", "start"), RASTERS)
-def test_ramps_away_from_the_edges(kernel, scale, start):
+@pytest.mark.parametrize(("scale", "raster_offset"), RASTERS)
+def test_ramps_away_from_the_edges(kernel, scale, raster_offset):
     rows, columns = np.mgrid[0 : 8 * scale, 0 : 9 * scale]
     ramp = (2.0 * rows - 0.7 * columns + 3)[..., None] * np.array([1.0, -0.5])
-    output = upsample(sample(ramp, scale, start), kernel, scale, start)
-    inside = (slice(scale + start, -2 * scale), slice(scale + start, -2 * scale))
+    output = upsample(sample(ramp, scale, raster_offset), kernel, scale, raster_offset)
+    inside = (slice(scale + raster_offset, -2 * scale), slice(scale + raster_offset, -2 * scale))
     np.testing.assert_allclose(output[inside], ramp[inside], atol=1e-11)
 
 
@@ -148,11 +148,11 @@ def test_reference_upsamplers():
 def test_bad_calls():
     with pytest.raises(ValueError, match="unknown kernel"):
         upsample(np.ones((2, 2, 2)), "sinc", 2, 1)
-    with pytest.raises(ValueError, match="start"):
+    with pytest.raises(ValueError, match="raster_offset"):
         upsample(np.ones((2, 2, 2)), "linear", 2, 2)
     with pytest.raises(ValueError, match="shape"):
         upsample(np.ones((2, 2)), "linear", 2, 1)
-    with pytest.raises(InputError, match="start"):
+    with pytest.raises(InputError, match="raster_offset"):
         reference_upsamplers(3, 3)
     with pytest.raises(ValueError, match="unknown family"):
         reference_upsampler("bicubic", 2, 1, components=3)

@@ -22,35 +22,41 @@ LENGTH = 12
 AXIS = np.linspace(600.0, 1800.0, LENGTH)
 
 
-def interpolator(scale: int, start: int, length: int = LENGTH, padding: str = "zeros") -> HyRISR:
+def interpolator(scale: int, raster_offset: int, length: int = LENGTH, padding: str = "zeros") -> HyRISR:
     sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2}
     model = HyRISR(scale=scale, length=length, **sizes, padding=padding, rngs=nnx.Rngs(0))
-    start_as_interpolation(model, start)
+    start_as_interpolation(model, raster_offset)
     return model
 
 
-def resolver(scale: int = 2, start: int = 1) -> SuperResolver:
-    return SuperResolver(interpolator(scale, start), {"wavenumbers": AXIS.tolist(), "start": start})
+def resolver(scale: int = 2, raster_offset: int = 1) -> SuperResolver:
+    return SuperResolver(
+        interpolator(scale, raster_offset), {"wavenumbers": AXIS.tolist(), "raster_offset": raster_offset}
+    )
 
 
 def image(height: int, width: int, length: int = LENGTH, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(1, 9, size=(height, width, length))
 
 
-@pytest.mark.parametrize(("scale", "start"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (4, 3)])
-def test_the_interpolating_start_is_registered_linear_interpolation(scale, start):
+@pytest.mark.parametrize(
+    ("scale", "raster_offset"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (4, 3)]
+)
+def test_the_interpolating_start_is_registered_linear_interpolation(scale, raster_offset):
     given = image(6, 7)
-    output = resolver(scale, start).super_resolve(given)
-    expected = upsample(given, "linear", scale, start)
+    output = resolver(scale, raster_offset).super_resolve(given)
+    expected = upsample(given, "linear", scale, raster_offset)
     inside = slice(scale, -scale)  # the network pads with zeros, the interpolator holds the edge
     np.testing.assert_allclose(output[inside, inside], expected[inside, inside], rtol=1e-4)
-    np.testing.assert_allclose(output[start::scale, start::scale], given, rtol=1e-4)
-    to_the_border = SuperResolver(interpolator(scale, start, padding="edge"), resolver().record | {"start": start})
+    np.testing.assert_allclose(output[raster_offset::scale, raster_offset::scale], given, rtol=1e-4)
+    to_the_border = SuperResolver(
+        interpolator(scale, raster_offset, padding="edge"), resolver().record | {"raster_offset": raster_offset}
+    )
     np.testing.assert_allclose(to_the_border.super_resolve(given), expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("scale", "start"), [(2, 1), (3, 1), (4, 1), (4, 2)])
-def test_the_regression_start_is_the_least_squares_of_the_training_images(scale, start):
+@pytest.mark.parametrize(("scale", "raster_offset"), [(2, 1), (3, 1), (4, 1), (4, 2)])
+def test_the_regression_start_is_the_least_squares_of_the_training_images(scale, raster_offset):
     rng = np.random.default_rng(0)
     spectra = rng.random((3, LENGTH))
     abundances = gaussian_filter(rng.random((4, 24, 24, 3)), (0, 2.0, 2.0, 0))
@@ -58,11 +64,11 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     images = [(image / image.max()).astype(np.float32) for image in images]
     sizes = {"width": 4, "groups": 1, "blocks": 1, "reduction": 2, "padding": "edge"}
     model = HyRISR(scale=scale, length=LENGTH, **sizes, rngs=nnx.Rngs(0))
-    start_as_regression(model, start, images[:3], components=3)
-    low = images[3][start::scale, start::scale]
+    start_as_regression(model, raster_offset, images[:3], components=3)
+    low = images[3][raster_offset::scale, raster_offset::scale]
     output = np.asarray(model(low[None]))[0]
-    np.testing.assert_allclose(output[start::scale, start::scale], low, atol=1e-5)
-    linear = upsample(low, "linear", scale, start)
+    np.testing.assert_allclose(output[raster_offset::scale, raster_offset::scale], low, atol=1e-5)
+    linear = upsample(low, "linear", scale, raster_offset)
     assert np.square(output - images[3]).mean() < (1 if scale == 4 else 0.8) * np.square(linear - images[3]).mean()
     if scale == 4:
         return  # two regressions, one after the other
@@ -83,13 +89,13 @@ def test_the_regression_start_is_the_least_squares_of_the_training_images(scale,
     for image in images[:3]:
         for turned in [np.rot90(i, k) for i in (image, image[::-1]) for k in range(4)]:
             coordinates = (turned - mean) @ basis.T
-            inputs.append(around(coordinates[start::scale, start::scale]))
-            wanted.append(coordinates[0::scale, (start + 1) % scale :: scale].reshape(-1, LENGTH))
+            inputs.append(around(coordinates[raster_offset::scale, raster_offset::scale]))
+            wanted.append(coordinates[0::scale, (raster_offset + 1) % scale :: scale].reshape(-1, LENGTH))
     inputs, wanted, new = np.concatenate(inputs), np.concatenate(wanted), around((low - mean) @ basis.T)
     together = strongest(new) @ np.linalg.lstsq(strongest(inputs), wanted[:, :3], rcond=None)[0]
     alone = [new[..., c] @ np.linalg.lstsq(inputs[..., c], wanted[:, c], rcond=None)[0] for c in range(3, LENGTH)]
     expected = np.c_[together, np.stack(alone, 1)] @ basis + mean
-    found = output[0::scale, (start + 1) % scale :: scale].reshape(-1, LENGTH)
+    found = output[0::scale, (raster_offset + 1) % scale :: scale].reshape(-1, LENGTH)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -113,7 +119,7 @@ def test_the_regression_start_can_leave_flat_surroundings_alone(scale):
 
 
 def test_a_start_outside_the_block_is_refused():
-    with pytest.raises(InputError, match="start is 3, but at 3x it must be 0 to 2"):
+    with pytest.raises(InputError, match="raster offset is 3, but at 3x it must be 0 to 2"):
         interpolator(3, 3)
 
 
@@ -195,7 +201,7 @@ def test_training_keeps_a_moving_average_and_load_takes_it(trained):
     folder, config, state = trained
     model = deeper_jax.load(folder / "run")
     assert isinstance(model, SuperResolver)
-    assert (model.scale, model.start, model.length) == (2, 1, 25)
+    assert (model.scale, model.raster_offset, model.length) == (2, 1, 25)
     assert model.record["preprocessing"][-1] == {"name": "bin", "length": 25}
     latest = deeper_jax.load(folder / "run" / "checkpoints" / "latest")
     for ours, average in zip(jax.tree.leaves(latest.params), jax.tree.leaves(state.ema), strict=True):

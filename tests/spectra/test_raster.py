@@ -9,9 +9,9 @@ from deeper_jax.spectra.raster import (
     crop_spectra,
     crop_to_multiple,
     default_patch,
-    default_start,
+    default_raster_offset,
     downsample,
-    start_choices,
+    raster_offset_choices,
 )
 
 
@@ -28,25 +28,25 @@ def test_raster_by_hand():
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_every_low_resolution_pixel_is_the_high_resolution_one_at_its_place(scale):
     image = np.random.default_rng(scale).random((2, 5 * scale, 3 * scale, 4))
-    for start in range(scale):
-        low = downsample(image, scale, start)
+    for raster_offset in range(scale):
+        low = downsample(image, scale, raster_offset)
         assert low.shape == (2, 5, 3, 4)
         for i, j in np.ndindex(5, 3):
-            np.testing.assert_array_equal(low[:, i, j], image[:, start + i * scale, start + j * scale])
+            np.testing.assert_array_equal(low[:, i, j], image[:, raster_offset + i * scale, raster_offset + j * scale])
 
 
 def test_starts_and_patches_of_the_scales():
-    assert [default_start(scale) for scale in (2, 3, 4)] == [1, 1, 1]
-    assert [start_choices(scale) for scale in (2, 3, 4)] == [(1,), (1,), (1, 2)]
+    assert [default_raster_offset(scale) for scale in (2, 3, 4)] == [1, 1, 1]
+    assert [raster_offset_choices(scale) for scale in (2, 3, 4)] == [(1,), (1,), (1, 2)]
     assert [default_patch(scale) for scale in (2, 3, 4)] == [64, 63, 64]
     with pytest.raises(InputError, match=r"scale: found 5.*\(2, 3, 4\)"):
-        default_start(5)
+        default_raster_offset(5)
 
 
 def test_sizes_that_do_not_divide_are_refused():
     with pytest.raises(InputError, match="64 x 64.*multiples of the scale 3; crop to 63 x 63"):
         downsample(np.zeros((64, 64, 1)), 3, 1)
-    with pytest.raises(ValueError, match="start"):
+    with pytest.raises(ValueError, match="raster_offset"):
         downsample(np.zeros((4, 4, 1)), 2, 2)
     assert crop_to_multiple(numbered(7, 8), 3).shape == (6, 6, 2)
     with pytest.raises(InputError):

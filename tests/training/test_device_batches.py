@@ -68,8 +68,8 @@ def test_images_are_augmented_as_by_tf_data(shapes, patch, scale, length):
         scale,
     )
     np.testing.assert_allclose(high, expected, rtol=1e-5, atol=1e-5)
-    for place, start in enumerate(draws.start):
-        np.testing.assert_array_equal(low[place], high[place, start::scale, start::scale])
+    for place, offset in enumerate(draws.raster_offset):
+        np.testing.assert_array_equal(low[place], high[place, offset::scale, offset::scale])
 
 
 def assert_alike(first: np.ndarray, second: np.ndarray) -> None:
@@ -127,7 +127,7 @@ def test_batches_lie_over_the_devices_and_do_not_depend_on_their_number():
 
     def batches(mesh=None):
         yield from resident_spectra_batches(pairs, batch_size=8, seed=1, start_step=3, total_steps=7, mesh=mesh)
-        settings = {"patch": 8, "starts": (1, 2), "augmentation": ImageAugmentationConfig(shift=0.2)}
+        settings = {"patch": 8, "raster_offsets": (1, 2), "augmentation": ImageAugmentationConfig(shift=0.2)}
         yield from resident_image_batches(
             images, batch_size=8, scale=4, seed=1, start_step=0, total_steps=3, mesh=mesh, **settings
         )

@@ -56,7 +56,7 @@ def compare(measured: Any, result: Any) -> Comparison:
     after = result["denoised" if finer else "intensity"]
     deviation = np.asarray(result["uncertainty"], np.float64)
     if finer:
-        sampled = slice(result.attrs["first_sample"], None, result.attrs["scale"])
+        sampled = slice(result.attrs["raster_offset"], None, result.attrs["scale"])
         deviation = deviation[sampled, sampled]
     shared = np.isin(np.asarray(measured["wavenumber"], np.float64), axis)
     arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), deviation]
