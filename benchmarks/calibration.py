@@ -15,8 +15,8 @@ import numpy as np
 
 import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
-from deeper_jax.enhancement.calibration import Case, coverage, fit_calibration
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
+from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise
@@ -64,11 +64,11 @@ def cases(model: deeper_jax.inference.noise_aware_denoiser.NoiseAwareDenoiser, s
             cell = simulate(jax.random.key(seed), *SHAPE, axis, config)
             cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
             truth = truth.reshape(-1, truth.shape[-1])
-            law = estimate_noise(cube.reshape(truth.shape))
-            together = denoise_map(cube, np.ones(SHAPE, bool), law, model.network)
-            by_itself = alone(cube.reshape(truth.shape), law, model.network)
+            noise_model = estimate_noise(cube.reshape(truth.shape))
+            together = denoise_map(cube, np.ones(SHAPE, bool), noise_model, model.network)
+            by_itself = alone(cube.reshape(truth.shape), noise_model, model.network)
             for how, estimate in (("whole map", together), ("one spectrum", by_itself)):
-                yield how, level, Case(estimate.spectra - truth, estimate.deviation, estimate.noise)
+                yield how, level, Case(estimate.spectra - truth, estimate.std, estimate.noise)
 
 
 if __name__ == "__main__":

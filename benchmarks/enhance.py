@@ -33,18 +33,18 @@ LIPID = 1  # index of the molecule that droplets are made of
 def methods(cube, model):
     """Name and candidates [H, W, L] of every method; the best candidate is scored."""
     flat = cube.reshape(-1, cube.shape[-1])
-    present, law = np.ones(cube.shape[:2], bool), estimate_noise(flat)
+    present, noise_model = np.ones(cube.shape[:2], bool), estimate_noise(flat)
     smooth = gaussian_filter(cube, (1, 1, 0)).reshape(flat.shape)
     yield "noisy", [flat]
     yield "Whittaker, one spectrum", [whittaker(flat, lam) for lam in LAMBDAS]
-    yield "network, one spectrum", [alone(flat, law, model.network).spectra]
+    yield "network, one spectrum", [alone(flat, noise_model, model.network).spectra]
     yield "PCA, whole map", [pca(flat, k) for k in COMPONENTS]
     yield "PCA + Whittaker, whole map", [pca_whittaker(flat, k, lam) for k in COMPONENTS for lam in LAMBDAS[:6]]
     yield (
         "Gaussian (1 pixel) + PCA + Whittaker",
         [pca_whittaker(smooth, k, lam) for k in COMPONENTS for lam in LAMBDAS[:6]],
     )
-    yield "enhance, whole map", [denoise_map(cube, present, law, model.network).spectra]
+    yield "enhance, whole map", [denoise_map(cube, present, noise_model, model.network).spectra]
 
 
 def simulated(model):
@@ -106,10 +106,10 @@ def clean_map(path, model):
     stored = np.load(path)
     cube = stored["cube"].astype(np.float64)
     flat = cube.reshape(-1, cube.shape[-1])
-    law = estimate_noise(flat)
-    altered = flat - denoise_map(cube, np.ones(cube.shape[:2], bool), law, model.network).spectra
-    alone_altered = flat - alone(flat, law, model.network).spectra
-    # Independent of the law: the median of fourth differences along the spectra.
+    noise_model = estimate_noise(flat)
+    altered = flat - denoise_map(cube, np.ones(cube.shape[:2], bool), noise_model, model.network).spectra
+    alone_altered = flat - alone(flat, noise_model, model.network).spectra
+    # Independent of the noise model: the median of fourth differences along the spectra.
     noise = 1.4826 * np.median(np.abs(np.diff(flat, 4, axis=1))) / np.sqrt(70)
     print(
         f"\nClean map {path.name}: altered by {np.sqrt((altered**2).mean()):.3f} (whole map) or "

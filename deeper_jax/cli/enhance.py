@@ -1,26 +1,20 @@
 """`deeper-jax enhance`: an instrument's file in; the enhanced map, a page of before and after, and a few words out."""
 
 import argparse
+import contextlib
+import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from deeper_jax.enhancement.measured_map import OUTSIDE
+from deeper_jax.enhancement.options import OUTSIDE
 from deeper_jax.errors import InputError
 
 # Variables of an enhanced map after the intensity; .csv writes each to a file of its own.
 _FURTHER = ("uncertainty", "flagged", "pixel_flagged")
 _PAGES = (".html", ".htm")
-# What the library calls its arguments, and what the command does.
-_WORDS = {
-    "entry=": "--entry",
-    "outside='keep'": "--outside keep",
-    "outside='drop'": "--outside drop",
-    "leave entry out": "leave --entry out",
-    "choose another or overwrite it": "choose another, or give --overwrite",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,14 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
-    warnings.showwarning = _plain_warning
-    try:
-        _run(options)
-    except InputError as error:
-        raise InputError(_in_words_of_command(str(error))) from error
-
-
-def _run(options: argparse.Namespace) -> None:
+    warnings.showwarning = lambda message, *_, **__: print(f"deeper-jax: warning: {message}", file=sys.stderr)
     source = Path(options.input)
     output = Path(options.output) if options.output else source.with_name(f"{source.stem}_enhanced.h5")
     page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
@@ -73,31 +60,47 @@ def _run(options: argparse.Namespace) -> None:
     from deeper_jax.maps import read_map, write_map
 
     keep_compiled_programs()
-    _say(f"reading {source.name}")
-    entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
-    measured = read_map(source, entry=entry)
-    result = enhance(
-        measured,
-        options.model,
-        super_resolver=options.super_resolver,
-        outside=options.outside,
-        use_map=not options.single_spectra,
-        noise=options.noise,
-        say=_say,
-        progress=True,
-    )
-    _say(f"writing {output.name}")
-    write_map(result, output, overwrite=options.overwrite)
-    # The numbers are safe from here on, whatever becomes of the pictures.
-    print(f"Enhanced map: {output}")
-    if page is not None:
-        from deeper_jax.enhancement.report import write_page
+    with _steps_shown() as log:
+        log.info("reading %s", source.name)
+        entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+        measured = read_map(source, entry=entry)
+        result = enhance(
+            measured,
+            options.model,
+            super_resolver=options.super_resolver,
+            outside=options.outside,
+            use_map=not options.single_spectra,
+            noise=options.noise,
+            progress=True,
+        )
+        log.info("writing %s", output.name)
+        write_map(result, output, overwrite=options.overwrite)
+        # The numbers are safe from here on, whatever becomes of the pictures.
+        print(f"Enhanced map: {output}")
+        from deeper_jax.enhancement.report import summary_sentences, write_page
 
-        _say(f"drawing {page.name}")
-        write_page(page, measured, result)
-        print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
-    for line in _summary(result):
-        print(line)
+        if page is not None:
+            log.info("drawing %s", page.name)
+            write_page(page, measured, result)
+            print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
+        print("\n".join(summary_sentences(result)))
+
+
+@contextlib.contextmanager
+def _steps_shown() -> Iterator[logging.Logger]:
+    """The package's log, each line on stderr followed by " ..."."""
+    log, handler = logging.getLogger("deeper_jax"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s ..."))
+    before = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield log
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
 
 
 def _check_source(source: Path) -> None:
@@ -130,23 +133,3 @@ def _check_targets(source: Path, output: Path, page: Path | None, options: argpa
             )
         if target.exists() and target.samefile(source):
             raise InputError(f"{target}: is the file that is read; give another name for the page.")
-
-
-def _summary(result: Any) -> list[str]:
-    from deeper_jax.enhancement.report import summary_sentences
-
-    return summary_sentences(result)
-
-
-def _say(words: str) -> None:
-    print(f"{words} ...", file=sys.stderr, flush=True)
-
-
-def _in_words_of_command(sentence: str) -> str:
-    for library, command in _WORDS.items():
-        sentence = sentence.replace(library, command)
-    return sentence
-
-
-def _plain_warning(message: Any, *_: Any, **__: Any) -> None:
-    print(f"deeper-jax: warning: {message}", file=sys.stderr)

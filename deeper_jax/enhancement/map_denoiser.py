@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from deeper_jax.enhancement.map_components import MapComponents, find_components
-from deeper_jax.enhancement.residual_check import standing_out
-from deeper_jax.enhancement.similar_pixels import average_similar
-from deeper_jax.spectra.noise import NoiseLaw, smooth_intensity
+from deeper_jax.enhancement.components import MapComponents, find_components
+from deeper_jax.enhancement.similar_pixels import bilateral_filter
+from deeper_jax.enhancement.uncertainty import residual_outliers
+from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 
 # From spectra [N, L] and the standard deviation of their noise [N, L] to denoised spectra and their errors.
 Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -30,38 +30,38 @@ class Estimate(NamedTuple):
 
     Attributes:
         spectra: the estimate.
-        deviation: standard deviation of its error, before calibration.
+        std: standard deviation of its error, before calibration.
         noise: standard deviation of the noise of the measured spectra.
     """
 
     spectra: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
     noise: np.ndarray
 
 
-def denoise_map(cube: np.ndarray, present: np.ndarray, law: NoiseLaw, network: Network) -> Estimate:
+def denoise_map(cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:
     """Denoise the spectra of a map together.
 
     Args:
         cube: [..., L] on the grid of the map, of any number of axes.
         present: [...], false where no spectrum was measured (whatever `cube` holds there).
-        law: the noise of the spectra.
+        noise_model: the noise of the spectra.
         network: see `Network`.
 
     Returns:
         The estimates of the P measured spectra, in the grid's order.
     """
     spectra = np.asarray(cube[present], np.float64)
-    parts = find_components(spectra, law)
+    parts = find_components(spectra, noise_model)
     if not len(parts.components):
-        return alone(spectra, law, network)
+        return alone(spectra, noise_model, network)
     scores = _averaged(parts, present)
     together = parts.spectra(scores * parts.shares)
-    law = law.scaled(parts.noise_factor)
-    noise = law.deviation(together)
+    noise_model = noise_model.scaled(parts.noise_factor)
+    noise = noise_model.std(together)
     # Noise of the components is rough along the spectrum and the network's to remove; that of the scores has the
     # components' own shapes, and stays. What averaging over pixels takes of it, the differences between the pixels
-    # bring back, about: the deviation is that without averaging.
+    # bring back, about: the std is that without averaging.
     rough = parts.scale * np.sqrt((scores**2 / parts.singular_values**2).sum(1, keepdims=True))
     shaped = parts.scale * np.sqrt((parts.components**2).sum(0))
     answer, error = network(together, np.minimum(rough, noise))
@@ -69,9 +69,9 @@ def denoise_map(cube: np.ndarray, present: np.ndarray, law: NoiseLaw, network: N
     return _with_exceptions(spectra, estimate, network)
 
 
-def alone(spectra: np.ndarray, law: NoiseLaw, network: Network) -> Estimate:
+def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:
     """Denoise spectra [P, L] one by one."""
-    noise = law.deviation(smooth_intensity(spectra))
+    noise = noise_model.std(smooth_intensity(spectra))
     answer, error = network(spectra, noise)
     return Estimate(np.asarray(answer, np.float64), np.asarray(error, np.float64), noise)
 
@@ -79,20 +79,20 @@ def alone(spectra: np.ndarray, law: NoiseLaw, network: Network) -> Estimate:
 def _averaged(parts: MapComponents, present: np.ndarray) -> np.ndarray:
     on_grid = np.zeros((*present.shape, parts.scores.shape[1]))
     on_grid[present] = parts.scores
-    return average_similar(on_grid, present)[0][present]
+    return bilateral_filter(on_grid, present)[0][present]
 
 
 def _with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
     """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
-    rows = np.flatnonzero(standing_out(spectra - estimate.spectra, estimate.noise).any(1))
+    rows = np.flatnonzero(residual_outliers(spectra - estimate.spectra, estimate.noise).any(1))
     if not len(rows):
         return estimate
     by_itself, error = network(spectra[rows], estimate.noise[rows])
     difference = by_itself - estimate.spectra[rows]
-    expected = uniform_filter1d(error**2 + estimate.deviation[rows] ** 2, _WINDOW, axis=1)
+    expected = uniform_filter1d(error**2 + estimate.std[rows] ** 2, _WINDOW, axis=1)
     found = uniform_filter1d(difference**2, _WINDOW, axis=1)
     share = np.clip(1.0 - expected / np.maximum(found, 1e-300), 0.0, 1.0)
-    answer, deviation = estimate.spectra.copy(), estimate.deviation.copy()
+    answer, std = estimate.spectra.copy(), estimate.std.copy()
     answer[rows] += share * difference
-    deviation[rows] = np.sqrt((1 - share) * deviation[rows] ** 2 + share * error**2)
-    return Estimate(answer, deviation, estimate.noise)
+    std[rows] = np.sqrt((1 - share) * std[rows] ** 2 + share * error**2)
+    return Estimate(answer, std, estimate.noise)

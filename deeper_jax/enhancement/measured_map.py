@@ -6,7 +6,6 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 
-OUTSIDE = ("error", "keep", "drop")
 # The networks halve a spectrum four times.
 FEWEST_CHANNELS = 32
 
@@ -21,15 +20,12 @@ def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any
         finer: whether the map is to be super-resolved.
 
     Raises:
-        InputError: another word for `outside`; channels outside that are not wanted there; none inside; fewer than
-            32 channels left.
+        InputError: channels outside that are not wanted there; none inside; fewer than 32 channels left.
     """
-    if outside not in OUTSIDE:
-        raise InputError(f"outside is {outside!r}; choose one of {', '.join(OUTSIDE)}.")
     axis = np.asarray(data["wavenumber"], np.float64)
     covered = np.logical_and.reduce([model.covers(axis) for model in models])
     if outside == "keep" and finer and not covered.all():
-        raise InputError("Channels outside the model's range cannot be kept at a finer grid: use outside='drop'.")
+        raise InputError("Channels outside the model's range cannot be kept at a finer grid: set outside to 'drop'.")
     if outside == "error" and not covered.all():
         raise InputError(_both_ranges(axis, covered, models))
     kept = data.isel(wavenumber=np.flatnonzero(covered)) if outside == "drop" else data
@@ -46,8 +42,8 @@ def _both_ranges(axis: np.ndarray, covered: np.ndarray, models: list[Any]) -> st
     low, high = max(each.min() for each in own), min(each.max() for each in own)
     return (
         f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹ and the model {low:.0f}-{high:.0f} cm⁻¹, so "
-        f"{(~covered).sum()} of {len(axis)} channels lie outside: choose outside='keep' to pass them through unchanged "
-        "or outside='drop' to leave them out."
+        f"{(~covered).sum()} of {len(axis)} channels lie outside: set outside to 'keep' to pass them through unchanged "
+        "or to 'drop' to leave them out."
     )
 
 

@@ -15,7 +15,7 @@ _SAME = 2.0
 _WINDOW = 3  # pixels over which that is judged
 
 
-def average_similar(
+def bilateral_filter(
     scores: np.ndarray, present: np.ndarray, *, reach: float = REACH, tolerance: float = TOLERANCE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bilateral filter on the scores of a map.

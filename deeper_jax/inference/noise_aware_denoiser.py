@@ -92,7 +92,7 @@ class NoiseAwareDenoiser(LoadedModel):
         if not len(flat):
             return spectra.astype(dtype), spectra.astype(dtype)
         if noise is None:
-            deviation = estimate_noise(flat).deviation(smooth_intensity(flat))
+            deviation = estimate_noise(flat).std(smooth_intensity(flat))
         else:
             deviation = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape).reshape(flat.shape)
         denoised, error = self.on_axis(flat, deviation, axis)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.noise import NoiseLaw, estimate_noise, smooth_intensity
+from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
 
 # Spectra that a compiled call takes; longer lines take several.
 LONGEST = 64
-# The law of the noise is estimated from the latest so many spectra, anew when so many more have come in.
+# The noise is estimated from the latest so many spectra, anew when so many more have come in.
 _REMEMBERED, _GROWTH = 256, 1.5
 _FEWEST_CHANNELS = 32
 
@@ -20,7 +20,7 @@ class SpectrumStream:
     """Denoises the spectra of one measurement as they come; made by a loaded denoiser's `stream`.
 
     Attributes:
-      noise_law: the noise as estimated from the spectra so far, `variance = gain * intensity + floor`; None before
+      noise_model: the noise as estimated from the spectra so far, `variance = gain * intensity + floor`; None before
         the first.
       spectra: how many came so far.
     """
@@ -46,7 +46,7 @@ class SpectrumStream:
         self._rows = 1 << (longest - 1).bit_length()
         self._latest: deque[np.ndarray] = deque()
         self._estimated_at = 0
-        self.noise_law: NoiseLaw | None = None
+        self.noise_model: NoiseModel | None = None
         self.spectra = 0
 
     def warm_up(self) -> "SpectrumStream":
@@ -117,15 +117,15 @@ class SpectrumStream:
         while sum(map(len, self._latest)) - len(self._latest[0]) >= _REMEMBERED:
             self._latest.popleft()
         due = min(_GROWTH * self._estimated_at, self._estimated_at + _REMEMBERED)
-        if self.noise_law is None or self.spectra >= due:
-            self.noise_law = estimate_noise(np.concatenate(self._latest)[-_REMEMBERED:])
+        if self.noise_model is None or self.spectra >= due:
+            self.noise_model = estimate_noise(np.concatenate(self._latest)[-_REMEMBERED:])
             self._estimated_at = self.spectra
 
     def _noise(self, spectra: np.ndarray) -> np.ndarray:
         if self._given is not None:
             return np.full(spectra.shape, self._given)
-        assert self.noise_law is not None
-        return self.noise_law.deviation(smooth_intensity(spectra))
+        assert self.noise_model is not None
+        return self.noise_model.std(smooth_intensity(spectra))
 
     def _answer(self, spectra: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Denoised spectra and their errors, [n, L] each, always by calls of the same number of spectra."""

@@ -18,8 +18,7 @@ def choose_entry(names: Sequence[str], sizes: Sequence[int], entry: str | int | 
         if len(largest) == 1:
             return largest[0]
         raise InputError(
-            f"{path}: found {len(names)} measurements ({listed}), expected one; "
-            "say which with entry=, by name or number."
+            f"{path}: found {len(names)} measurements ({listed}), expected one; say which entry, by name or number."
         )
     fitting = [
         place for place, name in enumerate(names) if (entry == place if isinstance(entry, int) else entry == name)
@@ -27,6 +26,6 @@ def choose_entry(names: Sequence[str], sizes: Sequence[int], entry: str | int | 
     if len(fitting) != 1:
         problem = "no measurement" if not fitting else f"{len(fitting)} measurements"
         raise InputError(
-            f"{path}: found {problem} {entry!r}, expected one of {listed}; give entry= one of these names or numbers."
+            f"{path}: found {problem} {entry!r}, expected one of {listed}; ask for one of these names or numbers."
         )
     return fitting[0]

@@ -40,7 +40,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False, further_variabl
         if target.is_dir():
             raise InputError(f"{target}: found a folder, expected the name of a file; choose another name.")
         if target.exists() and not overwrite:
-            raise InputError(f"{target}: found an existing file, expected a new name; choose another or overwrite it.")
+            raise InputError(f"{target}: found an existing file, expected a new name; choose one or allow overwriting.")
     load_library("xarray")
     load_library(MAP_FORMATS[path.suffix.lower()].library)
 

@@ -20,7 +20,7 @@ _SMOOTHING = 9  # channels
 _SMALLEST_SHARE = 1e-5
 
 
-class NoiseLaw(NamedTuple):
+class NoiseModel(NamedTuple):
     """Variance of a channel as a function of its expected intensity: `gain * intensity + floor`, `least` at least.
 
     Attributes:
@@ -34,16 +34,16 @@ class NoiseLaw(NamedTuple):
     floor: float
     least: float
 
-    def deviation(self, expected: np.ndarray) -> np.ndarray:
+    def std(self, expected: np.ndarray) -> np.ndarray:
         """Standard deviation of the noise where `expected` is expected, of the same shape."""
         return np.sqrt(np.maximum(self.gain * expected + self.floor, self.least))
 
-    def scaled(self, factor: float) -> "NoiseLaw":
-        """The law of a variance `factor` times as large."""
-        return NoiseLaw(self.gain * factor, self.floor * factor, self.least * factor)
+    def scaled(self, factor: float) -> "NoiseModel":
+        """The model with a variance `factor` times as large."""
+        return NoiseModel(self.gain * factor, self.floor * factor, self.least * factor)
 
 
-def estimate_noise(spectra: np.ndarray) -> NoiseLaw:
+def estimate_noise(spectra: np.ndarray) -> NoiseModel:
     """Fit shot and read noise to what is rough in the spectra.
 
     The fourth differences along each spectrum are all but free of its bands. Their robust variance in bins of
@@ -81,7 +81,7 @@ def _robust_mean(squares: np.ndarray) -> float:
     return mean if mean < _TRUSTED * by_median else by_median
 
 
-def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseLaw:
+def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseModel:
     """Relative least squares of `gain * level + floor` with `gain` 0 or more."""
     weight = 1.0 / np.maximum(variance, smallest)
     lowest, reach = float(level.min()), max(float(np.ptp(level)), 1e-300)
@@ -89,7 +89,7 @@ def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseLaw:
     (gain, at_lowest), _ = nnls(columns * weight[:, None], variance * weight)
     gain = float(gain) / reach
     least = max(0.25 * float(variance.min()), smallest)
-    return NoiseLaw(gain, float(at_lowest) - gain * lowest, least)
+    return NoiseModel(gain, float(at_lowest) - gain * lowest, least)
 
 
 def _smallest_variance(spectra: np.ndarray) -> float:

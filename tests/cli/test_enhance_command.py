@@ -177,4 +177,4 @@ def test_options_are_named_as_the_command_has_them(scan, weights, tmp_path, caps
     assert "noise is -1.0" in refused(capsys, scan, weights, "--noise=-1")
     if FILES.is_dir():
         errors = refused(capsys, FILES / "line_scans.wip", weights, "-o", tmp_path / "out.h5")
-        assert "say which with --entry, by name or number" in errors
+        assert "say which entry, by name or number" in errors

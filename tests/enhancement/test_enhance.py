@@ -212,6 +212,8 @@ def test_what_a_bad_denoiser_took_away_is_flagged_there_and_not_elsewhere():
         (lambda m: m.where(m["wavenumber"] != m["wavenumber"][5]), {}, "42 spectra have single channels"),
         (lambda m: m, {"noise": 0.0}, "noise is 0.0"),
         (lambda m: m, {"noise": np.nan}, "noise is nan"),
+        (lambda m: m, {"use_maps": False}, "no option 'use_maps'; did you mean use_map"),
+        (lambda m: m, {"xyz": 1}, "no option 'xyz'; choose from super_resolver, outside"),
         (lambda m: m, {"outside": "ignore"}, "outside is 'ignore'; choose one of error, keep, drop"),
         (lambda m: m, {"model": "resolver"}, "is not a denoiser"),
         (lambda m: m, {"super_resolver": "denoiser"}, "is not one; a denoiser"),
@@ -221,13 +223,12 @@ def test_what_a_bad_denoiser_took_away_is_flagged_there_and_not_elsewhere():
         (lambda m: m.assign_coords(x=m["x"] ** 2), {"super_resolver": "resolver"}, "x has 7 positions.*even"),
     ],
 )
-def test_mistakes_are_one_sentence_before_any_work(model, change, settings, sentence):
+def test_mistakes_are_one_sentence_before_any_work(model, change, settings, sentence, caplog):
     models = {"resolver": tiny_super_resolver(np.linspace(800, 989, 20)), "denoiser": model}
     settings = {name: models.get(value, value) if isinstance(value, str) else value for name, value in settings.items()}
-    said = []
-    with pytest.raises(InputError, match=sentence) as caught:
-        deeper_jax.enhance(change(a_map()), **({"model": model} | settings), say=said.append)
-    assert not said and "\n" not in str(caught.value)
+    with caplog.at_level("INFO", "deeper_jax"), pytest.raises(InputError, match=sentence) as caught:
+        deeper_jax.enhance(change(a_map()), **({"model": model} | settings))
+    assert not caplog.records and "\n" not in str(caught.value)
 
 
 def test_mistakes_name_the_file(model):

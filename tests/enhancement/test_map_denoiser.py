@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from deeper_jax.enhancement.calibration import Case, coverage, fit_calibration
-from deeper_jax.enhancement.map_components import find_components
+from deeper_jax.enhancement.components import find_components
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
-from deeper_jax.enhancement.repeated_noise import deviation_by_repetition
-from deeper_jax.enhancement.residual_check import standing_out
-from deeper_jax.enhancement.similar_pixels import average_similar
+from deeper_jax.enhancement.similar_pixels import bilateral_filter
+from deeper_jax.enhancement.uncertainty import (
+    Case,
+    coverage,
+    fit_calibration,
+    parametric_bootstrap,
+    residual_outliers,
+)
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.noise import NoiseLaw, estimate_noise
+from deeper_jax.spectra.noise import NoiseModel, estimate_noise
 
 CHANNELS = np.arange(200.0)
 
@@ -30,7 +34,7 @@ def test_shot_and_read_noise_are_found(gain, floor, offset):
     rng = np.random.default_rng(3)
     truth = mixture(rng)
     noisy = truth + np.sqrt(gain * truth + floor) * rng.standard_normal(truth.shape) + offset
-    found = estimate_noise(noisy).deviation(truth + offset)
+    found = estimate_noise(noisy).std(truth + offset)
     assert_allclose(found, np.sqrt(gain * truth + floor), rtol=0.06)
 
 
@@ -38,7 +42,7 @@ def test_cosmic_rays_do_not_count_as_noise():
     rng = np.random.default_rng(4)
     noisy = mixture(rng) + rng.standard_normal((400, 200))
     noisy[rng.random(noisy.shape) < 0.001] += 500
-    assert_allclose(estimate_noise(noisy).deviation(noisy.mean(0)), 1.0, rtol=0.06)
+    assert_allclose(estimate_noise(noisy).std(noisy.mean(0)), 1.0, rtol=0.06)
 
 
 def test_noise_needs_spectra():
@@ -50,7 +54,7 @@ def test_the_components_are_those_of_an_independent_decomposition():
     rng = np.random.default_rng(5)
     truth = mixture(rng)
     noisy = truth + rng.standard_normal(truth.shape)
-    parts = find_components(noisy, NoiseLaw(0.0, 1.0, 1.0))
+    parts = find_components(noisy, NoiseModel(0.0, 1.0, 1.0))
     assert len(parts.components) == 2 and parts.noise_factor == 1.0
     centred = noisy - noisy.mean(1, keepdims=True)
     left, values, right = np.linalg.svd(centred, full_matrices=False)
@@ -62,7 +66,7 @@ def test_the_components_are_those_of_an_independent_decomposition():
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_alone_has_no_components(seed):
     noise = np.random.default_rng(seed).standard_normal((500, 120)) + 7
-    assert len(find_components(noise, NoiseLaw(0.0, 1.0, 1.0)).components) == 0
+    assert len(find_components(noise, NoiseModel(0.0, 1.0, 1.0)).components) == 0
 
 
 def test_correlated_noise_is_not_taken_for_structure():
@@ -80,7 +84,7 @@ def test_like_pixels_are_averaged_and_others_are_not():
     scores[5, 5] -= 60  # a single pixel
     present = np.ones((20, 24), bool)
     present[3] = False
-    average, spread = average_similar(scores, present)
+    average, spread = bilateral_filter(scores, present)
     truth = np.zeros_like(scores)
     truth[:, 12:], truth[5, 5] = 40, -60
     error = average - truth
@@ -98,7 +102,7 @@ def test_averages_are_the_weighted_means_that_the_definition_says():
     rng = np.random.default_rng(8)
     scores, present = 0.1 * rng.standard_normal((4, 5, 3)), np.ones((4, 5), bool)
     present[2, 2] = False
-    average, _ = average_similar(scores, present, reach=1.5)
+    average, _ = bilateral_filter(scores, present, reach=1.5)
     # So alike that only nearness counts.
     places = np.argwhere(present)
     for here in places:
@@ -110,9 +114,9 @@ def test_averages_are_the_weighted_means_that_the_definition_says():
 def test_noise_does_not_stand_out_and_a_lost_band_does():
     rng = np.random.default_rng(9)
     residual, noise = 2 * rng.standard_normal((3000, 200)), np.full((3000, 200), 2.0)
-    assert not standing_out(residual, noise).any()
+    assert not residual_outliers(residual, noise).any()
     residual[7] += 8 * band(100, 5)
-    marked = standing_out(residual, noise)
+    marked = residual_outliers(residual, noise)
     assert marked[7, 97:104].all() and not marked[7, :70].any() and not marked[7, 130:].any()
     assert not np.delete(marked, 7, 0).any()
 
@@ -134,10 +138,10 @@ def test_a_map_comes_out_better_than_its_spectra_one_by_one():
     amounts[:, :15, 0], amounts[:, 15:, 1] = 1.0, 0.7
     truth = 20 + 20 * amounts @ np.stack([band(60), band(120)])
     cube = truth + 2 * rng.standard_normal(truth.shape)
-    law, present = NoiseLaw(0.0, 4.0, 4.0), np.ones((20, 30), bool)
+    noise_model, present = NoiseModel(0.0, 4.0, 4.0), np.ones((20, 30), bool)
     flat = truth.reshape(-1, 200)
-    together = denoise_map(cube, present, law, identity)
-    by_itself = alone(cube.reshape(flat.shape), law, smoothing)
+    together = denoise_map(cube, present, noise_model, identity)
+    by_itself = alone(cube.reshape(flat.shape), noise_model, smoothing)
     assert ((together.spectra - flat) ** 2).mean() < 0.1 * ((by_itself.spectra - flat) ** 2).mean()
 
 
@@ -146,7 +150,7 @@ def test_what_is_in_one_pixel_only_is_not_lost():
     truth = np.tile(20 + 20 * band(60), (20, 30, 1))
     truth[8, 9] += 9 * band(150)  # under no component: 9 of noise 2, in 600 pixels
     cube = truth + 2 * rng.standard_normal(truth.shape)
-    found = denoise_map(cube, np.ones((20, 30), bool), NoiseLaw(0.0, 4.0, 4.0), smoothing)
+    found = denoise_map(cube, np.ones((20, 30), bool), NoiseModel(0.0, 4.0, 4.0), smoothing)
     height = found.spectra.reshape(truth.shape)[8, 9, 145:156].mean() - 20
     assert height > 0.6 * 9 * band(150)[145:156].mean()
 
@@ -156,9 +160,9 @@ def test_gaps_and_small_maps():
     cube = 20 + rng.standard_normal((6, 7, 200))
     present = rng.random((6, 7)) < 0.7
     cube[~present] = np.nan
-    found = denoise_map(cube, present, NoiseLaw(0.0, 1.0, 1.0), smoothing)
+    found = denoise_map(cube, present, NoiseModel(0.0, 1.0, 1.0), smoothing)
     assert found.spectra.shape == (present.sum(), 200) and np.isfinite(found.spectra).all()
-    one = denoise_map(cube[present][0], np.ones((), bool), NoiseLaw(0.0, 1.0, 1.0), smoothing)
+    one = denoise_map(cube[present][0], np.ones((), bool), NoiseModel(0.0, 1.0, 1.0), smoothing)
     assert one.spectra.shape == (1, 200)
 
 
@@ -175,4 +179,4 @@ def test_calibration_mends_deviations_that_are_off():
 
 def test_repeated_noise_finds_a_known_deviation():
     output, noise = np.zeros((400, 50)), np.full((400, 50), 3.0)
-    assert_allclose(deviation_by_repetition(lambda x: 0.5 * x, output, noise).mean(), 1.5, rtol=0.05)
+    assert_allclose(parametric_bootstrap(lambda x: 0.5 * x, output, noise).mean(), 1.5, rtol=0.05)

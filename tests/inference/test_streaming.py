@@ -22,7 +22,7 @@ def test_with_known_noise_a_stream_answers_as_the_model_itself(model):
     expected = model.denoise_with_uncertainty(VALUES, AXIS, noise=2.0)
     np.testing.assert_allclose(answer, expected[0], rtol=1e-5)
     np.testing.assert_allclose(error, expected[1], rtol=1e-4)
-    assert stream.spectra == 40 and stream.noise_law is None
+    assert stream.spectra == 40 and stream.noise_model is None
 
 
 def test_lines_is_denoise_line_by_line_and_waits_for_each(model):
@@ -47,11 +47,11 @@ def test_the_noise_of_the_first_line_is_its_own_and_then_that_of_all_lines(model
     quiet, loud = VALUES[:8], spectra_of_bands(300, noise=8.0, seed=1)[0]
     stream = model.stream(AXIS)
     stream.denoise(quiet)
-    assert stream.noise_law == estimate_noise(quiet)
+    assert stream.noise_model == estimate_noise(quiet)
     for start in range(0, 300, 20):
         stream.denoise(loud[start : start + 20])
     # The latest 256 spectra count, so that a scan whose noise changes is followed.
-    assert stream.noise_law.deviation(np.array(100.0)) == pytest.approx(8.0, rel=0.1)
+    assert stream.noise_model.std(np.array(100.0)) == pytest.approx(8.0, rel=0.1)
 
 
 def test_noise_is_not_estimated_at_every_line(model, monkeypatch):
@@ -95,7 +95,7 @@ def test_places_that_were_not_measured_stay_empty(model):
     assert np.isnan(answer[[1, 4]]).all()
     np.testing.assert_allclose(answer[[0, 2, 3, 5]], model.denoise(line[[0, 2, 3, 5]], AXIS, noise=2.0), rtol=1e-5)
     stream = model.stream(AXIS)
-    assert np.isnan(stream.denoise(np.zeros((3, 64)))).all() and stream.noise_law is None
+    assert np.isnan(stream.denoise(np.zeros((3, 64)))).all() and stream.noise_model is None
     assert stream.denoise(np.zeros((0, 64))).shape == (0, 64)
 
 

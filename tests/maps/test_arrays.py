@@ -98,7 +98,7 @@ def test_real_files():
         np.testing.assert_array_equal(found[name], content[name])
     np.testing.assert_array_equal(found.values, content["cube"])
     pairs = np.load(FILES / "cell_pairs_real.npz")
-    with pytest.raises(InputError, match="'low'.*'high'.*entry="):
+    with pytest.raises(InputError, match="'low'.*'high'.*say which entry"):
         read_map(FILES / "cell_pairs_real.npz")
     low = read_map(FILES / "cell_pairs_real.npz", entry="low")
     assert low.dims == ("spectrum", "wavenumber") and low.dtype == np.uint16

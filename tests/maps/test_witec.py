@@ -79,7 +79,7 @@ def test_series_lines_and_the_choice_of_entry():
     assert series.dims == ("time", "wavenumber")
     np.testing.assert_allclose(series.time, 1.03492 * np.arange(100), atol=1e-3)
     assert series.values[0, :2].tolist() == [995, 996] and series.values[1, 0] == 994
-    with pytest.raises(InputError, match="LineX_000_Spec.Data 1.*LineY_000_Spec.Data 1.*entry="):
+    with pytest.raises(InputError, match="LineX_000_Spec.Data 1.*LineY_000_Spec.Data 1.*say which entry"):
         read_map(FILES / "line_scans.wip")
     with pytest.raises(InputError, match="no measurement 'LineZ'"):
         read_map(FILES / "line_scans.wip", entry="LineZ")

@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
         axis: [L], cm⁻¹.
         before: measured, NaN where nothing was.
         after: denoised.
-        deviation: standard deviation of its error.
+        std: standard deviation of its error.
         flagged: bool.
         positions: of the axes before the last.
         unit: of the intensities.
@@ -38,7 +38,7 @@ class Comparison(NamedTuple):
     axis: np.ndarray
     before: np.ndarray
     after: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
     flagged: np.ndarray
     positions: tuple[Positions, ...]
     unit: str
@@ -54,12 +54,12 @@ def compare(measured: Any, result: Any) -> Comparison:
     axis = np.asarray(result["wavenumber"], np.float64)
     finer = "denoised" in result
     after = result["denoised" if finer else "intensity"]
-    deviation = np.asarray(result["uncertainty"], np.float64)
+    std = np.asarray(result["uncertainty"], np.float64)
     if finer:
         sampled = slice(result.attrs["raster_offset"], None, result.attrs["scale"])
-        deviation = deviation[sampled, sampled]
+        std = std[sampled, sampled]
     shared = np.isin(np.asarray(measured["wavenumber"], np.float64), axis)
-    arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), deviation]
+    arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), std]
     arrays.append(result["flagged"].values)
     positions = tuple(_positions(after, str(dim)) for dim in after.dims[:-1])
     index, notes = _shown(positions)

@@ -44,7 +44,7 @@ def map_figure(shown: Comparison) -> Figure:
 
 
 def _draw_uncertainty(figure: Figure, panel: Any, shown: Comparison, side: str) -> None:
-    image = np.sqrt((shown.deviation**2).mean(-1))
+    image = np.sqrt((shown.std**2).mean(-1))
     drawn = _draw(panel, image, shown, *_colour_scale(image), "magma")
     panel.set_title("uncertainty,\nrms" if side == "bottom" else "uncertainty, rms", fontsize=9)
     _colour_bar(figure, drawn, [panel], shown.unit, side)

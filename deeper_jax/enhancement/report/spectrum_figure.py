@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from deeper_jax.enhancement.report.bands import band_height, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison
 from deeper_jax.enhancement.report.map_figure import WIDTH
+from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
 
-# Standard deviations of a normal error that holds the truth in 90 of 100 cases.
-NINETY = 1.645
 _FLAG = "#CC79A7"
 
 
@@ -38,10 +37,10 @@ def spectrum_figure(shown: Comparison) -> Figure:
 
 
 def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
-    axis, after, deviation = shown.axis, shown.after[index], shown.deviation[index]
+    axis, after, std = shown.axis, shown.after[index], shown.std[index]
     before = shown.before[index]
     panel.plot(axis, before, color="#9A9A9A", lw=0.7, label="measured")
-    band = (after - NINETY * deviation, after + NINETY * deviation)
+    band = (after - NINETY_PERCENT * std, after + NINETY_PERCENT * std)
     panel.fill_between(axis, *band, color=COLOURS["network"], alpha=0.3, lw=0, label="90 % band")
     panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
     for start, stop in _runs(shown.flagged[index]):

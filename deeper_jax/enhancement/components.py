@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeper_jax.spectra.noise import NoiseLaw
+from deeper_jax.spectra.noise import NoiseModel
 
 # Fewer spectra than this have too little in common to say what is noise.
 SMALLEST_MAP = 24
@@ -24,7 +24,7 @@ class MapComponents(NamedTuple):
         offsets: [P, 1], mean of each spectrum.
         shares: [K], from 0 to 1: how much of each component counts; 1 but for those hardly told from noise.
         singular_values: [K], of the map in units of its noise, falling.
-        noise_factor: what the variance of the noise law had to be multiplied with; 1 or more.
+        noise_factor: what the variance of the noise model had to be multiplied with; 1 or more.
     """
 
     scores: np.ndarray
@@ -40,22 +40,22 @@ class MapComponents(NamedTuple):
         return self.offsets + (scores @ self.components) * self.scale
 
 
-def find_components(spectra: np.ndarray, law: NoiseLaw) -> MapComponents:
+def find_components(spectra: np.ndarray, noise_model: NoiseModel) -> MapComponents:
     """Principal components of a map in units of its noise, as many as noise alone would not give.
 
     The spectra, each less its own mean, are divided by their noise, a pixel's times a channel's (Keenan and Kotula
     2004), which makes the noise white; the components kept are those whose singular value is above the largest that
     white noise of that shape has, sqrt(P) + sqrt(L), and noise correlated from channel to channel a little more. If
-    even the median singular value is above that of the law's noise (Gavish and Donoho 2014), the law's variance is
+    even the median singular value is above that of the modelled noise (Gavish and Donoho 2014), the variance is
     corrected.
 
     Args:
         spectra: [P, L], all finite, P at least 1.
-        law: their noise.
+        noise_model: their noise.
     """
     offsets = spectra.mean(1, keepdims=True)
-    by_channel = law.deviation(spectra.mean(0))
-    by_pixel = law.deviation(offsets)
+    by_channel = noise_model.std(spectra.mean(0))
+    by_pixel = noise_model.std(offsets)
     scale = by_pixel * by_channel / np.sqrt(np.mean(by_channel**2))
     white = (spectra - offsets) / scale
     # The smaller Gram matrix is enough, and much faster than the decomposition of a long map.

@@ -1,0 +1,93 @@
+"""How sure an estimate is: its standard deviation, its calibration, and where its residual is not noise."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.optimize import minimize
+
+# 90 % of the errors of a normal distribution lie within so many standard deviations.
+NINETY_PERCENT = 1.6449
+DRAWS = 8
+# Widths of the windows looked through, channels: single channels, narrow bands, wide bands, broad slopes.
+WINDOWS = (1, 3, 7, 15, 31)
+# A residual this many standard deviations from 0 is no noise: among 100,000 spectra one is so by chance.
+LIMIT = 6.0
+
+
+def parametric_bootstrap(
+    denoise: Callable[[np.ndarray], np.ndarray], output: np.ndarray, noise: np.ndarray, draws: int = DRAWS
+) -> np.ndarray:
+    """Standard deviation of a denoiser's error, [P, L], for one that does not state it itself.
+
+    The output is taken for the truth, fresh noise is added and removed `draws` times; the answers' mean squared
+    distance from the output holds what the noise does and what the network changes without reason. It cannot know of
+    bands that the network took away at the first time, so it is a lower bound. The same input gives the same answer.
+
+    Args:
+        denoise: from spectra [P, L] to denoised ones.
+        output: [P, L], what it made of the measurement.
+        noise: [P, L], standard deviation of the measurement's noise.
+        draws: repetitions.
+    """
+    generator = np.random.default_rng(0)
+    total = np.zeros(output.shape)
+    for _ in range(draws):
+        total += (denoise(output + noise * generator.standard_normal(output.shape)) - output) ** 2
+    return np.sqrt(total / draws)
+
+
+def residual_outliers(residual: np.ndarray, noise: np.ndarray, limit: float = LIMIT) -> np.ndarray:
+    """Where a residual is not noise, [P, L] bool.
+
+    A band that the output lost, or one that it invented, leaves a residual that is too large over the width of a band.
+
+    Args:
+        residual: [P, L], input less output.
+        noise: [P, L], standard deviation of the input's noise.
+        limit: standard deviations. In a window of n channels the sum of the residuals, in units of the noise, is
+            compared with sqrt(n) times it; every channel of a window beyond it is marked.
+    """
+    normal = residual / noise
+    marked = np.zeros(residual.shape, bool)
+    for width in WINDOWS:
+        if width > residual.shape[1]:
+            break
+        strange = np.abs(uniform_filter1d(normal, width, axis=1, mode="nearest")) * np.sqrt(width) > limit
+        # Windows over the end see the last channel more than once.
+        edge = width // 2
+        strange[:, :edge] = strange[:, strange.shape[1] - edge :] = False
+        marked |= uniform_filter1d(strange.astype(np.float64), width, axis=1, mode="constant") > 0.5 / width
+    return marked
+
+
+class Case(NamedTuple):
+    """Estimates of one map, arrays of one shape: errors, their standard deviations as estimated, the input's noise."""
+
+    error: np.ndarray
+    std: np.ndarray
+    noise: np.ndarray
+
+
+def coverage(case: Case, factor: float = 1.0, noise_share: float = 0.0) -> float:
+    """Share of the errors within the 90 % interval of `sqrt((factor * std)^2 + (noise_share * noise)^2)`."""
+    std = np.hypot(factor * case.std, noise_share * case.noise)
+    return float((np.abs(case.error) <= NINETY_PERCENT * std).mean())
+
+
+def fit_calibration(cases: Sequence[Case]) -> dict[str, float]:
+    """`factor` and `noise_share` that bring the `coverage` of all cases, whose truth is known, nearest to 90 %.
+
+    The factor makes up for what the deviations leave out in proportion, the share of the input's noise for what a
+    map's few components leave out: structure too weak to tell from noise.
+    """
+
+    def miss(logarithms: np.ndarray) -> float:
+        factor, share = np.exp(logarithms)
+        return sum((coverage(case, factor, share) - 0.9) ** 2 for case in cases)
+
+    starts = [np.log([factor, share]) for factor in (1.0, 2.0) for share in (0.02, 0.06)]
+    best = min((minimize(miss, start, method="Nelder-Mead") for start in starts), key=lambda found: found.fun)
+    factor, share = np.exp(best.x)
+    return {"factor": round(float(factor), 3), "noise_share": round(float(share), 4)}
