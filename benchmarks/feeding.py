@@ -22,8 +22,8 @@ from jax.sharding import Mesh
 from benchmarks.speed import set_up
 from benchmarks.speed_cases import Case, batch_of, cases, training_step
 from configs import denoising_counts
+from deeper_jax.data.augmentation import ImageAugmentationConfig
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS
 from deeper_jax.tasks.denoising import denoising_task
@@ -81,7 +81,7 @@ def spectra_sources(case: Case, mesh: Mesh) -> dict[str, Iterator[dict[str, Any]
     config.train.batch_size = batch_size
 
     def with_tf_data() -> Iterator[dict[str, Any]]:
-        from deeper_jax.data.pipeline import training_batches
+        from deeper_jax.data.spectra_pipeline import training_batches
 
         batches = training_batches(pairs, **settings)
         return ({"input": batch["noisy"], "target": batch["target"]} for batch in batches)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from deeper_jax.data.pipeline import training_batches
+from deeper_jax.data.spectra_pipeline import training_batches
 from deeper_jax.data.spectral_pairs import SpectralPairs
 
 PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "torch")

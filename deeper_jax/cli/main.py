@@ -67,7 +67,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from deeper_jax.data.simulated_dataset import write_simulated_dataset
+    from deeper_jax.data.simulated_data import write_simulated_dataset
 
     names = ("cells", "test_cells", "counts_cells", "height", "width", "seed")
     write_simulated_dataset(options.folder, **{name: getattr(options, name) for name in names})

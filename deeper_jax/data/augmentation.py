@@ -1,78 +1,123 @@
-"""Training augmentation of paired spectra in TensorFlow, vectorised over the batch.
+"""What training augmentation draws, whichever way it is applied: on the host or on the device.
 
-Order as in the released code: mixup partner, spectral shift, flip, mixup, division by the own maximum. All
-random numbers of an epoch are drawn at once from (seed, epoch), so any step can be made again on its own.
+Both ways take the same settings and the same draws, and do the same with them; only the random numbers differ. On
+the host spectra are augmented by TensorFlow (`spectra_pipeline`) and images by NumPy (`image_augmentation`), on the
+device both by JAX (`device_augmentation`).
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from deeper_jax.data.augmentation_config import AugmentationConfig
-from deeper_jax.data.quiet_tensorflow import tf, xla, xla_data_pb2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """What is drawn for each example.
+
+    shift: largest spectral shift as a share of the length, in [0, 0.5). flip: reverse the spectral axis of
+    half the examples. mixup: probability of mixing with a second example. mixup_alpha: its weight follows
+    Beta(mixup_alpha, mixup_alpha). Paper: 0.1, off, 0.5, 0.2.
+    """
+
+    shift: float = 0.1
+    flip: bool = False
+    mixup: float = 0.5
+    mixup_alpha: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shift < 0.5:
+            raise ValueError(f"shift: found {self.shift}, expected 0 <= shift < 0.5")
+        if not 0 <= self.mixup <= 1 or self.mixup_alpha <= 0:
+            raise ValueError(f"mixup {self.mixup} must lie in [0, 1], mixup_alpha {self.mixup_alpha} above 0")
+
+    def largest_shift(self, length: int) -> int:
+        """The largest shift in channels for spectra of `length` channels."""
+        return round(self.shift * length)
 
 
 class Draws(NamedTuple):
-    """The random numbers of B examples, each [B] (or [steps, B] for an epoch).
+    """The random numbers of B examples, arrays [B] (or [steps, B] for an epoch) of TensorFlow or of JAX.
 
-    index: row of the example. partner: row mixed in (the example itself without mixup). shift: channels.
-    weight: share of the example in the mixture, float32 in [0, 1], 1 without mixup. flip: bool.
+    Attributes:
+        index: row of the example.
+        partner: row mixed in (the example itself without mixup).
+        shift: channels.
+        weight: share of the example in the mixture, float32 in [0, 1], 1 without mixup.
+        flip: bool.
     """
 
-    index: "tf.Tensor"
-    partner: "tf.Tensor"
-    shift: "tf.Tensor"
-    weight: "tf.Tensor"
-    flip: "tf.Tensor"
+    index: Any
+    partner: Any
+    shift: Any
+    weight: Any
+    flip: Any
 
 
-def draw(index: "tf.Tensor", seed: "tf.Tensor", examples: int, length: int, config: AugmentationConfig) -> Draws:
-    """Draw for the examples of these rows from the stateless seed [2]; the partner comes from all `examples`.
+def padded_pairs(noisy: np.ndarray, target: np.ndarray, largest_shift: int) -> np.ndarray:
+    """Pairs with m = `largest_shift` reflected channels at either end of each spectrum: [N, 2, L + 2m].
 
-    The shift is one integer an example, round(U(-shift, shift) * length).
+    A shifted spectrum is then a window of its padded row, copied in one piece. Reflection does not repeat the
+    edge channel.
     """
-    count = tf.shape(index)
-    seeds = tf.unstack(tf.random.split(seed, 6))
-    uniform = tf.random.stateless_uniform(count, seeds[0], -config.shift, config.shift)
-    largest = config.largest_shift(length)
-    shift = tf.clip_by_value(tf.cast(tf.round(uniform * length), tf.int32), -largest, largest)
-    mixed = tf.random.stateless_uniform(count, seeds[1]) < config.mixup
-    partner = tf.random.stateless_uniform(count, seeds[2], 0, examples, dtype=tf.int32)
-    weight = _stateless_beta(count, seeds[3], seeds[4], config.mixup_alpha)
-    flip = tf.random.stateless_uniform(count, seeds[5]) < (0.5 if config.flip else 0.0)
-    return Draws(index, tf.where(mixed, partner, index), shift, tf.where(mixed, weight, 1.0), flip)
+    length = noisy.shape[1]
+    padded = np.empty((len(noisy), 2, length + 2 * largest_shift), np.float32)
+    middle = slice(largest_shift, largest_shift + length)
+    padded[:, 0, middle], padded[:, 1, middle] = noisy, target
+    padded[:, :, :largest_shift] = padded[:, :, largest_shift + 1 : 2 * largest_shift + 1][:, :, ::-1]
+    end = largest_shift + length
+    padded[:, :, end:] = padded[:, :, end - largest_shift - 1 : end - 1][:, :, ::-1]
+    return padded
 
 
-def _stateless_beta(count: "tf.Tensor", seed_a: "tf.Tensor", seed_b: "tf.Tensor", alpha: float) -> "tf.Tensor":
-    """Beta(alpha, alpha) as the share of one Gamma(alpha) variate in the sum of two."""
-    # float64: small variates of a small alpha underflow in float32.
-    first = tf.random.stateless_gamma(count, seed_a, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
-    second = tf.random.stateless_gamma(count, seed_b, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
-    return tf.cast(tf.math.divide_no_nan(first, first + second), tf.float32)
+@dataclass(frozen=True)
+class ImageAugmentationConfig:
+    """What is drawn for each image.
 
-
-@tf.function(jit_compile=True, autograph=False)
-def augment(padded: "tf.Tensor", draws: Draws, largest_shift: int, flip: bool) -> tuple["tf.Tensor", "tf.Tensor"]:
-    """Augment B pairs: (noisy, target), each [B, L], divided by its own maximum.
-
-    padded: [N, 2, L + 2 * largest_shift] of `padded_pairs`. flip: whether to obey `draws.flip`. A positive
-    shift s drops the first s channels and fills the end by reflection; noisy, target and partner share it.
-    A spectrum without a positive value is left undivided.
+    mixup: probability of mixing with a second image. mixup_alpha: its weight follows
+    Beta(mixup_alpha, mixup_alpha). horizontal_flip, vertical_flip: probabilities of reversing the columns and
+    the lines. rotate: turn by 0, 90, 180 or 270 degrees. shift: largest spectral shift as a share of the
+    length, in [0, 0.5). spectral_flip: probability of reversing the spectral axis; the paper's 0.5 is gated
+    twice in the released code, which leaves 0.25.
     """
-    own = _windows(padded, draws.index, draws.shift, largest_shift)
-    partner = _windows(padded, draws.partner, draws.shift, largest_shift)
-    weight = draws.weight[:, tf.newaxis, tf.newaxis]
-    mixed = weight * own + (1.0 - weight) * partner
-    if flip:
-        mixed = tf.where(draws.flip[:, tf.newaxis, tf.newaxis], tf.reverse(mixed, [-1]), mixed)
-    maximum = tf.reduce_max(mixed, axis=-1, keepdims=True)
-    scaled = mixed / tf.where(maximum > 0, maximum, 1.0)
-    return scaled[:, 0], scaled[:, 1]
+
+    mixup: float = 0.5
+    mixup_alpha: float = 0.2
+    horizontal_flip: float = 0.5
+    vertical_flip: float = 0.5
+    rotate: bool = True
+    shift: float = 0.1
+    spectral_flip: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shift < 0.5 or self.mixup_alpha <= 0:
+            raise ValueError(f"shift {self.shift} must lie in [0, 0.5), mixup_alpha {self.mixup_alpha} above 0")
+        for name in ("mixup", "horizontal_flip", "vertical_flip", "spectral_flip"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}, expected a probability")
 
 
-def _windows(padded: "tf.Tensor", rows: "tf.Tensor", shift: "tf.Tensor", largest_shift: int) -> "tf.Tensor":
-    """[B, 2, L]: the channels of each row from `largest_shift + shift` on."""
-    # tf.gather can copy single channels or whole rows; XLA's own gather copies windows, about twice as fast.
-    dimensions = xla_data_pb2.GatherDimensionNumbers(
-        offset_dims=[1, 2], collapsed_slice_dims=[0], start_index_map=[0, 2], index_vector_dim=1
-    )
-    starts = tf.stack([rows, shift + largest_shift], axis=1)
-    return xla.gather(padded, starts, dimensions, [1, 2, padded.shape[2] - 2 * largest_shift])
+class ImageDraws(NamedTuple):
+    """The random numbers of images, arrays [...] or [..., 2] of NumPy or of JAX.
+
+    The last axis of two is the image and its partner in the mixture.
+
+    Attributes:
+        rows: [..., 2], index of the image and of its partner (the image itself without mixup).
+        weight: share of the image in the mixture, 1 without mixup.
+        position: [..., 2, 2] of [0, 1), where the crop lies in the room that the image leaves it, down and across.
+        horizontal, vertical, spectral: [..., 2] bool, whether flipped.
+        turns: [..., 2], quarter turns, 0 to 3.
+        shift: channels.
+        raster_offset: first sampled pixel.
+    """
+
+    rows: Any
+    weight: Any
+    position: Any
+    horizontal: Any
+    vertical: Any
+    turns: Any
+    shift: Any
+    spectral: Any
+    raster_offset: Any

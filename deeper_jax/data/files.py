@@ -1,16 +1,12 @@
 """Read and write pairs of noisy and clean spectra: DeepeR's folders, simulated folders, one file a cell."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from deeper_jax.data.spectral_pairs import (
     SpectralPairs,
@@ -24,7 +20,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
 from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
-__all__ = ["SpectralPairs", "read_pairs", "write_pairs"]
+__all__ = ["SpectralPairs", "read_pairs"]
 
 SPLITS = ("train", "validation", "test")
 CELLS_FILE = "cells.json"
@@ -42,7 +38,7 @@ def read_pairs(
     """Read paired spectra: {'train', 'validation', 'test'} as far as present, or {'all'} without splits.
 
     path: (a) a folder in DeepeR's layout (Train_Inputs.mat, Train_Outputs.mat, Test_..., axis.txt optional);
-    (b) the same plus Train_Truth.mat and cells.json, as `write_pairs` leaves it; (c) one .npz or .mat file
+    (b) the same plus Train_Truth.mat and cells.json, as `writing.write_pairs` leaves it; (c) one .npz or .mat file
     with noisy/target, low/high or Inputs/Outputs of [N, L] or [H, W, L], optional wavenumbers, cell,
     image_shape and truth; (d) a folder of such files, one cell a file.
 
@@ -69,69 +65,6 @@ def read_pairs(
         name: with_image_shape(with_cell_sizes(pairs, (cell_sizes or {}).get(name), name), image_shape)
         for name, pairs in splits.items()
     }
-
-
-def write_pairs(folder: str | Path, splits: Mapping[str, SpectralPairs], *, seed: int | None = None) -> None:
-    """Write layout (b) of `read_pairs`: v5 .mat files in float32, axis.txt and cells.json.
-
-    splits: keys among 'train', 'validation', 'test', of one spectral axis. Rows are grouped by cell. The
-    folder appears only when complete. Raises InputError if it exists and is not empty.
-    """
-    folder = Path(folder).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: found existing content, expected a new or empty folder; choose another name.")
-    if not splits or not set(splits) <= set(SPLITS):
-        raise ValueError(f"splits: found {sorted(splits)}, expected some of {SPLITS}")
-    axes = [pairs.wavenumbers for pairs in splits.values()]
-    if any(not same_axis(axis, axes[0]) for axis in axes) or len({p.simulated for p in splits.values()}) > 1:
-        raise ValueError("the splits differ in their wavenumbers or in being simulated")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write_all(partial, splits, seed)
-        partial.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _write_all(folder: Path, splits: Mapping[str, SpectralPairs], seed: int | None) -> None:
-    first = next(iter(splits.values()))
-    record: dict[str, Any] = {
-        "version": 1,
-        "simulated": first.simulated,
-        "seed": seed,
-        "source": first.source,
-        "splits": {},
-    }
-    for split, pairs in splits.items():
-        grouped = pairs.take(np.argsort(pairs.cell, kind="stable"))
-        arrays = {"Inputs": grouped.noisy, "Outputs": grouped.target, "Truth": grouped.truth}
-        for kind, array in arrays.items():
-            if array is not None:
-                key = f"{split.capitalize()}_{kind}"
-                scipy.io.savemat(folder / f"{key}.mat", {key: np.asarray(array, np.float32)})
-        record["splits"][split] = {"cells": _cell_records(grouped), "steps": list(grouped.steps)}
-    if first.wavenumbers is not None:
-        # repr of a float64 reads back to the same bits.
-        (folder / AXIS_FILE).write_text("".join(f"{float(value)!r}\n" for value in first.wavenumbers))
-    (folder / CELLS_FILE).write_text(json.dumps(record, indent=1) + "\n")
-
-
-def _cell_records(pairs: SpectralPairs) -> list[dict[str, Any]]:
-    counts = np.bincount(pairs.cell, minlength=len(pairs.cell_names))
-    firsts = np.concatenate([[0], np.cumsum(counts)])
-    return [
-        {
-            "name": name,
-            "first_row": int(firsts[i]),
-            "rows": int(counts[i]),
-            "image_shape": list(pairs.image_shapes[name]) if name in pairs.image_shapes else None,
-        }
-        for i, name in enumerate(pairs.cell_names)
-    ]
 
 
 def _split_files(folder: Path) -> dict[str, dict[str, Path]]:

@@ -1,4 +1,4 @@
-"""Training augmentation of hyperspectral images in NumPy: what is drawn, and one fused pass that applies it.
+"""Training augmentation of hyperspectral images in NumPy: one fused pass over each image.
 
 An image of 64 x 64 x 500 channels is 8 MB, so the cost lies in passing over it, not in Python: crop, flips and
 quarter turns are views, and the spectral shift and flip are the copy that has to be made in any case. The draws
@@ -6,60 +6,12 @@ follow the released code, which turns, flips and crops the two images of a mixtu
 their spectra alike. All random numbers of an epoch come from (seed, epoch).
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
+
+from deeper_jax.data.augmentation import ImageAugmentationConfig, ImageDraws
 
 # Lines of pixels handled at a time, so that a block stays in the processor's cache through all of its steps.
 _LINES = 8
-
-
-@dataclass(frozen=True)
-class ImageAugmentationConfig:
-    """What is drawn for each image.
-
-    mixup: probability of mixing with a second image. mixup_alpha: its weight follows
-    Beta(mixup_alpha, mixup_alpha). horizontal_flip, vertical_flip: probabilities of reversing the columns and
-    the lines. rotate: turn by 0, 90, 180 or 270 degrees. shift: largest spectral shift as a share of the
-    length, in [0, 0.5). spectral_flip: probability of reversing the spectral axis; the paper's 0.5 is gated
-    twice in the released code, which leaves 0.25.
-    """
-
-    mixup: float = 0.5
-    mixup_alpha: float = 0.2
-    horizontal_flip: float = 0.5
-    vertical_flip: float = 0.5
-    rotate: bool = True
-    shift: float = 0.1
-    spectral_flip: float = 0.25
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.shift < 0.5 or self.mixup_alpha <= 0:
-            raise ValueError(f"shift {self.shift} must lie in [0, 0.5), mixup_alpha {self.mixup_alpha} above 0")
-        for name in ("mixup", "horizontal_flip", "vertical_flip", "spectral_flip"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: found {getattr(self, name)}, expected a probability")
-
-
-class ImageDraws(NamedTuple):
-    """The random numbers of images, arrays [...] or [..., 2]: the last axis is the image and its partner.
-
-    rows: index of the image and of its partner (the image itself without mixup). weight: share of the image
-    in the mixture, 1 without mixup. position: [..., 2, 2] of [0, 1), where the crop lies in the room that the
-    image leaves it, down and across. horizontal, vertical, spectral: bool, whether flipped. turns: quarter
-    turns, 0 ... 3. shift: channels. raster_offset: first sampled pixel.
-    """
-
-    rows: np.ndarray
-    weight: np.ndarray
-    position: np.ndarray
-    horizontal: np.ndarray
-    vertical: np.ndarray
-    turns: np.ndarray
-    shift: np.ndarray
-    spectral: np.ndarray
-    raster_offset: np.ndarray
 
 
 def draw_images(

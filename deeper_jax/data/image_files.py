@@ -2,11 +2,9 @@
 
 import csv
 import io
-import itertools
 import json
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.spectral_pairs import checked_axis, same_axis
@@ -22,7 +19,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
 from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
-__all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_image_folder", "write_images"]
+__all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_list"]
 
 IMAGE_SUFFIXES = (*ARRAY_SUFFIXES, ".npy", ".h5", ".hdf5")
 LIST_FILE = "Image_IDs.csv"
@@ -93,7 +90,7 @@ def list_images(path: str | Path) -> dict[str, Path]:
             raise InputError(
                 f"{path}: found no image file, expected one of {', '.join(IMAGE_SUFFIXES)} an image; check the folder."
             )
-        _write_list(path / LIST_FILE, files)
+        write_list(path / LIST_FILE, files)
         return files
     missing = [name for name in listed if name not in files]
     if missing:
@@ -133,7 +130,7 @@ def _has_image_suffix(name: str) -> bool:
     return Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
-def _write_list(path: Path, names: Iterable[str]) -> None:
+def write_list(path: Path, names: Iterable[str]) -> None:
     """Write the list if the folder allows it; several processes may do so at once."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["id"], *([name] for name in names)])
@@ -263,59 +260,3 @@ def _assemble(
         truths = None if truths is None else [truth[..., ::-1] for truth in truths]
     record = {**record, "test_names": tuple(n for n in record.get("test_names", ()) if n in names)}
     return HyperspectralImages(images, names, axis, str(path), truths=truths, **record)
-
-
-def write_images(folder: str | Path, images: HyperspectralImages, *, seed: int | None = None) -> None:
-    """Write a folder that `read_images` gives back: v5 .mat images, Image_IDs.csv, axis.txt, images.json.
-
-    Truths go to the folder `truth` inside. seed: recorded with simulated data. The folder appears only when
-    complete. Raises InputError if it exists and is not empty.
-    """
-    truths = itertools.repeat(None) if images.truths is None else images.truths
-    parts = zip(images.names, images.images, truths, strict=False)
-    record = {
-        "simulated": images.simulated,
-        "seed": seed,
-        "source": images.source,
-        "steps": list(images.steps),
-        "test_names": list(images.test_names),
-    }
-    write_image_folder(folder, parts, images.wavenumbers, record)
-
-
-def write_image_folder(
-    folder: str | Path,
-    parts: Iterable[tuple[str, np.ndarray, np.ndarray | None]],
-    wavenumbers: np.ndarray | None,
-    record: Mapping[str, Any],
-) -> None:
-    """As `write_images`, from an iterable of (name, image, truth or None), one in memory at a time."""
-    folder = Path(folder).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: found existing content, expected a new or empty folder; choose another name.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        names = [_write_part(partial, *part) for part in parts]
-        _write_list(partial / LIST_FILE, names)
-        if wavenumbers is not None:
-            # repr of a float64 reads back to the same bits.
-            (partial / AXIS_FILE).write_text("".join(f"{float(value)!r}\n" for value in wavenumbers))
-        text = json.dumps({"version": 1, **record, "names": names}, indent=1)
-        (partial / RECORD_FILE).write_text(text + "\n")
-        partial.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _write_part(folder: Path, name: str, image: np.ndarray, truth: np.ndarray | None) -> str:
-    if not name or Path(name).name != name:
-        raise ValueError(f"name: found {name!r}, expected one that can be a file's")
-    for place, array in ((folder, image), (folder / TRUTH_FOLDER, truth)):
-        if array is not None:
-            place.mkdir(exist_ok=True)
-            scipy.io.savemat(place / f"{name}.mat", {"image": np.asarray(array, np.float32)})
-    return name

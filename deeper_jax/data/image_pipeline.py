@@ -7,14 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from deeper_jax.data.augmentation import ImageAugmentationConfig, ImageDraws
 from deeper_jax.data.batches import Batch, steps_per_epoch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_augmentation import (
-    ImageAugmentationConfig,
-    ImageDraws,
-    augment_image,
-    draw_images,
-)
+from deeper_jax.data.image_augmentation import augment_image, draw_images
 from deeper_jax.data.quiet_tensorflow import tf
 from deeper_jax.spectra.raster import check_divisible, default_patch, default_raster_offset, downsample
 

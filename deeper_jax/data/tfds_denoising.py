@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-# Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
-from deeper_jax.data import quiet_tensorflow  # noqa: F401
 from deeper_jax.data.files import SpectralPairs, read_pairs
-from deeper_jax.data.tfds_cache import digest, only_errors_logged, source_fingerprint
+from deeper_jax.data.tfds_base import (
+    FilesBuilder,
+    array,
+    float_tensor,
+    in_order,
+    listed,
+    out_of_order,
+    prepared,
+    source_fingerprint,
+)
 
 # tfds keeps 'all' to itself.
 _STORED_NAMES = {"all": "whole"}
@@ -35,10 +42,9 @@ class DenoisingConfig(tfds.core.BuilderConfig):
     seed: int = 0
 
 
-class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
+class DeeperDenoising(FilesBuilder):
     """Pairs of noisy and clean Raman spectra, one example a pixel, in the order of the files."""
 
-    VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put the paired spectra into the manual directory (`--manual_dir`): DeepeR's Train_Inputs.mat,
     Train_Outputs.mat, Test_Inputs.mat, Test_Outputs.mat and, if you have it, axis.txt; or one .npz or .mat
@@ -50,52 +56,25 @@ class DeeperDenoising(tfds.core.GeneratorBasedBuilder):
         DenoisingConfig(name="simulated", description="Simulated cells.", truth=True, simulate=True),
     ]
 
-    # tfds finds this itself only where importlib_resources is installed, which 4.9.10 does not ask for.
-    code_path = tfds.core.Path(__file__)
-
-    def __init__(self, *args: Any, pairs: dict[str, SpectralPairs] | None = None, **kwargs: Any) -> None:
-        """As any builder; `pairs`: what to store, if already read, in place of the manual directory."""
-        self._pairs = pairs
-        super().__init__(*args, **kwargs)
-
     def _info(self) -> tfds.core.DatasetInfo:
-        config = self.builder_config
-        # As bytes: lists of floats are several times slower to write and to read.
-        spectrum = tfds.features.Tensor(shape=(config.length,), dtype=np.float32, encoding=tfds.features.Encoding.BYTES)
-        kinds = ("noisy", "target", "truth") if config.truth else ("noisy", "target")
-        features = {kind: spectrum for kind in kinds} | {
+        kinds = ("noisy", "target", "truth") if self.builder_config.truth else ("noisy", "target")
+        features = {kind: float_tensor(self.builder_config.length) for kind in kinds} | {
             "cell": tfds.features.Text(doc="Name of the cell."),
             "pixel": tfds.features.Scalar(np.int32, doc="Row within the cell, a raster's in row-major order."),
         }
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=self.__doc__,
-            features=tfds.features.FeaturesDict(features),
-            supervised_keys=("noisy", "target"),
-            homepage="https://github.com/conor-horgan/DeepeR",
-            metadata=tfds.core.MetadataDict(),
-            # Examples stay in file order, which also spares the sorting on disk.
-            disable_shuffling=True,
-        )
+        return self._described(features, supervised_keys=("noisy", "target"))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
-        splits = self._pairs if self._pairs is not None else self._source_pairs(dl_manager)
+        splits = self._read(dl_manager, read_pairs, self._simulate)
         self.info.metadata["splits"] = {name: _describe(pairs) for name, pairs in splits.items()}
         return {_STORED_NAMES.get(name, name): self._generate_examples(pairs) for name, pairs in splits.items()}
 
-    def _source_pairs(self, dl_manager: tfds.download.DownloadManager) -> dict[str, SpectralPairs]:
-        config = self.builder_config
-        if not config.simulate:
-            return read_pairs(dl_manager.manual_dir)
+    def _simulate(self, folder: Path) -> None:
         # Imported here: the simulator needs JAX, reading files does not.
-        from deeper_jax.data.simulated_dataset import write_simulated_dataset
+        from deeper_jax.data.simulated_data import write_simulated_dataset
 
-        folder = Path(dl_manager.download_dir) / f"simulated-{digest(dataclasses.asdict(config))}"
-        if not folder.exists():
-            write_simulated_dataset(
-                folder, cells=config.cells, height=config.height, width=config.width, seed=config.seed
-            )
-        return read_pairs(folder)
+        names = ("cells", "height", "width", "seed")
+        write_simulated_dataset(folder, **{name: getattr(self.builder_config, name) for name in names})
 
     def _generate_examples(self, pairs: SpectralPairs) -> Iterator[tuple[int, dict[str, Any]]]:
         pixel = _pixels(pairs.cell)
@@ -121,21 +100,21 @@ def prepare_and_load(
     """The pairs that `read_pairs` finds at `path`, by split, through a copy built once under `data_dir`.
 
     The copy is found again by the source files' paths, sizes and times of change, and by the two settings,
-    which are those of `read_pairs`. Raises InputError as `read_pairs` does.
+    which are those of `read_pairs`.
+
+    Raises:
+        InputError: as `read_pairs` does.
     """
     path = Path(path).absolute()
     name = f"deeper_files_{source_fingerprint(path, image_shape, cell_sizes)}"
-    folder = Path(data_dir) / "deeper_denoising" / name / str(DeeperDenoising.VERSION)
-    if not folder.exists():
+
+    def read() -> tuple[DenoisingConfig, dict[str, SpectralPairs]]:
         pairs = read_pairs(path, image_shape=image_shape, cell_sizes=cell_sizes)
-        first = next(iter(pairs.values()))
         has_truth = all(split.truth is not None for split in pairs.values())
-        config = DenoisingConfig(name=name, length=first.noisy.shape[1], truth=has_truth)
-        with only_errors_logged():
-            builder = DeeperDenoising(data_dir=str(data_dir), config=config, pairs=pairs)
-        manual_dir = path if path.is_dir() else path.parent
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
-    return load_pairs(tfds.builder_from_directory(str(folder)))
+        length = next(iter(pairs.values())).noisy.shape[1]
+        return DenoisingConfig(name=name, length=length, truth=has_truth), pairs
+
+    return load_pairs(prepared(DeeperDenoising, name, path, data_dir, read))
 
 
 def load_pairs(builder: tfds.core.DatasetBuilder) -> dict[str, SpectralPairs]:
@@ -152,20 +131,20 @@ def _load_split(builder: tfds.core.DatasetBuilder, name: str, described: dict[st
     cell = _runs_to_rows(described["cell_runs"])
     pixel = np.empty(count, np.int32)
     start = 0
-    for batch in _batches_in_order(builder, stored, (*kinds, "pixel")):
+    decoders = tfds.decode.PartialDecoding(dict.fromkeys((*kinds, "pixel"), True))
+    for batch in in_order(builder, stored, batch_size=_READ_BATCH, decoders=decoders):
         rows = slice(start, start + len(batch["pixel"]))
         pixel[rows] = batch["pixel"]
         for kind in kinds:
             spectra[kind][rows] = batch[kind]
         start = rows.stop
     if start != count or not np.array_equal(pixel, _pixels(cell)):
-        raise RuntimeError(f"{builder.data_path}: split '{stored}' did not come back in the order of the files")
-    axis = described["wavenumbers"]
+        raise out_of_order(builder, stored)
     return SpectralPairs(
         noisy=spectra["noisy"],
         target=spectra["target"],
         truth=spectra.get("truth"),
-        wavenumbers=None if axis is None else np.asarray(axis, np.float64),
+        wavenumbers=array(described["wavenumbers"]),
         cell=cell,
         cell_names=tuple(described["cell_names"]),
         image_shapes={cell: (shape[0], shape[1]) for cell, shape in described["image_shapes"].items()},
@@ -173,19 +152,6 @@ def _load_split(builder: tfds.core.DatasetBuilder, name: str, described: dict[st
         simulated=described["simulated"],
         steps=tuple(described["steps"]),
     )
-
-
-def _batches_in_order(
-    builder: tfds.core.DatasetBuilder, split: str, features: tuple[str, ...]
-) -> Iterator[dict[str, np.ndarray]]:
-    # One file at a time: interleaving them would mix the rows.
-    config = tfds.ReadConfig(interleave_cycle_length=1)
-    decoders = tfds.decode.PartialDecoding(dict.fromkeys(features, True))
-    with only_errors_logged():
-        dataset = builder.as_dataset(
-            split=split, batch_size=_READ_BATCH, decoders=decoders, read_config=config, shuffle_files=False
-        )
-        yield from tfds.as_numpy(dataset)
 
 
 def _pixels(cell: np.ndarray) -> np.ndarray:
@@ -203,7 +169,7 @@ def _describe(pairs: SpectralPairs) -> dict[str, Any]:
     lengths = np.diff(starts, append=len(pairs))
     return {
         "length": pairs.noisy.shape[1],
-        "wavenumbers": None if pairs.wavenumbers is None else pairs.wavenumbers.tolist(),
+        "wavenumbers": listed(pairs.wavenumbers),
         "cell_names": list(pairs.cell_names),
         "cell_runs": [[int(pairs.cell[s]), int(n)] for s, n in zip(starts, lengths, strict=True)],
         "image_shapes": {name: list(shape) for name, shape in pairs.image_shapes.items()},

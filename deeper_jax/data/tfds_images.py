@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-# Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
-from deeper_jax.data import quiet_tensorflow  # noqa: F401
 from deeper_jax.data.image_files import TRUTH_FOLDER, HyperspectralImages, list_images, read_images
-from deeper_jax.data.tfds_cache import digest, only_errors_logged, source_fingerprint
+from deeper_jax.data.tfds_base import (
+    FilesBuilder,
+    array,
+    float_tensor,
+    in_order,
+    listed,
+    out_of_order,
+    prepared,
+    source_fingerprint,
+)
 
 _SPLIT = "images"
 _MAPPED_FOLDER = "mapped"
@@ -39,10 +46,9 @@ class ImagesConfig(tfds.core.BuilderConfig):
     seed: int = 0
 
 
-class DeeperImages(tfds.core.GeneratorBasedBuilder):
+class DeeperImages(FilesBuilder):
     """Hyperspectral Raman images, one example an image, in the order of the files."""
 
-    VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put the images into the manual directory (`--manual_dir`): DeepeR's .mat files, one image [H, W, L] a
     file, with Image_IDs.csv and axis.txt if you have them; or .npy, .npz or .h5 files of your own.
@@ -54,57 +60,29 @@ class DeeperImages(tfds.core.GeneratorBasedBuilder):
         ImagesConfig(name="simulated_cells", description="Simulated cells.", truth=True, simulate=True),
     ]
 
-    # tfds finds this itself only where importlib_resources is installed, which 4.9.10 does not ask for.
-    code_path = tfds.core.Path(__file__)
-
-    def __init__(self, *args: Any, images: HyperspectralImages | None = None, **kwargs: Any) -> None:
-        """As any builder; `images`: what to store, if already read, in place of the manual directory."""
-        self._images = images
-        super().__init__(*args, **kwargs)
-
     def _info(self) -> tfds.core.DatasetInfo:
-        config = self.builder_config
-        # As bytes: lists of floats are several times slower to write and to read.
-        image = tfds.features.Tensor(
-            shape=(None, None, config.length), dtype=np.float32, encoding=tfds.features.Encoding.BYTES
-        )
+        image = float_tensor(None, None, self.builder_config.length)
         features = {"image": image, "name": tfds.features.Text(doc="Name of the image, its file's.")}
-        if config.truth:
-            features["truth"] = image
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=self.__doc__,
-            features=tfds.features.FeaturesDict(features),
-            homepage="https://github.com/conor-horgan/DeepeR",
-            metadata=tfds.core.MetadataDict(),
-            # Images stay in file order.
-            disable_shuffling=True,
-        )
+        return self._described(features | ({"truth": image} if self.builder_config.truth else {}))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
-        images = self._images if self._images is not None else self._source_images(dl_manager)
+        images = self._read(dl_manager, read_images, self._simulate)
         self.info.metadata["images"] = {
             "names": list(images.names),
             "test_names": list(images.test_names),
-            "wavenumbers": None if images.wavenumbers is None else images.wavenumbers.tolist(),
+            "wavenumbers": listed(images.wavenumbers),
             "source": images.source,
             "simulated": images.simulated,
             "steps": list(images.steps),
         }
         return {_SPLIT: self._generate_examples(images)}
 
-    def _source_images(self, dl_manager: tfds.download.DownloadManager) -> HyperspectralImages:
-        config = self.builder_config
-        if not config.simulate:
-            return read_images(dl_manager.manual_dir)
+    def _simulate(self, folder: Path) -> None:
         # Imported here: the simulator needs JAX, reading files does not.
-        from deeper_jax.data.simulated_images import write_simulated_images
+        from deeper_jax.data.simulated_data import write_simulated_images
 
-        folder = Path(dl_manager.download_dir) / f"simulated-images-{digest(dataclasses.asdict(config))}"
-        if not folder.exists():
-            names = ("images", "test_images", "height", "width", "seed")
-            write_simulated_images(folder, **{name: getattr(config, name) for name in names})
-        return read_images(folder)
+        names = ("images", "test_images", "height", "width", "seed")
+        write_simulated_images(folder, **{name: getattr(self.builder_config, name) for name in names})
 
     def _generate_examples(self, images: HyperspectralImages) -> Iterator[tuple[int, dict[str, Any]]]:
         for row, (name, image) in enumerate(zip(images.names, images.images, strict=True)):
@@ -118,7 +96,10 @@ def prepare_and_load_images(path: str | Path, data_dir: str | Path) -> Hyperspec
     """The images that `read_images` finds at `path`, through a copy built once under `data_dir`.
 
     The copy is found again by the source files' paths, sizes and times of change. The images returned are
-    memory-mapped: all processes of a machine share one copy. Raises InputError as `read_images` does.
+    memory-mapped: all processes of a machine share one copy.
+
+    Raises:
+        InputError: as `read_images` does.
     """
     path = Path(path).absolute()
     # First: it may write the list of images, one of the files that the fingerprint covers.
@@ -126,15 +107,12 @@ def prepare_and_load_images(path: str | Path, data_dir: str | Path) -> Hyperspec
     truth_files = [path / TRUTH_FOLDER / file.name for file in files.values()]
     truth_stats = [(t.stat().st_size, t.stat().st_mtime_ns) for t in truth_files if t.is_file()]
     name = f"image_files_{source_fingerprint(path, truth_stats)}"
-    folder = Path(data_dir) / "deeper_images" / name / str(DeeperImages.VERSION)
-    if not folder.exists():
+
+    def read() -> tuple[ImagesConfig, HyperspectralImages]:
         images = read_images(path)
-        config = ImagesConfig(name=name, length=images.length, truth=images.truths is not None)
-        with only_errors_logged():
-            builder = DeeperImages(data_dir=str(data_dir), config=config, images=images)
-        manual_dir = path if path.is_dir() else path.parent
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
-    return load_images(tfds.builder_from_directory(str(folder)))
+        return ImagesConfig(name=name, length=images.length, truth=images.truths is not None), images
+
+    return load_images(prepared(DeeperImages, name, path, data_dir, read))
 
 
 def load_images(builder: tfds.core.DatasetBuilder) -> HyperspectralImages:
@@ -146,7 +124,6 @@ def load_images(builder: tfds.core.DatasetBuilder) -> HyperspectralImages:
     if not folder.exists():
         _unpack(builder, folder)
     described = builder.info.metadata["images"]
-    axis = described["wavenumbers"]
 
     def mapped(kind: str) -> list[np.ndarray]:
         paths = (folder / f"{kind}-{row:05d}.npy" for row in range(len(described["names"])))
@@ -155,7 +132,7 @@ def load_images(builder: tfds.core.DatasetBuilder) -> HyperspectralImages:
     return HyperspectralImages(
         images=mapped("image"),
         names=tuple(described["names"]),
-        wavenumbers=None if axis is None else np.asarray(axis, np.float64),
+        wavenumbers=array(described["wavenumbers"]),
         source=described["source"],
         simulated=described["simulated"],
         steps=tuple(described["steps"]),
@@ -168,16 +145,12 @@ def _unpack(builder: tfds.core.DatasetBuilder, folder: Path) -> None:
     names = builder.info.metadata["images"]["names"]
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        # One file at a time: interleaving them would mix the images.
-        config = tfds.ReadConfig(interleave_cycle_length=1)
-        with only_errors_logged():
-            dataset = builder.as_dataset(split=_SPLIT, read_config=config, shuffle_files=False)
-            for row, example in enumerate(tfds.as_numpy(dataset)):
-                if example["name"].decode() != names[row]:
-                    raise RuntimeError(f"{builder.data_path}: images did not come back in the order of the files")
-                for kind in ("image", "truth"):
-                    if kind in example:
-                        np.save(partial / f"{kind}-{row:05d}.npy", example[kind])
+        for row, example in enumerate(in_order(builder, _SPLIT)):
+            if example["name"].decode() != names[row]:
+                raise out_of_order(builder, _SPLIT)
+            for kind in ("image", "truth"):
+                if kind in example:
+                    np.save(partial / f"{kind}-{row:05d}.npy", example[kind])
         partial.chmod(0o755)
         os.replace(partial, folder)
     except OSError:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from ml_collections import ConfigDict
 
+from deeper_jax.data.augmentation import ImageAugmentationConfig
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig
 from deeper_jax.data.image_pipeline import image_training_batches
 from deeper_jax.evaluation.figures import PEAK, imaging_time
 from deeper_jax.evaluation.report_sections import Section

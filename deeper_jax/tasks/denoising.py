@@ -84,7 +84,7 @@ def _leave_one_out(pairs: SpectralPairs, config: ConfigDict) -> dict[str, Spectr
 
 
 def _simulate(path: Path, config: ConfigDict) -> None:
-    from deeper_jax.data.simulated_dataset import write_simulated_dataset
+    from deeper_jax.data.simulated_data import write_simulated_dataset
 
     settings = config.data.simulate.to_dict()
     print(f"{path} does not exist: simulating a data set there ({settings}).", flush=True)
@@ -127,7 +127,7 @@ def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last
     settings: dict[str, Any] = {"batch_size": config.train.batch_size, "seed": config.seed, **config.augment.to_dict()}
     if config.data.feed == "device":
         return resident_spectra_batches(train, start_step=first, total_steps=last, **settings)
-    from deeper_jax.data.pipeline import training_batches
+    from deeper_jax.data.spectra_pipeline import training_batches
 
     batches = training_batches(
         train,

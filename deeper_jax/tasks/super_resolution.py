@@ -8,10 +8,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from deeper_jax.data.batches import steps_per_epoch
+from deeper_jax.data.augmentation import ImageAugmentationConfig
+from deeper_jax.data.batches import image_evaluation_batches, steps_per_epoch
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig
-from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
@@ -82,7 +81,7 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
 
     path = Path(config.data.path)
     if config.data.simulate and not path.exists():
-        from deeper_jax.data.simulated_images import write_simulated_images
+        from deeper_jax.data.simulated_data import write_simulated_images
 
         settings = config.data.simulate.to_dict()
         print(f"{path} does not exist: simulating images there ({settings}).", flush=True)

@@ -7,13 +7,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from deeper_jax.data.augmentation_config import AugmentationConfig
+from deeper_jax.data.augmentation import AugmentationConfig, ImageAugmentationConfig, padded_pairs
 from deeper_jax.data.batches import steps_per_epoch
-from deeper_jax.data.device_augmentation import augment, draw, epoch_order
-from deeper_jax.data.device_image_augmentation import augment_images, draw_images, stack_images
+from deeper_jax.data.device_augmentation import augment, augment_images, draw, draw_images, epoch_order, stack_images
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig
-from deeper_jax.data.padded_pairs import padded_pairs
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.models.ordered_sums import DATA_AXIS
@@ -45,8 +42,8 @@ def resident_spectra_batches(
 ) -> Iterator[Batch]:
     """The augmented batches of steps start_step ... total_steps - 1: {'input', 'target'}, global [B, L] arrays.
 
-    As `pipeline.training_batches`, with other random numbers: a batch depends on (seed, step) alone, an epoch shows
-    each example once. mesh: devices to split batches over, None for all. augmentation: the fields of
+    As `spectra_pipeline.training_batches`, with other random numbers: a batch depends on (seed, step) alone, an epoch
+    shows each example once. mesh: devices to split batches over, None for all. augmentation: the fields of
     `AugmentationConfig`.
 
     Raises:

@@ -8,7 +8,8 @@ import pytest
 import scipy.io
 from paths import SHARED
 
-from deeper_jax.data.files import SpectralPairs, read_pairs, write_pairs
+from deeper_jax.data.files import SpectralPairs, read_pairs
+from deeper_jax.data.writing import write_pairs
 from deeper_jax.errors import InputError
 
 LENGTH = 12

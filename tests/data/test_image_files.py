@@ -9,8 +9,9 @@ import pytest
 import scipy.io
 from paths import SHARED
 
-from deeper_jax.data.image_files import HyperspectralImages, read_images, split_images, write_images
-from deeper_jax.data.simulated_images import write_simulated_images
+from deeper_jax.data.image_files import HyperspectralImages, read_images, split_images
+from deeper_jax.data.simulated_data import write_simulated_images
+from deeper_jax.data.writing import write_images
 from deeper_jax.errors import InputError
 
 LENGTH = 6
@@ -159,7 +160,7 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr("deeper_jax.data.image_files.scipy.io.savemat", fail)
+    monkeypatch.setattr("deeper_jax.data.writing.scipy.io.savemat", fail)
     with pytest.raises(OSError, match="disk full"):
         write_images(tmp_path / "new", sample())
     assert sorted(os.listdir(tmp_path)) == ["full"]

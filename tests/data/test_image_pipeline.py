@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from deeper_jax.data.augmentation import ImageAugmentationConfig
+from deeper_jax.data.batches import image_evaluation_batches
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_augmentation import (
-    ImageAugmentationConfig,
     ImageDraws,
     augment_image,
     centre_patch,
     draw_images,
     patch_of,
 )
-from deeper_jax.data.image_batches import image_evaluation_batches
 from deeper_jax.data.image_pipeline import image_draws_by_step, image_training_batches
 from deeper_jax.errors import InputError
 

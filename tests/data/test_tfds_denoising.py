@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from deeper_jax.data.files import SpectralPairs, read_pairs, write_pairs
+from deeper_jax.data.files import SpectralPairs, read_pairs
 from deeper_jax.data.tfds_denoising import DeeperDenoising, DenoisingConfig, load_pairs, prepare_and_load
+from deeper_jax.data.writing import write_pairs
 from deeper_jax.errors import InputError
 
 AXIS = np.linspace(500.125, 1800.0, 9)
@@ -62,7 +63,7 @@ def test_rows_keep_their_order_over_several_batches_and_files(tmp_path, monkeypa
     pairs = make_pairs({"a": 700, "b": 300}, 2).take(np.random.default_rng(0).permutation(1000))
     monkeypatch.setattr("deeper_jax.data.tfds_denoising._READ_BATCH", 128)
     config = DenoisingConfig(name="many_files", length=9, truth=True)
-    builder = DeeperDenoising(data_dir=str(tmp_path), config=config, pairs={"train": pairs})
+    builder = DeeperDenoising(data_dir=str(tmp_path), config=config, content={"train": pairs})
     download = tfds.download.DownloadConfig(manual_dir=str(tmp_path), num_shards=4)
     builder.download_and_prepare(download_config=download)
     assert builder.info.splits["train"].num_shards == 4
@@ -115,7 +116,7 @@ def test_simulated_config_stores_what_the_simulator_writes(tmp_path, monkeypatch
         asked.append(settings)
         write_pairs(folder, {"train": make_pairs({"a": 12}, 7, {"a": (3, 4)})}, seed=1)
 
-    monkeypatch.setattr("deeper_jax.data.simulated_dataset.write_simulated_dataset", write)
+    monkeypatch.setattr("deeper_jax.data.simulated_data.write_simulated_dataset", write)
     splits = build_simulated(tmp_path)
     assert asked == [{"cells": 4, "height": 3, "width": 4, "seed": 1}]
     np.testing.assert_array_equal(splits["train"].truth, make_pairs({"a": 12}, 7).truth)

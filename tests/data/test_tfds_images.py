@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from deeper_jax.data.image_files import HyperspectralImages, read_images, write_images
+from deeper_jax.data.image_files import HyperspectralImages, read_images
 from deeper_jax.data.tfds_images import DeeperImages, ImagesConfig, load_images, prepare_and_load_images
+from deeper_jax.data.writing import write_images
 from deeper_jax.errors import InputError
 
 AXIS = np.linspace(500.125, 1800.0, 7)
@@ -106,7 +107,7 @@ def test_simulated_config_stores_what_the_simulator_writes(tmp_path, monkeypatch
         asked.append(settings)
         write_images(folder, make_images(SHAPES), seed=1)
 
-    monkeypatch.setattr("deeper_jax.data.simulated_images.write_simulated_images", write)
+    monkeypatch.setattr("deeper_jax.data.simulated_data.write_simulated_images", write)
     settings = {"images": 3, "test_images": 1, "height": 4, "width": 5, "seed": 2}
     config = ImagesConfig(name="tiny", truth=True, simulate=True, **settings)
     builder = DeeperImages(data_dir=str(tmp_path / "data"), config=config)

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 import deeper_jax
 from configs import super_resolution_small
-from deeper_jax.data.simulated_images import write_simulated_images
+from deeper_jax.data.simulated_data import write_simulated_images
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.upsampling import upsample
 from deeper_jax.inference.super_resolver import SuperResolver

@@ -12,7 +12,7 @@ import scipy.signal
 
 from deeper_jax import simulator
 from deeper_jax.data.image_files import read_images
-from deeper_jax.data.simulated_images import _image_and_truth, write_simulated_images
+from deeper_jax.data.simulated_data import _image_and_truth, write_simulated_images
 from deeper_jax.errors import InputError
 from deeper_jax.simulator.cartilage_phantom import draw_cartilage_phantom
 from deeper_jax.simulator.molecules import BANDS
@@ -169,7 +169,7 @@ def test_patches_for_training_and_testing_are_of_different_sections(tmp_path):
 
 def test_large_sets_take_several_sections(tmp_path, monkeypatch):
     # The layout is looked at, not the images.
-    monkeypatch.setattr("deeper_jax.data.simulated_images._patches", lambda *_: iter(()))
+    monkeypatch.setattr("deeper_jax.data.simulated_data._patches", lambda *_: iter(()))
     write_simulated_images(tmp_path / "set", sample="cartilage", images=28, test_images=12)
     patches = json.loads((tmp_path / "set" / "images.json").read_text())["patches"].values()
     assert [patch["section"] for patch in patches] == [0] * 8 + [1] * 8 + [2] * 12

@@ -7,11 +7,10 @@ import pytest
 import scipy.stats
 
 from configs import tiny
-from deeper_jax.data import augmentation, device_augmentation, device_image_augmentation
-from deeper_jax.data.augmentation_config import AugmentationConfig
+from deeper_jax.data import device_augmentation, spectra_pipeline
+from deeper_jax.data.augmentation import AugmentationConfig, Draws, ImageAugmentationConfig, ImageDraws, padded_pairs
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_augmentation import ImageAugmentationConfig, ImageDraws, augment_image, draw_images
-from deeper_jax.data.padded_pairs import padded_pairs
+from deeper_jax.data.image_augmentation import augment_image, draw_images
 from deeper_jax.data.quiet_tensorflow import tf
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
@@ -42,9 +41,9 @@ def test_spectra_are_augmented_as_by_tf_data(length, shift, flip):
     largest = config.largest_shift(length)
     padded = padded_pairs(pairs.noisy, pairs.target, largest)
     padded[3] -= 10  # without a positive value
-    draws = augmentation.draw(tf.range(40), tf.constant([1, 5]), 40, length, config)
-    expected = augmentation.augment(padded, draws, largest, flip)
-    draws = device_augmentation.Draws(*(jnp.asarray(values.numpy()) for values in draws))
+    draws = spectra_pipeline.draw(tf.range(40), tf.constant([1, 5]), 40, length, config)
+    expected = spectra_pipeline.augment(padded, draws, largest, flip)
+    draws = Draws(*(jnp.asarray(values.numpy()) for values in draws))
     found = jax.jit(device_augmentation.augment, static_argnums=2)(padded, draws, largest)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -61,8 +60,8 @@ def test_images_are_augmented_as_by_tf_data(shapes, patch, scale, length):
     for place in range(24):
         own = ImageDraws(*(values[place] for values in draws))
         augment_image(expected[place], *(images.images[row] for row in own.rows), own)
-    low, high = jax.jit(device_image_augmentation.augment_images, static_argnums=(3, 4))(
-        *device_image_augmentation.stack_images(images.images, patch),
+    low, high = jax.jit(device_augmentation.augment_images, static_argnums=(3, 4))(
+        *device_augmentation.stack_images(images.images, patch),
         jax.tree.map(jnp.asarray, draws),
         patch,
         scale,
@@ -84,7 +83,7 @@ def assert_alike(first: np.ndarray, second: np.ndarray) -> None:
 
 def test_spectral_draws_are_distributed_as_those_of_tf_data():
     count, length, config = 40_000, 300, AugmentationConfig(flip=True)
-    theirs = augmentation.draw(tf.range(count), tf.constant([3, 1]), count, length, config)
+    theirs = spectra_pipeline.draw(tf.range(count), tf.constant([3, 1]), count, length, config)
     ours = device_augmentation.draw(jax.random.key(3), jnp.arange(count), count, length, config)
     for name, first, second in zip(ours._fields, ours, theirs, strict=True):
         if name != "index":
@@ -97,7 +96,7 @@ def test_spectral_draws_are_distributed_as_those_of_tf_data():
 def test_image_draws_are_distributed_as_those_of_tf_data():
     index, config = np.arange(40_000) % 50, ImageAugmentationConfig()
     theirs = draw_images(index, np.random.default_rng(0), 50, 300, (1, 2), config)
-    ours = device_image_augmentation.draw_images(jax.random.key(0), jnp.asarray(index), 50, 300, (1, 2), config)
+    ours = device_augmentation.draw_images(jax.random.key(0), jnp.asarray(index), 50, 300, (1, 2), config)
     for first, second in zip(ours, theirs, strict=True):
         assert first.shape == second.shape
         for column, other in zip(np.asarray(first).reshape(40_000, -1).T, second.reshape(40_000, -1).T, strict=True):

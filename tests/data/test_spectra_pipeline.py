@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from deeper_jax.data.augmentation import Draws, augment, draw
-from deeper_jax.data.augmentation_config import AugmentationConfig
+from deeper_jax.data.augmentation import AugmentationConfig, Draws, padded_pairs
 from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
-from deeper_jax.data.padded_pairs import padded_pairs
-from deeper_jax.data.pipeline import draws_by_step, training_batches
 from deeper_jax.data.quiet_tensorflow import tf
+from deeper_jax.data.spectra_pipeline import augment, draw, draws_by_step, training_batches
 from deeper_jax.data.spectral_pairs import SpectralPairs
 
 

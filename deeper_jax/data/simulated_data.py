@@ -1,4 +1,4 @@
-"""Simulated high-resolution images, written as a folder of images and preprocessed like measured ones."""
+"""Simulated data sets, written like measured ones and preprocessed as the paper does: pairs of spectra, and images."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.data.image_files import write_image_folder
-from deeper_jax.data.simulated_dataset import PUBLISHED_STEPS
+from deeper_jax.data.spectral_pairs import SpectralPairs, join_cells
+from deeper_jax.data.writing import write_image_folder, write_pairs
 from deeper_jax.errors import InputError
 from deeper_jax.simulator import (
     SimulatedImage,
@@ -21,12 +21,80 @@ from deeper_jax.simulator import (
     simulate_cartilage,
     simulate_cell,
 )
-from deeper_jax.spectra.preprocessing import apply_steps
+from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS, apply_steps
 
+# For cells whose background is left in: counts as the detector gives them.
+COUNTS_STEPS = tuple(step for step in PUBLISHED_STEPS if step["name"] != "subtract_background")
 Simulate = Callable[[jax.Array, int, int, np.ndarray, SimulatorConfig], SimulatedImage]
 
 # A section of cartilage is at most so many patches deep (through all layers) and so many wide.
 _DEEP, _WIDE = 4, 3
+
+
+def write_simulated_dataset(
+    folder: str | Path,
+    *,
+    cells: int = 14,
+    test_cells: int = 3,
+    counts_cells: int = 0,
+    height: int = 32,
+    width: int = 32,
+    seed: int = 0,
+    config: SimulatorConfig | None = None,
+) -> None:
+    """Simulate `cells` cells and write them to `folder` (see `write_pairs`), split by cell.
+
+    Args:
+      folder: new or empty.
+      cells: number of cells in all; the last `test_cells` of them make the test split.
+      test_cells: cells kept for testing, never seen in training.
+      counts_cells: as many of the training cells keep their background (raw counts), so that a network
+        trained on the set can take spectra with and without it.
+      height, width: pixels of each cell's image.
+      seed: of everything random.
+      config: ranges of the simulator.
+
+    Raises:
+      InputError: the numbers do not fit together, or `folder` is not empty.
+    """
+    if not 0 < test_cells < cells or not 0 <= counts_cells <= cells - test_cells:
+        raise InputError(
+            f"cells={cells}, test_cells={test_cells}, counts_cells={counts_cells}: a data set needs at least one "
+            "training and one test cell, and counts_cells at most as many as there are training cells."
+        )
+    config = config or SimulatorConfig()
+    axis = default_wavenumbers()
+    simulate = jax.jit(lambda key: simulate_cell(key, height, width, axis, config))
+    keys = jax.random.split(jax.random.key(seed), cells)
+    parts = []
+    for index, key in enumerate(keys):
+        steps = COUNTS_STEPS if index < counts_cells else PUBLISHED_STEPS
+        parts.append(_pairs(simulate(key), f"cell_{index:03d}", axis, steps, seed))
+    train, test = (
+        join_cells(some, [part.cell_names[0] for part in some], parts[0].source)
+        for some in (parts[: cells - test_cells], parts[cells - test_cells :])
+    )
+    write_pairs(folder, {"train": train, "test": test}, seed=seed)
+
+
+def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed: int) -> SpectralPairs:
+    height, width, _ = cell.low.shape
+    arrays = []
+    for image in (cell.low, cell.high, cell.high_truth):
+        spectra, kept = apply_steps(jnp.reshape(image, (height * width, -1)), axis, steps)
+        arrays.append(np.asarray(spectra, np.float32))
+    return SpectralPairs(
+        noisy=arrays[0],
+        target=arrays[1],
+        truth=arrays[2],
+        wavenumbers=np.asarray(kept, np.float64),
+        cell=np.zeros(height * width, np.int32),
+        cell_names=(name,),
+        image_shapes={name: (height, width)},
+        source=f"simulated with seed {seed}",
+        simulated=True,
+        steps=tuple({**step, "cell": name} for step in steps),
+    )
 
 
 class _Section(NamedTuple):
@@ -48,7 +116,7 @@ def write_simulated_images(
     seed: int = 0,
     config: SimulatorConfig | None = None,
 ) -> None:
-    """Simulate long exposures and write them to `folder` (see `image_files`).
+    """Simulate long exposures and write them to `folder` (see `write_images`).
 
     Each image and its noise-free truth (expected counts of the same exposure) pass through the published
     steps: crop, cosmic rays, background.

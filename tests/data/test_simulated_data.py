@@ -6,7 +6,7 @@ import scipy.io
 
 from deeper_jax.cli.main import main
 from deeper_jax.data.files import read_pairs
-from deeper_jax.data.simulated_dataset import write_simulated_dataset
+from deeper_jax.data.simulated_data import write_simulated_dataset
 from deeper_jax.errors import InputError
 
 
