@@ -20,7 +20,7 @@ from deeper_jax.data.files import SpectralPairs, read_pairs
 from deeper_jax.evaluation.metrics import mse, over_own_maximum
 from deeper_jax.evaluation.statistics import compare_paired, summarise
 from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.loop import train
 
 CELLS = {"cells": 28, "test_cells": 8, "counts_cells": 0, "height": 32, "width": 32, "seed": 5}
@@ -62,7 +62,7 @@ def run(output: Path, seeds: int, steps: int) -> None:
         for way in WAYS:
             workdir = output / f"{way}_{seed}"
             config = config_of(way, output, seed, steps)
-            train(config, make_task(config), workdir)
+            train(config, training_job(config), workdir)
             scores[way].append(errors(workdir, read_pairs(output / "cells")["test"]))
     table = as_markdown({way: np.mean(found, axis=0) for way, found in scores.items()}, seeds, steps)
     (output / "data_paths.md").write_text(table + "\n", encoding="utf-8")

@@ -26,7 +26,7 @@ from deeper_jax.data.augmentation import ImageAugmentationConfig
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.spectra.preprocessing import PUBLISHED_STEPS
-from deeper_jax.tasks.denoising import denoising_task
+from deeper_jax.tasks.denoising import denoising_job
 from deeper_jax.training.device_batches import resident_image_batches, resident_spectra_batches
 from deeper_jax.training.sharding import shard_batch
 
@@ -88,7 +88,7 @@ def spectra_sources(case: Case, mesh: Mesh) -> dict[str, Iterator[dict[str, Any]
 
     return {
         "data on the device": resident_spectra_batches(pairs, mesh=mesh, **settings),
-        "the simulator on the device": denoising_task(config).train_batches(0, ENDLESS),
+        "the simulator on the device": denoising_job(config).train_batches(0, ENDLESS),
         **if_installed(with_tf_data),
     }
 

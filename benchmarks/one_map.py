@@ -10,14 +10,16 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-import deeper_jax
 from configs import cartilage
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.evaluation.report_page import write_report_page
 from deeper_jax.evaluation.super_resolution import SuperResolutionRow
 from deeper_jax.evaluation.tables import write_tables
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.inference.super_resolver import SuperResolver
+from deeper_jax.tasks.load import load_as
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.tasks.super_resolution_evaluation import evaluate_super_resolver
+from deeper_jax.tasks.task import EvaluationOptions
 from deeper_jax.training.loop import train
 
 
@@ -36,9 +38,8 @@ def run(data: str, output: Path) -> list[SuperResolutionRow]:
         config = cartilage.get_config(f"test={strip}")
         config.data.path, config.data.tfds_dir = data, str(output / "tfds")
         workdir = output / f"strip{strip}"
-        train(config, make_task(config), workdir)
-        model = deeper_jax.load(workdir)
-        rows += evaluate_super_resolver(model, workdir / "report")
+        train(config, training_job(config), workdir)
+        rows += evaluate_super_resolver(load_as(workdir, SuperResolver), workdir / "report", EvaluationOptions())
     # The tuned method's name holds its parameters, which differ from strip to strip.
     rows = [dataclasses.replace(r, method="PCA + interpolation, tuned") if "PCA(" in r.method else r for r in rows]
     context = {

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from configs import super_resolution, super_resolution_small
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.evaluation.plot_style import add_title, new_figure, save_png
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.loop import train
 
 
@@ -53,7 +53,7 @@ def run(data: str, output: Path) -> None:
     for name, config in recipes().items():
         config.data.path, config.data.tfds_dir = data, str(output / "tfds")
         workdir = output / name.replace(", ", "_")
-        train(config, make_task(config), workdir)
+        train(config, training_job(config), workdir)
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         curves[name] = {line["step"]: line["validation/mse"] for line in lines if "validation/mse" in line}
     with (output / "recipes.csv").open("w", newline="", encoding="utf-8") as file:

@@ -26,7 +26,7 @@ import jax  # noqa: E402
 
 from benchmarks.collectives import moved_bytes  # noqa: E402
 from deeper_jax.cli.main import load_config  # noqa: E402
-from deeper_jax.training.memory import compile_step  # noqa: E402
+from deeper_jax.tasks.memory import compile_step  # noqa: E402
 from deeper_jax.training.sharding import data_mesh  # noqa: E402
 
 # Bytes a second in one direction: within a node, and between nodes.

@@ -104,7 +104,7 @@ def set_up() -> bool:
     import jax
     import torch
 
-    from deeper_jax.inference.cores import core_count
+    from deeper_jax.inference.loaded_model import core_count
 
     # Before JAX starts: in the main thread, whose allocations the settings above govern; and devices for the cases
     # that train with one a core.

@@ -28,7 +28,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data = ConfigDict()
     # Share of the batch that imitates cells under the spectrometer of DeepeR, and with which ranges.
     config.data.cell_fraction = 0.35
-    config.data.cells = ConfigDict({"signal_level": (0.4, 3.0), "low_cosmic_rate": 0.0, "axis_shift": 3.0})
+    config.data.simulator = ConfigDict({"signal_level": (0.4, 3.0), "low_cosmic_rate": 0.0, "axis_shift": 3.0})
     config.data.spectra_per_instrument = 4
     # Standard deviation of the logarithm of told over true noise.
     config.data.noise_error = 0.1

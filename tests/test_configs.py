@@ -8,7 +8,7 @@ from configs.common import parse_arg
 from deeper_jax.cli.main import load_config, main
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import MODELS
-from deeper_jax.tasks.registry import TASKS, make_task
+from deeper_jax.tasks.registry import TASKS, training_job
 from deeper_jax.training.schedules import make_schedule
 
 FILES = (Path(__file__).parents[1] / "configs").glob("*.py")
@@ -45,7 +45,7 @@ def test_every_run_of_the_experiments_is_whole(setting):
 def test_the_experiments_are_no_config_to_train():
     config = importlib.import_module("configs.experiments").get_config()
     with pytest.raises(InputError, match="has no task"):
-        make_task(config)
+        training_job(config)
 
 
 def test_the_papers_settings():

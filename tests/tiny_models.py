@@ -10,7 +10,11 @@ from deeper_jax.models.initial_upsampler import start_as_interpolation
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
 
-CONFIG = {"seed": 0, "model": {"name": "noise_aware_unet", "length": 64, "width": 4, "dtype": "float32"}}
+CONFIG = {
+    "task": "noise_aware_denoising",
+    "seed": 0,
+    "model": {"name": "noise_aware_unet", "length": 64, "width": 4, "dtype": "float32"},
+}
 
 
 def tiny_denoiser(*, random: bool = True) -> NoiseAwareDenoiser:

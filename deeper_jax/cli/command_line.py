@@ -1,11 +1,15 @@
 """What the entry points share: quiet libraries, and mistakes of the user's as one sentence."""
 
+import contextlib
+import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
-from absl import flags, logging
+import absl.logging
+from absl import flags
 
 from deeper_jax.errors import InputError
 
@@ -18,15 +22,31 @@ def run_quietly(name: str, work: Callable[[], None], *, stopped: str = _RESUMES)
     `stopped` is what the user is told who interrupts it.
     """
     # Orbax reports every file it touches at the level of information.
-    logging.set_verbosity(logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.ERROR)
     try:
-        work()
+        with log_shown(sys.stdout):
+            work()
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print(f"{name}: {stopped}", file=sys.stderr)
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def log_shown(stream: TextIO, line: str = "%(message)s") -> Iterator[logging.Logger]:
+    """What the package logs is written to a stream, in that format, and nowhere else."""
+    log, handler = logging.getLogger("deeper_jax"), logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter(line))
+    before = log.handlers, log.level, log.propagate
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+    try:
+        yield log
+    finally:
+        log.handlers, log.propagate = before[0], before[2]
+        log.setLevel(before[1])
 
 
 def parse_flags(arguments: list[str]) -> list[str]:

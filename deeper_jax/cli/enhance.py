@@ -1,14 +1,12 @@
 """`deeper-jax enhance`: an instrument's file in; the enhanced map, a page of before and after, and a few words out."""
 
 import argparse
-import contextlib
-import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
+from deeper_jax.cli.command_line import log_shown
 from deeper_jax.enhancement.options import OUTSIDE
 from deeper_jax.errors import InputError
 
@@ -60,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     from deeper_jax.maps import read_map, write_map
 
     keep_compiled_programs()
-    with _steps_shown() as log:
+    with log_shown(sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
         entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
         measured = read_map(source, entry=entry)
@@ -84,23 +82,6 @@ def run(options: argparse.Namespace) -> None:
             write_page(page, measured, result)
             print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
         print("\n".join(summary_sentences(result)))
-
-
-@contextlib.contextmanager
-def _steps_shown() -> Iterator[logging.Logger]:
-    """The package's log, each line on stderr followed by " ..."."""
-    log, handler = logging.getLogger("deeper_jax"), logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s ..."))
-    before = log.level, log.propagate
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
-        yield log
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before[0])
-        log.propagate = before[1]
 
 
 def _check_source(source: Path) -> None:

@@ -81,7 +81,7 @@ def _add_memory(parser: argparse.ArgumentParser) -> None:
 
 
 def _memory(options: argparse.Namespace) -> None:
-    from deeper_jax.training.memory import step_memory
+    from deeper_jax.tasks.memory import step_memory
 
     sizes = options.batch_sizes.split(",")
     if not all(size.isdigit() and int(size) for size in sizes):

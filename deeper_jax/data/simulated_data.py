@@ -57,24 +57,46 @@ def write_simulated_dataset(
     Raises:
       InputError: the numbers do not fit together, or `folder` is not empty.
     """
+    splits = simulate_pairs(
+        cells=cells,
+        test_cells=test_cells,
+        counts_cells=counts_cells,
+        height=height,
+        width=width,
+        seed=seed,
+        config=config,
+    )
+    write_pairs(folder, splits, seed=seed)
+
+
+def simulate_pairs(
+    *,
+    cells: int,
+    test_cells: int,
+    counts_cells: int = 0,
+    height: int,
+    width: int,
+    seed: int,
+    config: SimulatorConfig | None = None,
+    steps: tuple[dict[str, Any], ...] = PUBLISHED_STEPS,
+) -> dict[str, SpectralPairs]:
+    """The 'train' and 'test' cells that `write_simulated_dataset` writes; `steps` are their preprocessing."""
     if not 0 < test_cells < cells or not 0 <= counts_cells <= cells - test_cells:
         raise InputError(
             f"cells={cells}, test_cells={test_cells}, counts_cells={counts_cells}: a data set needs at least one "
             "training and one test cell, and counts_cells at most as many as there are training cells."
         )
-    config = config or SimulatorConfig()
-    axis = default_wavenumbers()
-    simulate = jax.jit(lambda key: simulate_cell(key, height, width, axis, config))
-    keys = jax.random.split(jax.random.key(seed), cells)
-    parts = []
-    for index, key in enumerate(keys):
-        steps = COUNTS_STEPS if index < counts_cells else PUBLISHED_STEPS
-        parts.append(_pairs(simulate(key), f"cell_{index:03d}", axis, steps, seed))
+    axis, ranges = default_wavenumbers(), config or SimulatorConfig()
+    simulate = jax.jit(lambda key: simulate_cell(key, height, width, axis, ranges))
+    parts = [
+        _pairs(simulate(key), f"cell_{index:03d}", axis, COUNTS_STEPS if index < counts_cells else steps, seed)
+        for index, key in enumerate(jax.random.split(jax.random.key(seed), cells))
+    ]
     train, test = (
         join_cells(some, [part.cell_names[0] for part in some], parts[0].source)
         for some in (parts[: cells - test_cells], parts[cells - test_cells :])
     )
-    write_pairs(folder, {"train": train, "test": test}, seed=seed)
+    return {"train": train, "test": test}
 
 
 def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed: int) -> SpectralPairs:

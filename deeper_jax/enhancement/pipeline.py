@@ -16,8 +16,10 @@ from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap, residual_outliers
 from deeper_jax.errors import InputError
+from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
+from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
-from deeper_jax.tasks.load import load
+from deeper_jax.tasks.load import load_as
 
 if TYPE_CHECKING:
     import xarray
@@ -71,7 +73,7 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     noise_model = estimate_noise(spectra) if noise is None else NoiseModel(0.0, noise**2, noise**2)
     count = f"{len(spectra):,} {'spectrum' if len(spectra) == 1 else 'spectra'}"
     _log.info("denoising %s of %d channels", count, data.sizes["wavenumber"])
-    use_map = options.use_map and model.any_axis
+    use_map = options.use_map and model.knows_uncertainty
     estimate = _denoised(
         model, cube, present, noise_model, np.asarray(data["wavenumber"], np.float64), use_map, options
     )
@@ -117,19 +119,13 @@ def _as_map(source: Any, entry: str | int | None) -> Any:
     return source
 
 
-def _loaded(model: Any, super_resolver: Any) -> tuple[Any, Any]:
-    model, super_resolver = (
-        load(each) if isinstance(each, str | Path) else each for each in (model or load(), super_resolver)
-    )
-    if not hasattr(model, "denoise"):
-        raise InputError("The model given for denoising is not a denoiser; a super-resolver is given as such.")
-    if super_resolver is not None and not hasattr(super_resolver, "super_resolve"):
-        raise InputError("The model given as super-resolver is not one; a denoiser is given as the model.")
-    return model, super_resolver
+def _loaded(model: Any, super_resolver: Any) -> tuple[SpectralDenoiser, SuperResolver | None]:
+    denoiser = load_as(model, SpectralDenoiser)
+    return denoiser, None if super_resolver is None else load_as(super_resolver, SuperResolver)
 
 
 def _denoised(
-    model: Any,
+    model: SpectralDenoiser,
     cube: np.ndarray,
     present: np.ndarray,
     noise_model: NoiseModel,
@@ -137,7 +133,7 @@ def _denoised(
     use_map: bool,
     options: EnhanceOptions,
 ) -> Estimate:
-    if not model.any_axis:
+    if not model.knows_uncertainty:
         return _by_fixed_axis(model, cube[present], noise_model, axis, options.progress)
 
     def network(spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +152,7 @@ def _denoised(
 
 
 def _by_fixed_axis(
-    model: Any, spectra: np.ndarray, noise_model: NoiseModel, axis: np.ndarray, progress: bool
+    model: SpectralDenoiser, spectra: np.ndarray, noise_model: NoiseModel, axis: np.ndarray, progress: bool
 ) -> Estimate:
     noise = noise_model.std(smooth_intensity(spectra))
     with _bar((1 + DRAWS) * len(spectra), progress) as bar:

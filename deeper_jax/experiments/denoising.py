@@ -115,9 +115,7 @@ def fold_folder(output: Path, fold: int | None) -> Path:
 
 def fold_model(training: ConfigDict, output: Path, fold: int | None) -> Denoiser:
     """The denoiser of a fold, trained first if need be."""
-    model = trained(fold_config(training, fold), fold_folder(output, fold))
-    assert isinstance(model, Denoiser)
-    return model
+    return trained(fold_config(training, fold), fold_folder(output, fold), Denoiser)
 
 
 def _run_folds(

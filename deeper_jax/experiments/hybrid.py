@@ -75,8 +75,7 @@ def run(config: ConfigDict, output: Path) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
     training = with_data(config.hybrid.training, output, "hybrid_cells")
     cells, simulated = _cells(training, config.hybrid.cells)
-    denoiser = trained(training, output / "runs" / "hybrid_denoising")
-    assert isinstance(denoiser, Denoiser)
+    denoiser = trained(training, output / "runs" / "hybrid_denoising", Denoiser)
     axis = None
     note = "simulated data" if simulated else "measured data"
     found: dict[int, dict[str, CellResult]] = {}

@@ -5,17 +5,16 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from deeper_jax.inference.loaded_model import LoadedModel
-from deeper_jax.tasks.load import load
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.load import Model, load_as
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.loop import claim, train
 
 FINISHED = "finished"
 """A file of this name says that the run beside it came to its end."""
 
 
-def trained(config: ConfigDict, workdir: Path) -> LoadedModel:
-    """The model of a run, which is started, resumed or taken as it is.
+def trained(config: ConfigDict, workdir: Path, kind: type[Model]) -> Model:
+    """The model of a run, of that kind, which is started, resumed or taken as it is.
 
     Raises:
       InputError: `workdir` holds a run of another config, or the config cannot be trained.
@@ -24,9 +23,9 @@ def trained(config: ConfigDict, workdir: Path) -> LoadedModel:
         claim(workdir, config)
     else:
         print(f"Training {workdir}.", flush=True)
-        train(config, make_task(config), workdir)
+        train(config, training_job(config), workdir)
         (workdir / FINISHED).touch()
-    return load(workdir)
+    return load_as(workdir, kind)
 
 
 def with_data(config: ConfigDict, output: Path, name: str) -> ConfigDict:

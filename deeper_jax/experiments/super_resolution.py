@@ -66,9 +66,8 @@ def resolver_config(config: ConfigDict, output: Path, scale: int) -> ConfigDict:
 
 def resolver(config: ConfigDict, output: Path, scale: int) -> SuperResolver:
     """The network of one scale, trained first if need be."""
-    model = trained(resolver_config(config, output, scale), output / "runs" / f"super_resolution_{scale}x")
-    assert isinstance(model, SuperResolver)
-    return model
+    folder = output / "runs" / f"super_resolution_{scale}x"
+    return trained(resolver_config(config, output, scale), folder, SuperResolver)
 
 
 def run(config: ConfigDict, output: Path) -> Report:

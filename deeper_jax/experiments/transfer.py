@@ -102,9 +102,7 @@ def _compare(
         networks: dict[str, SuperResolver] = {}
         for network in NETWORKS:
             folder = output / "runs" / place / network.replace(", ", "_").replace(" ", "_")
-            model = trained(network_config(config, each, output, network), folder)
-            assert isinstance(model, SuperResolver)
-            networks[network] = model
+            networks[network] = trained(network_config(config, each, output, network), folder, SuperResolver)
         test, tuning, _ = evaluation_data(networks["fine-tuned"])
         found.append(compare_networks(networks, test, tuning, config.endmembers, config.seed))
         tests.append(test)

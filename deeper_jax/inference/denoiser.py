@@ -1,4 +1,4 @@
-"""The loaded denoiser: spectra in, spectra out."""
+"""The loaded denoiser of one axis, the paper's: spectra in, spectra out."""
 
 import functools
 import warnings
@@ -9,8 +9,7 @@ import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import LoadedModel
-from deeper_jax.inference.streaming import LONGEST, SpectrumStream
+from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.resunet1d import piece_size
 
@@ -20,8 +19,8 @@ _BATCH = 256
 _WIDTH = 64
 
 
-class Denoiser(LoadedModel):
-    """A trained spectral denoiser; `LoadedModel` lists its attributes."""
+class Denoiser(SpectralDenoiser):
+    """A trained ResUNet1D, for spectra of one axis; `LoadedModel` lists its attributes."""
 
     def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
         width = int(self.config.get("model", {}).get("width", _WIDTH))
@@ -45,7 +44,13 @@ class Denoiser(LoadedModel):
         return self._in_batches(spectra, _BATCH)
 
     def denoise(
-        self, spectra: Any, wavenumbers: Any = None, *, keep_offset: bool = True, outside: str = "error"
+        self,
+        spectra: Any,
+        wavenumbers: Any = None,
+        *,
+        noise: Any = None,
+        outside: str = "error",
+        keep_offset: bool = True,
     ) -> np.ndarray:
         """Denoise spectra in the user's own units.
 
@@ -55,60 +60,50 @@ class Denoiser(LoadedModel):
         `keep_offset` is false.
 
         Args:
-          spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
-          wavenumbers: [L] in cm⁻¹, the spectra's own axis, ascending or descending. If it differs from the
-            model's, spectra are interpolated to the model's axis and back. None: the model's axis.
-          keep_offset: whether the fitted offset is added; without it spectra stand on the ground that the
-            training's targets stand on, as one wants it before unmixing.
-          outside: what happens to channels outside the model's range: 'error' refuses them, 'keep' passes them
-            through unchanged.
+            spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
+            wavenumbers: [L] in cm⁻¹, the spectra's own axis, ascending or descending. If it differs from the
+                model's, spectra are interpolated to the model's axis and back. None: the model's axis.
+            noise: has no effect: this network is not told it.
+            outside: what happens to channels outside the model's range: 'error' refuses them, 'keep' passes them
+                through unchanged.
+            keep_offset: whether the fitted offset is added; without it spectra stand on the ground that the
+                training's targets stand on, as one wants it before unmixing.
 
         Returns:
-          Array of the same shape and units; float32, or float64 if the input is.
+            Array of the same shape and units; float32, or float64 if the input is.
 
         Raises:
-          InputError: wrong length, NaN or infinite values, an axis that does not fit, or none to compare with.
+            InputError: wrong length, NaN or infinite values, an axis that does not fit, or none to compare with.
         """
-        spectra = np.asarray(spectra)
-        if spectra.ndim == 0:
-            raise InputError("denoise() was given a single number; it takes spectra [..., L].")
-        if outside not in ("error", "keep"):
-            raise InputError(f"outside is {outside!r}; choose 'error' or 'keep'.")
-        if outside == "keep" and wavenumbers is not None and not (inside := self.covers(wavenumbers)).all():
-            output = spectra.astype(np.float64 if spectra.dtype == np.float64 else np.float32)
-            kept = np.asarray(wavenumbers)[inside]
-            output[..., inside] = self.denoise(spectra[..., inside], kept, keep_offset=keep_offset)
-            return output
-        axis = self._checked_axis("denoise", spectra, wavenumbers)
-        dtype = np.float64 if spectra.dtype == np.float64 else np.float32
-        flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)
-        inside = flat if axis is None else flat @ self._to_own(axis)
-        maximum = inside.max(1, keepdims=True, initial=-np.inf)
-        usable = (maximum[:, 0] > 0) & (inside.min(1, initial=np.inf) < maximum[:, 0])
-        output = flat.copy()
+        return self._denoise(spectra, wavenumbers, noise, outside, keep_offset=keep_offset)[0]
+
+    def on_axis(
+        self, spectra: np.ndarray, noise: np.ndarray | None, axis: np.ndarray | None, *, keep_offset: bool = True
+    ) -> tuple[np.ndarray, None]:
+        """See `SpectralDenoiser.on_axis`; spectra that are constant or nowhere positive come back unchanged."""
+        matrices = self._resampling(axis)
+        own = spectra if matrices is None else spectra @ matrices[0]
+        maximum = own.max(1, keepdims=True, initial=-np.inf)
+        usable = (maximum[:, 0] > 0) & (own.min(1, initial=np.inf) < maximum[:, 0])
+        output = spectra.copy()
         if not usable.all():
             warnings.warn(
                 f"{(~usable).sum()} of {len(usable)} spectra are constant or nowhere positive: "
                 "they are returned unchanged.",
-                stacklevel=2,
+                stacklevel=4,
             )
         if usable.any():
-            answer = self.network(inside[usable] / maximum[usable]).astype(np.float64)
-            fitted = fit_scale_and_offset(answer, inside[usable], keep_offset=keep_offset)
-            output[usable] = fitted if axis is None else fitted @ self._from_own(axis)
-        return output.reshape(spectra.shape).astype(dtype)
+            answer = self.network(own[usable] / maximum[usable]).astype(np.float64)
+            fitted = fit_scale_and_offset(answer, own[usable], keep_offset=keep_offset)
+            output[usable] = fitted if matrices is None else fitted @ matrices[1]
+        return output, None
 
-    def stream(self, wavenumbers: Any = None, *, longest: int = LONGEST) -> SpectrumStream:
-        """Denoise a scan line by line while it runs: `stream.denoise(line)`, `stream.lines(iterable)`.
-
-        Args:
-          wavenumbers: [L] in cm⁻¹, as for `denoise`.
-          longest: spectra in the longest line usually; longer ones take more than one call of the network.
-
-        Raises:
-          InputError: a setting that cannot be used.
-        """
-        return SpectrumStream(self, wavenumbers, longest=longest)
+    def network_output(self, spectra: np.ndarray, wavenumbers: np.ndarray | None) -> np.ndarray:
+        """As `SpectralDenoiser.network_output`: the bare network's, but for spectra of another axis than its own."""
+        if wavenumbers is not None and self.wavenumbers is not None and not self._is_own(wavenumbers):
+            return self.denoise(spectra, wavenumbers)
+        maximum = spectra.max(1, keepdims=True)
+        return self.network(spectra / np.where(maximum > 0, maximum, 1))
 
 
 def fit_scale_and_offset(output: np.ndarray, reference: np.ndarray, *, keep_offset: bool = True) -> np.ndarray:

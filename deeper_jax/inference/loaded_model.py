@@ -1,7 +1,9 @@
-"""What every loaded network shares: its record, and the checks and resampling of a user's arrays."""
+"""What every loaded network shares: its record, its batches, and the checks and resampling of a user's arrays."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,24 +11,27 @@ import numpy as np
 from flax import nnx
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.cores import core_count
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.spectra.resampling import resampling_matrix
+
+# The networks halve a spectrum four times; of fewer channels nothing is left.
+FEWEST_CHANNELS = 32
 
 
 class LoadedModel:
     """A trained network with what travelled beside its weights.
 
     Attributes:
-      config: the run's configuration, a nested dictionary (empty for weights that carry none).
-      wavenumbers: [L] in cm⁻¹, or None for weights that carry no axis.
-      length: L, the number of channels.
-      params, stats: the weights and running statistics, nested dictionaries of arrays.
-      record: everything else that travels in the checkpoint (preprocessing, data, versions).
+        config: the run's configuration, a nested dictionary (empty for weights that carry none).
+        wavenumbers: [L] in cm⁻¹, or None for weights that carry no axis or take any.
+        length: L, the number of channels.
+        params, stats: the weights and running statistics, nested dictionaries of arrays.
+        record: everything else that travels in the checkpoint (preprocessing, data, versions).
+        any_axis: whether the network takes spectra of any axis and length.
     """
 
-    # Whether the network takes spectra of any axis and length.
     any_axis = False
+    title = "a trained network"
 
     def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
         model = FunctionalModel(module)
@@ -36,8 +41,33 @@ class LoadedModel:
         self.wavenumbers = None if axis is None else np.asarray(axis, np.float64)
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
+        self._parameters = model.count()
         self._evaluate = jax.jit(self._evaluation(model))
         self._programs: dict[tuple[int, ...], Callable[..., jax.Array]] = {}
+
+    def __repr__(self) -> str:
+        return "\n".join([type(self).__name__, *(f"  {name:<11} {fact}" for name, fact in self._facts().items())])
+
+    def _facts(self) -> dict[str, str]:
+        """What `repr` says, line by line."""
+        source, step = self.record.get("checkpoint") or self.record.get("source"), self.record.get("step")
+        data = self.record.get("data")
+        if data is None:
+            trained = "unknown data (the weights carry no record)"
+        else:
+            trained = f"{'SIMULATED' if data.get('simulated') else 'measured'} data ({data.get('source', 'unnamed')})"
+        if self.any_axis:
+            axis = f"any axis of {FEWEST_CHANNELS} channels or more"
+        elif self.wavenumbers is None:
+            axis = f"{self.length} channels, their wavenumbers unknown"
+        else:
+            axis = f"{self.length} channels, {self.wavenumbers.min():.0f}-{self.wavenumbers.max():.0f} cm⁻¹"
+        return {
+            "weights": str(source or "unknown"),
+            "axis": axis,
+            "parameters": f"{self._parameters:,}",
+            "trained on": trained + ("" if step is None else f", {step:,} steps"),
+        }
 
     def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
         """The function of params, stats and a batch that is compiled."""
@@ -75,79 +105,130 @@ class LoadedModel:
             self._programs[shape] = self._evaluate.lower(self.params, self.stats, like).compile()
         return self._programs[shape]
 
-    def holds(self, spectra: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""
-        return spectra if self.wavenumbers is None else spectra @ (self._to_own(axis) @ self._from_own(axis))
-
-    def _to_own(self, axis: np.ndarray) -> np.ndarray:
-        """[L, length]: spectra @ matrix brings spectra of `axis` to the model's axis."""
-        assert self.wavenumbers is not None
-        return resampling_matrix(axis, self.wavenumbers)
-
-    def _from_own(self, axis: np.ndarray) -> np.ndarray:
-        """[length, L]: and back."""
-        assert self.wavenumbers is not None
-        return resampling_matrix(self.wavenumbers, axis)
-
-    def _checked_axis(self, name: str, array: np.ndarray, wavenumbers: Any) -> np.ndarray | None:
-        """The axis to resample from and back to, or None where the array is on the model's own axis.
-
-        Raises InputError, in the name of the method `name`, for values or an axis that cannot be used.
-        """
-        if array.dtype.kind not in "fiub":
-            raise InputError(f"{name}() was given {array.dtype} values; it takes real numbers.")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = int((~np.isfinite(array)).sum())
-            raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
-        length = array.shape[-1]
-        if wavenumbers is None:
-            if length != self.length and not self.any_axis:
-                raise InputError(
-                    f"{name}() was given spectra of {length} channels where the model has {self.length}: pass "
-                    "their wavenumbers, so that they can be brought to the model's axis."
-                )
-            return None
-        axis = np.asarray(wavenumbers, np.float64)
-        steps = np.diff(axis)
-        if axis.shape != (length,) or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
-            raise InputError(
-                f"wavenumbers has shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
-                f"of the {length} channels, in cm⁻¹."
-            )
-        return self._compared_axis(name, axis)
-
     def covers(self, wavenumbers: Any) -> np.ndarray:
         """Which channels [L] of an axis in cm⁻¹ lie within the model's range (and a channel more): bool [L].
 
         Raises:
-          InputError: none does, or the weights carry no axis.
+            InputError: none does, or the weights carry no axis.
         """
         axis, own = np.asarray(wavenumbers, np.float64), self.wavenumbers
         if self.any_axis:
             return np.ones(axis.shape, bool)
         if own is None:
-            raise InputError("These weights carry no wavenumber axis to compare with.")
+            raise InputError(
+                "These weights carry no wavenumber axis to compare with: leave out the wavenumbers and give spectra of "
+                f"{self.length} channels as in their training."
+            )
         slack = np.abs(np.diff(own)).max()
         inside = (axis >= own.min() - slack) & (axis <= own.max() + slack)
         if not inside.any():
-            raise InputError(
-                f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹ and the model {own.min():.0f}-"
-                f"{own.max():.0f} cm⁻¹: they have nothing in common."
-            )
+            raise InputError(f"{self._ranges(axis)}: they have nothing in common.")
         return inside
 
-    def _compared_axis(self, name: str, axis: np.ndarray) -> np.ndarray | None:
+    def _ranges(self, axis: np.ndarray) -> str:
+        assert self.wavenumbers is not None
+        low, high = self.wavenumbers.min(), self.wavenumbers.max()
+        return f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹, the model {low:.0f}-{high:.0f} cm⁻¹"
+
+    def checked_axis(
+        self, name: str, wavenumbers: Any, shape: tuple[int, ...] | None = None, *, remedy: str | None = ""
+    ) -> np.ndarray | None:
+        """The axis that a method was given.
+
+        Args:
+            name: of the method, for messages.
+            wavenumbers: what it was given; None for the model's own axis.
+            shape: of the spectra [..., L], if known.
+            remedy: what else one may do about channels outside the model's range; None: they are allowed.
+
+        Returns:
+            [L] in cm⁻¹, float64, or None.
+
+        Raises:
+            InputError: no axis, an axis of another length or outside the model's range, or none where one is needed.
+        """
+        if wavenumbers is None:
+            if shape is not None and shape[-1] != self.length and not self.any_axis:
+                raise InputError(
+                    f"{name}() was given spectra of {shape[-1]} channels where the model has {self.length}: pass "
+                    "their wavenumbers, so that they can be brought to the model's axis."
+                )
+            if shape is not None and self.any_axis and shape[-1] < FEWEST_CHANNELS:
+                raise InputError(
+                    f"{name}() was given an array of shape {shape}; it takes spectra [..., L], L ≥ {FEWEST_CHANNELS}."
+                )
+            return None
+        try:
+            axis = np.asarray(wavenumbers, np.float64)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{name}() takes wavenumbers in cm⁻¹, numbers [L]; found {wavenumbers!r:.60}.") from error
+        steps = np.diff(axis)
+        if axis.ndim != 1 or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
+            raise InputError(
+                f"wavenumbers has the shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
+                "channel [L], in cm⁻¹."
+            )
+        if shape is not None and len(axis) != shape[-1]:
+            turned = len(axis) in shape[:-1]
+            last = ": put the spectral axis last, with numpy.moveaxis" if turned else ""
+            raise InputError(
+                f"{name}() was given {len(axis)} wavenumbers and an array of shape {shape}, whose last axis is the "
+                f"spectral one{last}."
+            )
+        inside = self.covers(axis)
+        if remedy is not None and not inside.all():
+            raise InputError(f"{self._ranges(axis)}: crop them to the model's range first{remedy}.")
+        if inside.sum() < FEWEST_CHANNELS and not self._is_own(axis):
+            raise InputError(
+                f"{name}() was given {inside.sum()} channels inside the model's range; it takes {FEWEST_CHANNELS} or "
+                "more."
+            )
+        return axis
+
+    def _is_own(self, axis: np.ndarray) -> bool:
+        """Whether an axis is the model's: a tenth of a channel is less than any instrument's calibration holds."""
         own = self.wavenumbers
-        if own is None:
-            raise InputError(
-                f"These weights carry no wavenumber axis to compare with: call {name}() without wavenumbers, with "
-                f"{self.length} channels as in their training."
-            )
-        if not self.covers(axis).all():
-            raise InputError(
-                f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹, the model {own.min():.0f}-"
-                f"{own.max():.0f} cm⁻¹: crop them to the model's range first."
-            )
-        # A tenth of a channel is less than any instrument's calibration holds.
-        same = axis.shape == own.shape and np.abs(axis - own).max() < 0.1 * np.abs(np.diff(own)).min()
-        return None if same else axis
+        return (
+            own is not None and axis.shape == own.shape and np.abs(axis - own).max() < 0.1 * np.abs(np.diff(own)).min()
+        )
+
+    def _resampling(self, axis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """([L, length], [length, L]): spectra @ matrix from an axis to the model's, and back; None where it is that."""
+        if axis is None or self.wavenumbers is None or self._is_own(axis):
+            return None
+        return resampling_matrix(axis, self.wavenumbers), resampling_matrix(self.wavenumbers, axis)
+
+    def holds(self, spectra: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""
+        matrices = self._resampling(axis)
+        return spectra if matrices is None else spectra @ (matrices[0] @ matrices[1])
+
+
+def checked_values(name: str, values: Any) -> np.ndarray:
+    """What the method `name` was given as an array of finite real numbers, not a copy.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(values, str | Path):
+        raise InputError(
+            f"{name}() takes an array and was given the text {str(values)!r}: deeper_jax.enhance takes files, and "
+            "deeper_jax.maps.read_map reads them."
+        )
+    if np.ma.is_masked(values):
+        raise InputError(f"{name}() was given masked values: leave out those spectra or interpolate the channels.")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{name}() takes spectra of one length each; these make no array ({error}).") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name}() was given {array.dtype} values; it takes real numbers.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
+    return array
+
+
+def core_count() -> int:
+    """Processor cores that this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

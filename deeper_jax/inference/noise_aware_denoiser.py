@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import LoadedModel
-from deeper_jax.inference.streaming import LONGEST, SpectrumStream
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
+from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.spectra.resampling import resampling_matrix
 
 # Spectra in one compiled call.
@@ -14,13 +14,17 @@ _BATCH = 256
 _MULTIPLE = 16
 # Channel widths that training covered, cm⁻¹; an axis outside is resampled to the nearest of them.
 STEPS = (1.0, 5.0)
-SHORTEST = 32
 
 
-class NoiseAwareDenoiser(LoadedModel):
-    """A trained `NoiseAwareUNet`; `LoadedModel` lists its attributes. `wavenumbers` is None: any axis will do."""
+class NoiseAwareDenoiser(SpectralDenoiser):
+    """A trained `NoiseAwareUNet`, for spectra of any axis; `LoadedModel` lists its attributes.
+
+    `wavenumbers` need be given to `denoise` only where channels are narrower than 1 or wider than 5 cm⁻¹, which
+    training did not cover: the network then works on resampled spectra.
+    """
 
     any_axis = True
+    knows_uncertainty = True
 
     def network(self, spectra: Any, noise: Any) -> tuple[np.ndarray, np.ndarray]:
         """The bare network.
@@ -41,9 +45,9 @@ class NoiseAwareDenoiser(LoadedModel):
     def _exact(self, spectra: Any, noise: Any) -> tuple[np.ndarray, np.ndarray]:
         """`network` in float64: what the float32 inside it answers, on a pedestal of any height."""
         spectra = np.asarray(spectra, np.float64)
-        if spectra.ndim != 2 or spectra.shape[1] < SHORTEST:
+        if spectra.ndim != 2 or spectra.shape[1] < FEWEST_CHANNELS:
             raise InputError(
-                f"network(x) was given an array of shape {spectra.shape}; it takes [N, L], L ≥ {SHORTEST}."
+                f"network(x) was given an array of shape {spectra.shape}; it takes [N, L], L ≥ {FEWEST_CHANNELS}."
             )
         noise = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape)
         if not (np.isfinite(spectra).all() and np.isfinite(noise).all() and (noise > 0).all()):
@@ -57,74 +61,11 @@ class NoiseAwareDenoiser(LoadedModel):
         answer = answer[..., : spectra.shape[1]].astype(np.float64)
         return answer[:, 0] * unit + offset, np.exp(answer[:, 1]) * unit
 
-    def denoise(self, spectra: Any, wavenumbers: Any = None, *, noise: Any = None) -> np.ndarray:
-        """Denoise spectra one by one, in the user's own units; `deeper_jax.enhance` uses a map as a whole.
-
-        Args:
-          spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
-          wavenumbers: [L] in cm⁻¹, ascending or descending; needed only where channels are narrower than 1 or
-            wider than 5 cm⁻¹, which training did not cover: the network then works on resampled spectra.
-          noise: standard deviation of the noise in the spectra's unit, broadcast to [..., L]. None: estimated from
-            all the spectra together.
-
-        Returns:
-          Array of the same shape and units; float32, or float64 if the input is.
-
-        Raises:
-          InputError: wrong length, NaN or infinite values, an axis or noise that cannot be used.
-        """
-        return self.denoise_with_uncertainty(spectra, wavenumbers, noise=noise)[0]
-
-    def denoise_with_uncertainty(
-        self, spectra: Any, wavenumbers: Any = None, *, noise: Any = None
+    def on_axis(
+        self, spectra: np.ndarray, noise: np.ndarray | None, axis: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As `denoise`, and the standard deviation of the error of each value, of the same shape and unit."""
-        from deeper_jax.spectra.noise import estimate_noise, smooth_intensity
-
-        spectra = np.asarray(spectra)
-        if spectra.ndim == 0 or spectra.shape[-1] < SHORTEST:
-            raise InputError(
-                f"denoise() was given an array of shape {spectra.shape}; it takes spectra [..., L], L ≥ 32."
-            )
-        axis = self._checked_axis("denoise", spectra, wavenumbers)
-        dtype = np.float64 if spectra.dtype == np.float64 else np.float32
-        flat = spectra.reshape(-1, spectra.shape[-1]).astype(np.float64)
-        if not len(flat):
-            return spectra.astype(dtype), spectra.astype(dtype)
-        if noise is None:
-            deviation = estimate_noise(flat).std(smooth_intensity(flat))
-        else:
-            deviation = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape).reshape(flat.shape)
-        denoised, error = self.on_axis(flat, deviation, axis)
-        error = self.calibrated(error, deviation)
-        return denoised.reshape(spectra.shape).astype(dtype), error.reshape(spectra.shape).astype(dtype)
-
-    def stream(
-        self,
-        wavenumbers: Any = None,
-        *,
-        channels: int | None = None,
-        noise: float | None = None,
-        longest: int = LONGEST,
-    ) -> SpectrumStream:
-        """Denoise a scan line by line while it runs: `stream.denoise(line)`, `stream.lines(iterable)`.
-
-        Every spectrum is denoised by itself, as by `denoise`; how noisy they are is learnt from the lines so far, the
-        first from itself. Cosmic rays are not looked for.
-
-        Args:
-          wavenumbers: [L] in cm⁻¹, as for `denoise`.
-          channels: L, where `wavenumbers` is None and `warm_up` is to be called before the first line.
-          noise: standard deviation of the noise in the spectra's unit, if known.
-          longest: spectra in the longest line usually; longer ones take more than one call of the network.
-
-        Raises:
-          InputError: a setting that cannot be used.
-        """
-        return SpectrumStream(self, wavenumbers, channels=channels, noise=noise, longest=longest)
-
-    def on_axis(self, spectra: np.ndarray, noise: np.ndarray, axis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """`network`, in float64, on spectra [N, L] of an axis [L] in cm⁻¹, resampled if its channels do not suit it."""
+        """See `SpectralDenoiser.on_axis`; spectra of an axis whose channels do not suit the network are resampled."""
+        assert noise is not None
         if axis is None:
             return self._exact(spectra, noise)
         own = usable_axis(axis)
@@ -140,7 +81,7 @@ class NoiseAwareDenoiser(LoadedModel):
         detail = spectra - inside @ back
         return denoised @ back + np.where(np.abs(detail) > 4 * noise, detail, 0.0), error @ back
 
-    def calibrated(self, deviation: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    def calibrated(self, deviation: np.ndarray, noise: Any) -> np.ndarray:
         """Standard deviations of errors as held-out simulated cells show them to be; any shape, equal for both.
 
         Args:
@@ -150,9 +91,6 @@ class NoiseAwareDenoiser(LoadedModel):
         settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
         return np.sqrt((settings["factor"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
-    def _compared_axis(self, name: str, axis: np.ndarray) -> np.ndarray | None:
-        return axis
-
 
 def usable_axis(axis: np.ndarray) -> np.ndarray:
     """`axis` [L] itself if its channels are as wide as in training, else an even axis over its range that is."""
@@ -160,5 +98,5 @@ def usable_axis(axis: np.ndarray) -> np.ndarray:
     # A tenth more or less makes no difference to the network.
     if STEPS[0] / 1.1 <= width <= STEPS[1] * 1.1:
         return axis
-    channels = max(SHORTEST, round(abs(axis[-1] - axis[0]) / float(np.clip(width, *STEPS))) + 1)
+    channels = max(FEWEST_CHANNELS, round(abs(axis[-1] - axis[0]) / float(np.clip(width, *STEPS))) + 1)
     return np.linspace(axis.min(), axis.max(), channels)

@@ -2,18 +2,21 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
+
+if TYPE_CHECKING:
+    from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 
 # Spectra that a compiled call takes; longer lines take several.
 LONGEST = 64
 # The noise is estimated from the latest so many spectra, anew when so many more have come in.
 _REMEMBERED, _GROWTH = 256, 1.5
-_FEWEST_CHANNELS = 32
 
 
 class SpectrumStream:
@@ -27,15 +30,15 @@ class SpectrumStream:
 
     def __init__(
         self,
-        model: Any,
+        model: "SpectralDenoiser",
         wavenumbers: Any = None,
         *,
         channels: int | None = None,
         noise: float | None = None,
         longest: int = LONGEST,
     ) -> None:
-        """See `NoiseAwareDenoiser.stream`; `model` is the loaded denoiser."""
-        self._model, self._axis = model, None if wavenumbers is None else _checked_axis(wavenumbers)
+        """See `SpectralDenoiser.stream`; `model` is the loaded denoiser."""
+        self._model, self._axis = model, model.checked_axis("stream", wavenumbers)
         self._length = _length(model, self._axis, channels)
         if noise is not None and not (np.isfinite(noise) and noise > 0):
             raise InputError(f"noise is {noise}; give its standard deviation, above 0, in the spectra's unit.")
@@ -81,7 +84,7 @@ class SpectrumStream:
         if self._length is None:
             self._length = spectra.shape[1]
         clean = np.full(spectra.shape, np.nan)
-        error = clean.copy() if self._model.any_axis else None
+        error = clean.copy() if self._model.knows_uncertainty else None
         if measured.any():
             self._learn(spectra[measured])
             answer, deviation = self._answer(spectra[measured], self._noise(spectra[measured]))
@@ -100,8 +103,8 @@ class SpectrumStream:
             raise InputError(f"denoise() was given {line.dtype} values of shape {line.shape}; it takes lines [n, L].")
         spectra = line.reshape(-1, line.shape[-1]).astype(np.float64)
         length = self._length or spectra.shape[1]
-        if spectra.shape[1] != length or length < _FEWEST_CHANNELS:
-            expected = length if length >= _FEWEST_CHANNELS else f"{_FEWEST_CHANNELS} or more"
+        if spectra.shape[1] != length or length < FEWEST_CHANNELS:
+            expected = length if length >= FEWEST_CHANNELS else f"{FEWEST_CHANNELS} or more"
             raise InputError(f"denoise() was given spectra of {spectra.shape[1]} channels; this stream has {expected}.")
         measured = ~(np.isnan(spectra).all(1) | (spectra == spectra[:, :1]).all(1))
         if not np.isfinite(spectra[measured]).all():
@@ -135,32 +138,17 @@ class SpectrumStream:
             count = len(spectra[part])
             padding = ((0, self._rows - count), (0, 0))
             padded = [np.pad(each[part], padding, mode="edge") for each in (spectra, noise)]
-            if self._model.any_axis:
-                answer, error = self._model.on_axis(*padded, self._axis)
-                error = self._model.calibrated(error, padded[1])
-            else:
-                answer = error = self._model.denoise(padded[0], self._axis)
+            answer, error = self._model.on_axis(padded[0], padded[1], self._axis)
+            error = np.full(answer.shape, np.nan) if error is None else self._model.calibrated(error, padded[1])
             parts.append((answer[:count], error[:count]))
         return np.concatenate([answer for answer, _ in parts]), np.concatenate([error for _, error in parts])
 
 
-def _checked_axis(wavenumbers: Any) -> np.ndarray:
-    axis = np.asarray(wavenumbers, np.float64)
-    steps = np.diff(axis)
-    if axis.ndim != 1 or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
-        raise InputError(
-            f"wavenumbers has the shape {axis.shape}; stream() takes strictly rising or falling values [L] in cm⁻¹."
-        )
-    return axis
-
-
-def _length(model: Any, axis: np.ndarray | None, channels: int | None) -> int | None:
+def _length(model: "SpectralDenoiser", axis: np.ndarray | None, channels: int | None) -> int | None:
     """How long the spectra are, None where only the first will tell."""
     known = {len(axis)} if axis is not None else set() if model.any_axis else {model.length}
     if channels is not None:
         known.add(channels)
     if len(known) > 1:
         raise InputError(f"stream() was told of spectra of {' and '.join(map(str, sorted(known)))} channels; give one.")
-    if axis is not None and not model.covers(axis).all():
-        model.denoise(np.zeros((1, len(axis))), axis)  # says what does not fit
     return known.pop() if known else None

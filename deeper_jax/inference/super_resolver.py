@@ -8,7 +8,7 @@ from flax import nnx
 from tqdm import tqdm
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.inference.loaded_model import LoadedModel, checked_values
 from deeper_jax.inference.tiling import apply_tiled
 
 # Low-resolution pixels: a 2x training patch and a quarter of it. benchmarks/tiling.py measures other choices.
@@ -24,11 +24,16 @@ class SuperResolver(LoadedModel):
         raster_offset + i * scale of the answer.
     """
 
+    title = "a super-resolver"
+
     def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
         super().__init__(module, record)
         self.scale: int = int(module.scale)  # type: ignore[attr-defined]
         # Released weights were trained with raster offset 1, and 1 or 2 at random for 4x.
         self.raster_offset: int = int(record.get("raster_offset", 1))
+
+    def _facts(self) -> dict[str, str]:
+        return {**super()._facts(), "scale": f"{self.scale}x, raster offset {self.raster_offset}"}
 
     def network(self, images: Any) -> np.ndarray:
         """The bare network.
@@ -81,19 +86,16 @@ class SuperResolver(LoadedModel):
         Raises:
           InputError: another shape, NaN or infinite values, no positive value, or an axis that does not fit.
         """
-        image = np.asarray(image)
+        image = checked_values("super_resolve", image)
         if image.ndim != 3 or 0 in image.shape:
             raise InputError(f"super_resolve() was given an array of shape {image.shape}; it takes [h, w, L].")
         if not 0 <= overlap < tile / 2:
             raise InputError(f"overlap is {overlap} and tile {tile}: the overlap must be less than half of the tile.")
-        axis = self._checked_axis("super_resolve", image, wavenumbers)
+        matrices = self._resampling(self.checked_axis("super_resolve", wavenumbers, image.shape))
         maximum = float(image.max())
         if maximum <= 0:
             raise InputError("super_resolve() was given a map with no positive value.")
-        there = back = None
-        if axis is not None:
-            there = self._to_own(axis).astype(np.float32)
-            back = self._from_own(axis).astype(np.float32)
+        there, back = (None, None) if matrices is None else (matrix.astype(np.float32) for matrix in matrices)
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:
             normalised = np.asarray(pixels, np.float32) / np.float32(maximum)

@@ -1,6 +1,7 @@
-"""The denoising task: ResUNet1D on pairs of spectra, from files or simulated on the device."""
+"""Training data of the denoising task: ResUNet1D on pairs of spectra, from files or simulated on the device."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from deeper_jax.kernels import winograd as minimal_filtering
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.models.resunet1d import piece_size
 from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
+from deeper_jax.training.job import Batch, TrainingJob
 from deeper_jax.training.sharding import batch_sharding, data_mesh
-from deeper_jax.training.task import Batch, Task
+
+log = logging.getLogger(__name__)
 
 
-def denoising_task(config: ConfigDict) -> Task:
+def denoising_job(config: ConfigDict) -> TrainingJob:
     """Network and data of a denoising config.
 
     `data.source` is 'files' (`data.path` holds the pairs; a simulated set is written there first if there is
@@ -87,11 +90,11 @@ def _simulate(path: Path, config: ConfigDict) -> None:
     from deeper_jax.data.simulated_data import write_simulated_dataset
 
     settings = config.data.simulate.to_dict()
-    print(f"{path} does not exist: simulating a data set there ({settings}).", flush=True)
+    log.info("%s does not exist: simulating a data set there (%s).", path, settings)
     write_simulated_dataset(path, **settings)
 
 
-def _from_files(config: ConfigDict) -> Task:
+def _from_files(config: ConfigDict) -> TrainingJob:
     check_feed(config.data.feed)
     splits = load_splits(config)
     train, validation = splits["train"], splits["validation"]
@@ -102,14 +105,13 @@ def _from_files(config: ConfigDict) -> Task:
         )
     batch_size = config.train.batch_size
     arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
-    return Task(
+    return TrainingJob(
         model=build_from_config(config.to_dict()),
         train_batches=lambda first, last: _batches_of_files(config, train, first, last),
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
         piece=_piece(config),
         record={
-            "task": "denoising",
             "normalisation": "each spectrum over its own maximum",
             "wavenumbers": None if train.wavenumbers is None else train.wavenumbers.tolist(),
             "preprocessing": list(train.steps),
@@ -140,7 +142,7 @@ def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last
     return ({"input": batch["noisy"], "target": batch["target"]} for batch in batches)
 
 
-def _from_simulator(config: ConfigDict) -> Task:
+def _from_simulator(config: ConfigDict) -> TrainingJob:
     from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_spectra
     from deeper_jax.spectra.preprocessing import apply_steps
 
@@ -158,7 +160,28 @@ def _from_simulator(config: ConfigDict) -> Task:
         low, high, _, high_truth = simulate_spectra(key, batch_size, axis, ranges)
         target = high_truth if config.data.noise_free_target else high
         noisy, clean = (apply_steps(spectra, axis, steps)[0] for spectra in (low, target))
-        return {"input": _device_over_maximum(noisy), "target": _device_over_maximum(clean)}
+        return {"input": over_maximum(noisy), "target": over_maximum(clean)}
+
+    record = {
+        "normalisation": "each spectrum over its own maximum",
+        "wavenumbers": axis.tolist(),
+        "preprocessing": steps,
+    }
+    return simulated_job(config, make_batch, record, piece=_piece(config))
+
+
+def simulated_job(
+    config: ConfigDict, make_batch: Callable[[jax.Array], Batch], record: dict[str, Any], *, piece: int = 0
+) -> TrainingJob:
+    """The network of a config and data that are simulated anew at every step, on the device.
+
+    Args:
+        config: with `seed`, `train.steps_per_epoch` and `data.validation_spectra`.
+        make_batch: from a random key to a batch; it is compiled.
+        record: as for `TrainingJob`, without the data's origin.
+        piece: as for `TrainingJob`.
+    """
+    batch_size = config.train.batch_size
 
     def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
         # Of several processes each makes its own part of the global batch, which is the same for any number of them.
@@ -167,26 +190,17 @@ def _from_simulator(config: ConfigDict) -> Task:
         for step in range(start_step, total_steps):
             yield make(jax.random.fold_in(base, step))
 
-    validation_key = jax.random.key(config.seed + 1)
-    make_whole = jax.jit(make_batch)
-    parts = [
-        jax.device_get(make_whole(jax.random.fold_in(validation_key, index)))
-        for index in range(max(1, config.data.validation_spectra // batch_size))
-    ]
-    arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("input", "target")}
-    return Task(
+    make, key = jax.jit(make_batch), jax.random.key(config.seed + 1)
+    count = max(1, config.data.validation_spectra // batch_size)
+    made = [jax.device_get(make(jax.random.fold_in(key, index))) for index in range(count)]
+    arrays = {name: np.concatenate([part[name] for part in made]) for name in ("input", "target")}
+    return TrainingJob(
         model=build_from_config(config.to_dict()),
         train_batches=train_batches,
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=config.train.steps_per_epoch,
-        piece=_piece(config),
-        record={
-            "task": "denoising",
-            "normalisation": "each spectrum over its own maximum",
-            "wavenumbers": axis.tolist(),
-            "preprocessing": steps,
-            "data": {"source": "simulated on the device", "simulated": True},
-        },
+        piece=piece,
+        record={**record, "data": {"source": "spectra simulated on the device", "simulated": True}},
     )
 
 
@@ -196,12 +210,8 @@ def _piece(config: ConfigDict) -> int:
     return piece_size(config.model.length, config.model.width) if wide else 0
 
 
-def over_maximum(spectra: np.ndarray) -> np.ndarray:
-    """Each spectrum [..., L] over its own maximum; a spectrum with no positive value is left as it is."""
+def over_maximum(spectra: Any) -> Any:
+    """Each spectrum [..., L] over its own maximum, float32; one with no positive value is left as it is."""
+    arrays = jnp if isinstance(spectra, jax.Array) else np
     maximum = spectra.max(-1, keepdims=True)
-    return (spectra / np.where(maximum > 0, maximum, 1)).astype(np.float32)
-
-
-def _device_over_maximum(spectra: Any) -> jax.Array:
-    maximum = spectra.max(-1, keepdims=True)
-    return spectra / jnp.where(maximum > 0, maximum, 1)
+    return (spectra / arrays.where(maximum > 0, maximum, 1)).astype(np.float32)

@@ -1,72 +1,97 @@
 """`deeper_jax.load`: from a path to a model that takes arrays."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flax import nnx
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.denoiser import Denoiser
+from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.inference.weights_file import SUFFIX, check_same_shapes, read_weights_file
-from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
+from deeper_jax.models.registry import describe_model
+from deeper_jax.tasks.registry import task_of, task_of_network
+from deeper_jax.tasks.task import Task
 
 # The denoiser that comes with the package, made by configs/default_denoiser.py.
 DEFAULT_DENOISER = Path(__file__).parents[1] / "pretrained" / "denoiser.npz"
+Model = TypeVar("Model", bound=LoadedModel)
 
 
-def load(path: str | Path | None = None) -> Any:
-    """Load a trained model.
+def load(path: str | Path | None = None) -> NoiseAwareDenoiser | Denoiser | SuperResolver:
+    """Load a trained model; `print(model)` says which it is.
 
     Args:
-      path: a run's directory (its best checkpoint is taken, or the latest if none was validated), one
-        checkpoint, a file of `deeper-jax pack`, or a released PyTorch `.pt` file of weights. None: the denoiser
-        that comes with the package.
+        path: a run's directory (its best checkpoint is taken, or the latest if none was validated), one
+            checkpoint, a file of `deeper-jax pack`, or a released PyTorch `.pt` file of weights. None: the denoiser
+            that comes with the package.
 
     Returns:
-      A `NoiseAwareDenoiser` (the package's own is one), a `Denoiser` or a `SuperResolver`, as the weights are.
+        As the weights are: a `NoiseAwareDenoiser` (the package's own is one: any axis, with uncertainty), a `Denoiser`
+        (the paper's, for one axis) or a `SuperResolver`. Denoisers have `denoise(spectra, wavenumbers)`, the latter
+        `super_resolve(image, wavenumbers)`.
 
     Raises:
-      InputError: nothing usable at `path`; the message says what was found.
+        InputError: nothing usable at `path`; the message says what was found.
     """
+    return load_with_task(path)[1]
+
+
+def load_with_task(path: str | Path | None = None) -> tuple[Task, Any]:
+    """What `load` gives, and the task that it was trained for."""
+    if not isinstance(path, str | Path | None):
+        raise InputError(f"load() takes a path and was given a {type(path).__name__}.")
     path = DEFAULT_DENOISER if path is None else Path(path)
     if path.is_file():
         return _load_packed(path) if path.suffix == SUFFIX else _load_torch(path)
-    from deeper_jax.models.registry import build_from_config
     from deeper_jax.training.checkpoints import find_checkpoint, read_record, read_weights
 
     checkpoint = find_checkpoint(path)
     record = read_record(checkpoint)
-    # Shapes only: random weights would be thrown away at once.
-    module = nnx.eval_shape(lambda: build_from_config(record["config"]))
-    model = _wrap(module, {**record, "checkpoint": str(checkpoint)})
+    task, model = _untrained({**record, "checkpoint": str(checkpoint)})
     model.params, model.stats = read_weights(checkpoint, model.params, model.stats)
-    return model
+    return task, model
 
 
-def _load_packed(path: Path) -> Any:
-    from deeper_jax.models.registry import build_from_config
+def load_as(model: str | Path | LoadedModel | None, kind: type[Model]) -> Model:
+    """`model` itself, or what is loaded from there, for work that only one kind of model does.
 
+    Raises:
+        InputError: it is of another kind, or as `load`.
+    """
+    found = model if isinstance(model, LoadedModel) else load(model)
+    if not isinstance(found, kind):
+        given = model if isinstance(model, str | Path) else "The model"
+        raise InputError(f"{given} is {found.title}, not {kind.title}: give {kind.title}, loaded or as a path.")
+    return found
+
+
+def _untrained(record: dict[str, Any]) -> tuple[Task, Any]:
+    """The task and the model of a record, with shapes instead of weights: random ones would be thrown away at once."""
+    task = task_of(record["config"])
+    return task, task.wrap(nnx.eval_shape(lambda: task.build(record["config"])), record)
+
+
+def _load_packed(path: Path) -> tuple[Task, Any]:
     params, stats, record = read_weights_file(path)
     if "config" not in record:
         raise InputError(f"{path}: its record has no config that says how to build the network; pack the run again.")
-    module = nnx.eval_shape(lambda: build_from_config(record["config"]))
-    model = _wrap(module, {**record, "source": path.name})
+    task, model = _untrained({**record, "source": path.name})
     check_same_shapes(path, {"params": params, "stats": stats}, {"params": model.params, "stats": model.stats})
     model.params, model.stats = params, stats
-    return model
+    return task, model
 
 
-def _load_torch(path: Path) -> Denoiser | SuperResolver:
+def _load_torch(path: Path) -> tuple[Task, Any]:
     from deeper_jax.models.torch_import import load_torch_state_dict, model_from_state_dict
 
     if path.suffix not in (".pt", ".pth"):
-        raise InputError(f"{path}: is a file of type {path.suffix!r}; load takes a directory, .npz or .pt.")
-    return _wrap(model_from_state_dict(load_torch_state_dict(path)), {"source": str(path)})
-
-
-def _wrap(module: nnx.Module, record: dict[str, Any]) -> Any:
-    if isinstance(module, NoiseAwareUNet):
-        return NoiseAwareDenoiser(module, record)
-    return SuperResolver(module, record) if hasattr(module, "scale") else Denoiser(module, record)
+        raise InputError(
+            f"{path}: is a file of type {path.suffix!r}; load takes a directory, .npz or .pt; deeper_jax.enhance takes "
+            "an instrument's files."
+        )
+    module = model_from_state_dict(load_torch_state_dict(path))
+    task = task_of_network(describe_model(module)[0])
+    return task, task.wrap(module, {"source": str(path)})

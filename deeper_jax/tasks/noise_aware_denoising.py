@@ -1,35 +1,31 @@
-"""The noise-aware denoising task: NoiseAwareUNet on spectra that are simulated anew at every step, on the device."""
-
-from collections.abc import Iterator
+"""Training data of the noise-aware denoising task: NoiseAwareUNet on spectra simulated anew at every step."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from deeper_jax.data.batches import evaluation_batches
 from deeper_jax.models.noise_aware_unet import moving_average
-from deeper_jax.models.registry import build_from_config
 from deeper_jax.simulator import SimulatorConfig, VariedSpectra, simulate_spectra, simulate_varied_spectra
-from deeper_jax.training.sharding import batch_sharding, data_mesh
-from deeper_jax.training.task import Batch, Task
+from deeper_jax.tasks.denoising import simulated_job
+from deeper_jax.training.job import Batch, TrainingJob
 
 # Channels over which the intensity is averaged before its noise is read off; as in `enhancement.noise`.
 SMOOTHING = 9
 
 
-def noise_aware_denoising_task(config: ConfigDict) -> Task:
+def noise_aware_denoising_job(config: ConfigDict) -> TrainingJob:
     """Network and data of a config like configs/default_denoiser.py.
 
     Each batch is made of spectra of widely varied instruments and, for `data.cell_fraction` of it, of cells as
-    `simulate_spectra` makes them with the ranges of `data.cells`, both with the noise-free truth as target and in
+    `simulate_spectra` makes them with the ranges of `data.simulator`, both with the noise-free truth as target and in
     units of their noise: a batch's MSE is the share of the noise's variance that is left.
 
     Raises:
       InputError: unusable settings.
     """
     settings, length = config.data, config.model.length
-    cell_ranges = SimulatorConfig(**settings.cells.to_dict())
+    cell_ranges = SimulatorConfig(**settings.simulator.to_dict())
     batch_size = config.train.batch_size
     from_cells = round(settings.cell_fraction * batch_size)
 
@@ -41,30 +37,12 @@ def noise_aware_denoising_task(config: ConfigDict) -> Task:
         spectra = VariedSpectra(*(jnp.concatenate(rows) for rows in zip(*parts, strict=True)))
         return _in_units_of_noise(keys[2], spectra, settings.noise_error)
 
-    def train_batches(start_step: int, total_steps: int) -> Iterator[Batch]:
-        # Of several processes each makes its own part of the global batch, which is the same for any number of them.
-        parts = batch_sharding(data_mesh()) if jax.process_count() > 1 else None
-        make, base = jax.jit(make_batch, out_shardings=parts), jax.random.fold_in(jax.random.key(config.seed), 0)
-        for step in range(start_step, total_steps):
-            yield make(jax.random.fold_in(base, step))
-
-    validation_key, make_whole = jax.random.key(config.seed + 1), jax.jit(make_batch)
-    count = max(1, settings.validation_spectra // batch_size)
-    made = [jax.device_get(make_whole(jax.random.fold_in(validation_key, index))) for index in range(count)]
-    arrays = {name: np.concatenate([part[name] for part in made]) for name in ("input", "target")}
-    return Task(
-        model=build_from_config(config.to_dict()),
-        train_batches=train_batches,
-        validation_batches=lambda: evaluation_batches(arrays, batch_size),
-        steps_per_epoch=config.train.steps_per_epoch,
-        record={
-            "task": "noise_aware_denoising",
-            "normalisation": "none: the network is told the noise and scales its input itself",
-            "wavenumbers": None,
-            "preprocessing": [{"name": "remove_cosmic_rays"}],
-            "data": {"source": "simulated on the device", "simulated": True},
-        },
-    )
+    record = {
+        "normalisation": "none: the network is told the noise and scales its input itself",
+        "wavenumbers": None,
+        "preprocessing": [{"name": "remove_cosmic_rays"}],
+    }
+    return simulated_job(config, make_batch, record)
 
 
 def _cells(key: jax.Array, count: int, length: int, ranges: SimulatorConfig) -> VariedSpectra:

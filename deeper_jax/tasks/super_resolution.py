@@ -1,5 +1,6 @@
-"""The super-resolution task: HyRISR on hyperspectral images, through tf.data or kept on the device."""
+"""Training data of the super-resolution task: HyRISR on hyperspectral images, through tf.data or kept on the device."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_raster_offset, raster_offset_choices
 from deeper_jax.training.device_batches import check_feed, resident_image_batches
-from deeper_jax.training.task import Batch, Task
+from deeper_jax.training.job import Batch, TrainingJob
+
+log = logging.getLogger(__name__)
 
 
-def super_resolution_task(config: ConfigDict) -> Task:
+def super_resolution_job(config: ConfigDict) -> TrainingJob:
     """Network and data of a super-resolution config.
 
     `data.path` holds the images; simulated ones are written there first if there is nothing and `data.simulate`
@@ -44,7 +47,7 @@ def super_resolution_task(config: ConfigDict) -> Task:
         )
         return ((_input_and_target(batch), mask) for batch, mask in batches)
 
-    return Task(
+    return TrainingJob(
         model=model,
         train_batches=lambda first, last: _train_batches(config, train, first, last),
         validation_batches=validation_batches,
@@ -84,7 +87,7 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
         from deeper_jax.data.simulated_data import write_simulated_images
 
         settings = config.data.simulate.to_dict()
-        print(f"{path} does not exist: simulating images there ({settings}).", flush=True)
+        log.info("%s does not exist: simulating images there (%s).", path, settings)
         write_simulated_images(path, **settings)
     images = prepare_and_load_images(path, config.data.tfds_dir)
     if config.data.axis:
@@ -130,7 +133,6 @@ def _input_and_target(batch: Batch) -> Batch:
 def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], raster_offset: int) -> dict[str, Any]:
     train = splits["train"]
     return {
-        "task": "super_resolution",
         "normalisation": "each image over its own maximum",
         "scale": config.model.scale,
         "raster_offset": raster_offset,

@@ -5,7 +5,7 @@ import os
 import jax
 from ml_collections import ConfigDict
 
-from deeper_jax.inference.cores import core_count
+from deeper_jax.inference.loaded_model import core_count
 from deeper_jax.kernels.winograd import FEWEST_CHANNELS
 
 

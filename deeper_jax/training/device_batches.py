@@ -14,8 +14,8 @@ from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.models.ordered_sums import DATA_AXIS
+from deeper_jax.training.job import Batch
 from deeper_jax.training.sharding import batch_sharding, data_mesh, replicate
-from deeper_jax.training.task import Batch
 
 PyTree = Any
 

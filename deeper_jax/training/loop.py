@@ -17,6 +17,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_fitting_weights, read_weights
 from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
+from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.run_log import RunLog, SilentLog
 from deeper_jax.training.schedules import make_schedule
@@ -31,7 +32,6 @@ from deeper_jax.training.sharding import (
 )
 from deeper_jax.training.state import Metrics, TrainState, make_train_step, make_validation_step, start_state
 from deeper_jax.training.stop_request import StopRequest
-from deeper_jax.training.task import Task
 from deeper_jax.version import __version__
 
 
@@ -40,8 +40,8 @@ def total_steps(config: ConfigDict, steps_per_epoch: int) -> int:
     return config.train.steps or config.train.epochs * steps_per_epoch
 
 
-def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None = None) -> TrainState:
-    """Train `task` in `workdir`, from the latest checkpoint there if there is one; returns the final state.
+def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh | None = None) -> TrainState:
+    """Train `job` in `workdir`, from the latest checkpoint there if there is one; returns the final state.
 
     Order of initialisation: the run's own latest checkpoint, else `init_from` (a source checkpoint to
     fine-tune), else random weights from `seed`. On the CPU a run that was killed and started again ends with
@@ -56,10 +56,10 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
     check_batch_size(config.train.batch_size, mesh, config.train.get("accumulate_steps", 1))
     first_alone("claim", lambda: claim(workdir, config))
 
-    steps = total_steps(config, task.steps_per_epoch)
-    schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=task.steps_per_epoch)
+    steps = total_steps(config, job.steps_per_epoch)
+    schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=job.steps_per_epoch)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
-    model = FunctionalModel(task.model)
+    model = FunctionalModel(job.model)
     checkpoints = CheckpointWriter(workdir)
     state, shardings = _initial_state(config, model, optimizer, checkpoints, steps, mesh)
     processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
@@ -68,7 +68,7 @@ def train(config: ConfigDict, task: Task, workdir: str | Path, mesh: Mesh | None
         f"on {mesh.size} {jax.devices()[0].platform} device(s){processes}."
     )
     log = (RunLog if is_first() else SilentLog)(workdir, int(state.step), steps, config.train.batch_size)
-    run = _Run(config, task, model, optimizer, schedule, shardings, log, checkpoints, steps)
+    run = _Run(config, job, model, optimizer, schedule, shardings, log, checkpoints, steps)
     try:
         return run.go(state)
     finally:
@@ -118,7 +118,7 @@ class _Run:
     """One run in progress: everything that does not change from step to step."""
 
     config: ConfigDict
-    task: Task
+    job: TrainingJob
     model: FunctionalModel
     optimizer: Any
     schedule: Any
@@ -128,7 +128,7 @@ class _Run:
     steps: int
 
     def __post_init__(self) -> None:
-        self.record = _record(self.config, self.task)
+        self.record = _record(self.config, self.job)
         settings = self.config.train
         self.mesh = self.shardings.step.mesh
         # BatchNorm needs it, and only the CPU keeps to the order that it is given.
@@ -142,7 +142,7 @@ class _Run:
             ordered_on=self.mesh if ordered else None,
             accumulate_steps=settings.get("accumulate_steps", 1),
             shardings=self.shardings,
-            piece=self.task.piece if on_cpu and not self.model.stats else 0,
+            piece=self.job.piece if on_cpu and not self.model.stats else 0,
         )
         self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)
 
@@ -150,7 +150,7 @@ class _Run:
         """Step from where `state` stands to the end; validate, log and save on the way."""
         every, stop = self.config.train, StopRequest()
         start, clock = int(state.step), time.perf_counter()
-        batches = self.task.train_batches(start, self.steps)
+        batches = self.job.train_batches(start, self.steps)
         for step in range(start + 1, self.steps + 1):
             state, metrics = self.train_step(state, shard_batch(next(batches), self.mesh))
             self.log.advance()
@@ -186,7 +186,7 @@ class _Run:
     def _validate(self, state: TrainState) -> dict[str, float]:
         """Mean loss and MSE over all validation examples, in evaluation mode; the padding counts nothing."""
         sums = {"loss": 0.0, "mse": 0.0, "count": 0.0}
-        for batch, mask in self.task.validation_batches():
+        for batch, mask in self.job.validation_batches():
             placed = shard_whole_batch({**batch, "mask": np.asarray(mask, np.float32)}, self.mesh)
             weights = placed.pop("mask")
             for name, value in self.validation_step(state.weights, state.stats, placed, weights).items():
@@ -200,9 +200,9 @@ class _Run:
         raise SystemExit(128 + signal_number)
 
 
-def _record(config: ConfigDict, task: Task) -> dict[str, Any]:
+def _record(config: ConfigDict, job: TrainingJob) -> dict[str, Any]:
     versions = {"deeper_jax": __version__, "jax": jax.__version__}
-    return {"config": config.to_dict(), "versions": versions, **task.record}
+    return {"config": config.to_dict(), "versions": versions, **job.record}
 
 
 # What runs did that were begun before these settings were there.

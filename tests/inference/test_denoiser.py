@@ -113,7 +113,9 @@ def test_no_spectra_give_no_spectra(model):
         (np.ones((2, LENGTH), complex), None, "complex128"),
         (np.float64(3), None, "a single number"),
         (np.ones((2, 5)), np.array([1.0, 2, 3, 3, 4]), "strictly rising or falling"),
-        (np.ones((2, 5)), np.arange(4.0), "strictly rising or falling"),
+        (np.ones((2, 5)), np.arange(4.0), r"4 wavenumbers and an array of shape \(2, 5\)"),
+        (np.ones((LENGTH, 5)), AXIS, "put the spectral axis last"),
+        (np.ones((2, 2)), AXIS[:2], "given 2 channels inside the model's range; it takes 32"),
         (np.ones((2, 5)), np.linspace(2800, 3100, 5), "2800-3100.*the model 600-180"),
     ],
 )

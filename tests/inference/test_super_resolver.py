@@ -13,7 +13,7 @@ from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.tasks.evaluate import evaluate
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.checkpoints import find_checkpoint
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
@@ -193,7 +193,7 @@ def trained(tmp_path_factory):
     config.data.patch = 16
     config.model.update({"length": 25, "width": 8, "groups": 1, "blocks": 1})
     config.train.update({"steps": 4, "batch_size": 8, "evaluate_every": 2, "checkpoint_every": 2, "log_every": 1})
-    state = train(config, make_task(config), folder / "run", data_mesh())
+    state = train(config, training_job(config), folder / "run", data_mesh())
     return folder, config, state
 
 
@@ -216,7 +216,7 @@ def test_training_keeps_a_moving_average_and_load_takes_it(trained):
 
 def test_the_same_state_on_one_and_eight_devices(trained, tmp_path):
     folder, config, state = trained
-    alone = train(config, make_task(config), tmp_path / "alone", data_mesh(jax.devices()[:1]))
+    alone = train(config, training_job(config), tmp_path / "alone", data_mesh(jax.devices()[:1]))
     for a, b in zip(jax.tree.leaves(alone.params), jax.tree.leaves(state.params), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 

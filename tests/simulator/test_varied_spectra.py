@@ -7,7 +7,7 @@ import pytest
 from configs import default_denoiser
 from deeper_jax.simulator import simulate_varied_spectra
 from deeper_jax.tasks.noise_aware_denoising import _in_units_of_noise
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.losses import gaussian
 
 simulate = jax.jit(simulate_varied_spectra, static_argnums=(1, 2))
@@ -70,10 +70,10 @@ def test_gaussian_loss_is_the_likelihood_of_scipy():
 def test_the_task_mixes_both_kinds_and_repeats_itself():
     config = default_denoiser.get_config("width=4")
     config.model.length, config.train.batch_size, config.data.validation_spectra = 64, 8, 16
-    task = make_task(config)
-    first, second = (next(task.train_batches(step, 3)) for step in (0, 1))
-    again = next(task.train_batches(1, 3))
+    job = training_job(config)
+    first, second = (next(job.train_batches(step, 3)) for step in (0, 1))
+    again = next(job.train_batches(1, 3))
     assert first["input"].shape == (8, 2, 64) and first["target"].shape == (8, 64)
     np.testing.assert_array_equal(second["input"], again["input"])
     assert not np.array_equal(first["input"], second["input"])
-    assert sum(mask.sum() for _, mask in task.validation_batches()) == 16
+    assert sum(mask.sum() for _, mask in job.validation_batches()) == 16

@@ -14,7 +14,7 @@ from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh, place, shard_batch, state_shardings
 from deeper_jax.training.state import create_state, make_train_step
-from tests.training.test_training import LENGTH, ONE_DEVICE, largest_difference, noise_task, small_config
+from tests.training.test_training import LENGTH, ONE_DEVICE, largest_difference, noise_job, small_config
 
 EIGHT = data_mesh()
 
@@ -126,15 +126,15 @@ def test_a_run_in_parts_ends_where_the_large_batch_does(tmp_path):
     ends = []
     for config in configs:
         config.model.batch_norm = False
-        ends.append(train(config, noise_task(config), tmp_path / str(config.train.accumulate_steps), EIGHT))
+        ends.append(train(config, noise_job(config), tmp_path / str(config.train.accumulate_steps), EIGHT))
     assert largest_difference(ends[0].params, ends[1].params) < 1e-5
 
 
 def test_a_batch_that_does_not_divide_is_refused(tmp_path):
     config = small_config(batch_size=24, accumulate_steps=2)
     with pytest.raises(InputError, match="batch_size is 24.*over 8 devices in 2 accumulated parts.*multiple of 16"):
-        train(config, noise_task(config), tmp_path, EIGHT)
+        train(config, noise_job(config), tmp_path, EIGHT)
     config.train.accumulate_steps = 0
     with pytest.raises(InputError, match="accumulate_steps is 0; give 1"):
-        train(config, noise_task(config), tmp_path, EIGHT)
+        train(config, noise_job(config), tmp_path, EIGHT)
     assert not (tmp_path / "config.json").exists()

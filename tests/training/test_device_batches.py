@@ -14,7 +14,7 @@ from deeper_jax.data.image_augmentation import augment_image, draw_images
 from deeper_jax.data.quiet_tensorflow import tf
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training import device_batches
 from deeper_jax.training.device_batches import resident_image_batches, resident_spectra_batches
 from deeper_jax.training.loop import train
@@ -147,25 +147,25 @@ def test_training_learns_from_either_feed_and_resumes_on_the_device(tmp_path):
     config = tiny.get_config()
     config.data.path, config.data.tfds_dir = str(tmp_path / "cells"), str(tmp_path / "tfds")
     config.data.feed, config.train.steps, config.train.ordered_sums = "device", 12, False
-    whole = train(config, make_task(config), tmp_path / "whole")
+    whole = train(config, training_job(config), tmp_path / "whole")
     config.data.feed = "host"
     with pytest.raises(InputError, match="data.feed is 'host'; choose 'tf.data'"):
-        make_task(config)
+        training_job(config)
 
     config.data.feed = "device"
-    task = make_task(config)
+    job = training_job(config)
 
     class Killed(Exception):
         pass
 
     def interrupted(first, last):
-        for step, batch in enumerate(make_task(config).train_batches(first, last), first):
+        for step, batch in enumerate(training_job(config).train_batches(first, last), first):
             if step == 9:
                 raise Killed
             yield batch
 
-    broken = type(task)(**{**vars(task), "train_batches": interrupted})
+    broken = type(job)(**{**vars(job), "train_batches": interrupted})
     with pytest.raises(Killed):
         train(config, broken, tmp_path / "again")
-    again = train(config, make_task(config), tmp_path / "again")
+    again = train(config, training_job(config), tmp_path / "again")
     jax.tree.map(np.testing.assert_array_equal, whole.params, again.params)

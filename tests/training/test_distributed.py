@@ -19,7 +19,7 @@ import deeper_jax
 from configs import super_resolution_small, tiny
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.tasks.registry import make_task
+from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.distributed import read_coordinator
 from deeper_jax.training.loop import train
 from deeper_jax.training.supervisor import TRY_AGAIN
@@ -134,7 +134,7 @@ def alone(folder, arguments):
     @functools.cache
     def of(case: str) -> Path:
         workdir, config = folder / f"alone {case}", arguments(case)[1]
-        train(config, make_task(config), workdir)
+        train(config, training_job(config), workdir)
         return workdir
 
     return of
@@ -168,7 +168,7 @@ def test_two_processes_end_with_the_parameters_of_one(case, folder, arguments, a
     assert largest_difference(workdir, alone(case)) < 1e-5
     assert losses(workdir) == pytest.approx(losses(alone(case)), rel=1e-4)
     assert validations(workdir) == pytest.approx(validations(alone(case)), rel=1e-4)
-    start = FunctionalModel(make_task(arguments(case)[1]).model).params
+    start = FunctionalModel(training_job(arguments(case)[1]).model).params
     assert difference(deeper_jax.load(workdir / "checkpoints" / "latest").params, start) > 1e-4  # it did train
 
 
@@ -191,7 +191,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
         said = job.output(1 - killed).strip().splitlines()[-1]
         assert "another process of this run ended or cannot be reached" in said and "resume" in said
     assert max(losses(workdir)) < config.train.steps
-    train(config, make_task(config), workdir)
+    train(config, training_job(config), workdir)
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
     assert sorted(losses(workdir)) == list(range(1, config.train.steps + 1))
 
@@ -207,8 +207,8 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
                 raise RuntimeError("power cut")
             yield batch
 
-    task = make_task(config)
-    cut = type(task)(**{**vars(task), "train_batches": lambda first, last: power_cut(task.train_batches(first, last))})
+    job = training_job(config)
+    cut = type(job)(**{**vars(job), "train_batches": lambda first, last: power_cut(job.train_batches(first, last))})
     with pytest.raises(RuntimeError, match="power cut"):
         train(config, cut, workdir)
     with Job(workdir, command) as job:

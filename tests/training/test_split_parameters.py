@@ -18,7 +18,7 @@ from deeper_jax.training.loop import claim, train
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
 from deeper_jax.training.state import make_train_step, start_state
-from tests.training.test_training import ONE_DEVICE, largest_difference, noise_task, small_config
+from tests.training.test_training import ONE_DEVICE, largest_difference, noise_job, small_config
 
 EIGHT = data_mesh()
 
@@ -43,7 +43,7 @@ def runs(tmp_path_factory):
     found = {}
     for split in (False, True):
         workdir, config = tmp_path_factory.mktemp(f"split_{split}"), config_of(split)
-        found[split] = (workdir, train(config, noise_task(config), workdir, EIGHT))
+        found[split] = (workdir, train(config, noise_job(config), workdir, EIGHT))
     return found
 
 
@@ -60,11 +60,11 @@ def test_split_training_ends_with_the_same_parameters_in_less_memory(runs):
 def test_split_and_whole_runs_resume_each_other_and_load(runs, tmp_path):
     whole = runs[False][1]
     config = config_of(True)
-    task = noise_task(config, fail_at=6)
+    task = noise_job(config, fail_at=6)
     with pytest.raises(RuntimeError, match="power cut"):
         train(config, task, tmp_path, EIGHT)
     config = config_of(False)
-    resumed = train(config, noise_task(config), tmp_path, ONE_DEVICE)
+    resumed = train(config, noise_job(config), tmp_path, ONE_DEVICE)
     assert largest_difference(whole.params, resumed.params) < 1e-5
     model = deeper_jax.load(find_checkpoint(runs[True][0]))
     assert largest_difference(model.params, whole.ema) < 1e-5

@@ -16,10 +16,10 @@ from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.checkpoints import find_checkpoint, read_fitting_weights, read_record
+from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.state import TrainState
-from deeper_jax.training.task import Task
 
 LENGTH = 64
 STEPS = 20
@@ -37,7 +37,7 @@ def small_config(**train_settings) -> ConfigDict:
     return config
 
 
-def noise_task(config: ConfigDict, scale: float = 0.5, fail_at: int | None = None) -> Task:
+def noise_job(config: ConfigDict, scale: float = 0.5, fail_at: int | None = None) -> TrainingJob:
     """Spectra of noise whose target is the input times `scale`; a batch depends on its step alone."""
     size = config.train.batch_size
 
@@ -51,14 +51,14 @@ def noise_task(config: ConfigDict, scale: float = 0.5, fail_at: int | None = Non
                 raise RuntimeError("power cut")
             yield batch(step)
 
-    return Task(
+    return TrainingJob(
         model=build_from_config(config.to_dict()),
         train_batches=train_batches,
         validation_batches=lambda: iter(
             [(batch(10**6), np.ones(size)), (batch(10**6 + 1), np.r_[1, [0] * (size - 1)])]
         ),
         steps_per_epoch=10,
-        record={"task": "denoising", "wavenumbers": list(range(LENGTH)), "preprocessing": [{"name": "crop"}]},
+        record={"wavenumbers": list(range(LENGTH)), "preprocessing": [{"name": "crop"}]},
     )
 
 
@@ -83,22 +83,22 @@ def spectra() -> tuple[np.ndarray, np.ndarray]:
     return tuple((s / s.max(1, keepdims=True)).astype(np.float32) for s in (noisy, target))
 
 
-def spectra_task(config: ConfigDict, spectra: tuple[np.ndarray, np.ndarray]) -> Task:
-    """As `noise_task`, of spectra."""
+def spectra_job(config: ConfigDict, spectra: tuple[np.ndarray, np.ndarray]) -> TrainingJob:
+    """As `noise_job`, of spectra."""
 
     def batch(step: int) -> dict:
         rows = np.random.default_rng([config.seed, step]).integers(0, len(spectra[0]), config.train.batch_size)
         return {"input": spectra[0][rows], "target": spectra[1][rows]}
 
-    task = noise_task(config)
-    return replace(task, train_batches=lambda start, total: (batch(step) for step in range(start, total)))
+    job = noise_job(config)
+    return replace(job, train_batches=lambda start, total: (batch(step) for step in range(start, total)))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Path, ConfigDict, TrainState]:
     """One run on one device that many tests look at: its directory, its config and its final state."""
     workdir, config = tmp_path_factory.mktemp("finished"), small_config()
-    return workdir, config, train(config, noise_task(config), workdir, ONE_DEVICE)
+    return workdir, config, train(config, noise_job(config), workdir, ONE_DEVICE)
 
 
 @pytest.mark.parametrize("seed", [1, 5])
@@ -106,10 +106,10 @@ def test_one_and_eight_devices_end_with_equal_parameters_without_batch_norm(tmp_
     config = small_config()
     config.seed, config.model.batch_norm = seed, False
     one, eight = (
-        train(config, noise_task(config), tmp_path / str(mesh.size), mesh) for mesh in (ONE_DEVICE, data_mesh())
+        train(config, noise_job(config), tmp_path / str(mesh.size), mesh) for mesh in (ONE_DEVICE, data_mesh())
     )
     assert largest_difference(one.params, eight.params) < 1e-5
-    start = FunctionalModel(noise_task(config).model).params
+    start = FunctionalModel(noise_job(config).model).params
     assert largest_difference(one.params, start) > 1e-4  # it did train
 
 
@@ -126,32 +126,32 @@ def test_any_number_of_devices_gives_the_same_bits_with_batch_norm(tmp_path, spe
     config.seed = seed
     some = data_mesh(jax.devices()[:devices])
     one, many = (
-        train(config, spectra_task(config, spectra), tmp_path / str(mesh.size), mesh) for mesh in (ONE_DEVICE, some)
+        train(config, spectra_job(config, spectra), tmp_path / str(mesh.size), mesh) for mesh in (ONE_DEVICE, some)
     )
     assert largest_difference(one.params, many.params) == 0
     assert largest_difference(one.stats, many.stats) == 0
-    start = FunctionalModel(noise_task(config).model).params
+    start = FunctionalModel(noise_job(config).model).params
     assert largest_difference(one.params, start) > 1e-4  # it did train
 
 
 def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(finished, tmp_path):
     whole_workdir, config, whole = finished
     with pytest.raises(RuntimeError, match="power cut"):
-        train(config, noise_task(config, fail_at=12), tmp_path / "halted", ONE_DEVICE)
+        train(config, noise_job(config, fail_at=12), tmp_path / "halted", ONE_DEVICE)
     shutil.copytree(tmp_path / "halted", tmp_path / "moved")
-    resumed = train(config, noise_task(config), tmp_path / "halted", ONE_DEVICE)
+    resumed = train(config, noise_job(config), tmp_path / "halted", ONE_DEVICE)
     assert largest_difference(whole, resumed) == 0
     for name in ("train/loss", "train/learning_rate"):
         curves = [[line[name] for line in log(path) if name in line] for path in (whole_workdir, tmp_path / "halted")]
         assert curves[0] == curves[1] and len(curves[0]) == STEPS
-    moved = train(config, noise_task(config), tmp_path / "moved", data_mesh())
+    moved = train(config, noise_job(config), tmp_path / "moved", data_mesh())
     assert 0 < largest_difference(whole.params, moved.params) < 1e-5
 
 
 def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validation(tmp_path):
     config = small_config(steps=120, evaluate_every=20, checkpoint_every=1000)
     config.schedule.learning_rate = 0.01
-    train(config, noise_task(config), tmp_path, ONE_DEVICE)
+    train(config, noise_job(config), tmp_path, ONE_DEVICE)
     lines = log(tmp_path)
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
@@ -165,24 +165,24 @@ def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validat
 
 def test_validation_is_masked_and_leaves_the_statistics_alone(finished, tmp_path):
     workdir, config, state = finished
-    task = noise_task(config)
-    model = FunctionalModel(task.model)
+    job = noise_job(config)
+    model = FunctionalModel(job.model)
     errors = []
-    for batch, mask in task.validation_batches():
+    for batch, mask in job.validation_batches():
         output = np.asarray(model.evaluate(state.params, state.stats, batch["input"]))
         errors.append(np.square(output - batch["target"]).mean(1)[mask == 1])
     expected = np.concatenate(errors)
     assert len(expected) == config.train.batch_size + 1
     assert log(workdir)[-1]["validation/mse"] == pytest.approx(expected.mean(), rel=1e-5)
     often = small_config(evaluate_every=5)
-    other = train(often, noise_task(often), tmp_path, ONE_DEVICE)
+    other = train(often, noise_job(often), tmp_path, ONE_DEVICE)
     assert largest_difference(other.stats, state.stats) == 0
 
 
 def test_load_gives_the_trained_network_and_its_record(finished):
     workdir, config, state = finished
     spectra = np.random.default_rng(3).normal(size=(5, LENGTH)).astype(np.float32)
-    expected = FunctionalModel(noise_task(config).model).evaluate(state.params, state.stats, spectra)
+    expected = FunctionalModel(noise_job(config).model).evaluate(state.params, state.stats, spectra)
     for path in (workdir, find_checkpoint(workdir)):
         model = deeper_jax.load(path)
         np.testing.assert_allclose(model.network(spectra), expected, atol=1e-6)
@@ -198,7 +198,7 @@ def test_source_checkpoint_gives_the_weights_but_not_the_steps(finished, tmp_pat
     tuned.init_from = str(workdir)
     tuned.seed = 9
     tuned.schedule.learning_rate = 1e-12
-    state = train(tuned, noise_task(tuned, scale=0.1), tmp_path, ONE_DEVICE)
+    state = train(tuned, noise_job(tuned, scale=0.1), tmp_path, ONE_DEVICE)
     assert int(state.step) == 1
     assert largest_difference(source.params, state.params) < 1e-6
 
@@ -208,16 +208,16 @@ def test_source_checkpoint_of_another_shape_is_refused_by_name(finished, tmp_pat
     other.model.width = 8
     other.init_from = str(finished[0])
     with pytest.raises(InputError, match=r"do not fit the model.*other shapes.*\(3, 8, 4\), not \(3, 16, 8\)"):
-        train(other, noise_task(other), tmp_path, ONE_DEVICE)
+        train(other, noise_job(other), tmp_path, ONE_DEVICE)
 
 
 def test_mistakes_are_one_sentence_before_any_compute(finished, tmp_path):
     changed = small_config(steps=3)
     with pytest.raises(InputError, match=rf"config.json.*train.steps was {STEPS}, now 3.*another --workdir"):
-        train(changed, noise_task(changed), finished[0], ONE_DEVICE)
+        train(changed, noise_job(changed), finished[0], ONE_DEVICE)
     uneven = small_config(batch_size=12)
     with pytest.raises(InputError, match="batch_size is 12.*8 devices"):
-        train(uneven, noise_task(uneven), tmp_path / "uneven", data_mesh())
+        train(uneven, noise_job(uneven), tmp_path / "uneven", data_mesh())
     with pytest.raises(InputError, match="does not exist"):
         deeper_jax.load(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
@@ -243,7 +243,7 @@ def test_partial_source_keeps_what_is_asked_and_says_so(finished, tmp_path, caps
     other = small_config(steps=1)
     other.seed, other.schedule.learning_rate = 9, 1e-12
     other.init_from, other.init_partial, other.init_without = str(workdir), True, ("head",)
-    state = train(other, noise_task(other), tmp_path, ONE_DEVICE)
+    state = train(other, noise_job(other), tmp_path, ONE_DEVICE)
     said = [line.strip() for line in capsys.readouterr().out.splitlines() if "kept, as asked" in line]
     assert largest_difference(source.params["encoder1"], state.params["encoder1"]) < 1e-6
     assert largest_difference(source.params["head"], state.params["head"]) > 1e-2
@@ -267,4 +267,4 @@ def test_partial_source_names_unknown_parts(finished, tmp_path):
     other = small_config(steps=1)
     other.init_from, other.init_partial, other.init_without = str(finished[0]), True, ("tail",)
     with pytest.raises(InputError, match="init_without names 'tail', which the network does not have"):
-        train(other, noise_task(other), tmp_path, ONE_DEVICE)
+        train(other, noise_job(other), tmp_path, ONE_DEVICE)

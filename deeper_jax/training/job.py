@@ -1,4 +1,4 @@
-"""What the training loop needs to know of the work at hand; one value of `Task` for each kind of network."""
+"""What the training loop needs to know of the work at hand."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ Batch = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Task:
-    """A network and its data.
+class TrainingJob:
+    """A network and the data that it learns from.
 
     Attributes:
       model: the module, initialised.

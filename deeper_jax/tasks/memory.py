@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.models.registry import build_from_config
+from deeper_jax.tasks.registry import task_of
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, state_shardings
 from deeper_jax.training.state import TrainState, make_train_step, start_state
@@ -42,11 +42,14 @@ def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) 
     With `mesh` it is the program over those devices, the sums over the batch in the compiler's own order, the state
     lying as `train.shard_parameters` says.
     """
-    module = nnx.eval_shape(lambda: build_from_config(config.to_dict()))
+    task = task_of(config)
+    module = nnx.eval_shape(lambda: task.build(config))
     model = FunctionalModel(module)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=1e-4)
     start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)
-    state, batch = jax.eval_shape(start, model.params, model.stats), _batch(config, batch_size)
+    state = jax.eval_shape(start, model.params, model.stats)
+    shapes = task.batch_shapes(config, batch_size)
+    batch = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
     shardings = None
     if mesh is not None:
         shardings = state_shardings(state, mesh, split=config.train.get("shard_parameters", False))
@@ -61,15 +64,3 @@ def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) 
         shardings=shardings,
     )
     return step.lower(state, batch).compile(), state
-
-
-def _batch(config: ConfigDict, size: int) -> dict[str, jax.ShapeDtypeStruct]:
-    length = config.model.length
-    if config.task == "denoising":
-        shape = (size, length)
-        return {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name in ("input", "target")}
-    side, scale = config.data.patch, config.model.scale
-    return {
-        "input": jax.ShapeDtypeStruct((size, side // scale, side // scale, length), jnp.float32),
-        "target": jax.ShapeDtypeStruct((size, side, side, length), jnp.float32),
-    }

@@ -1,8 +1,0 @@
-"""How many processor cores this process may use."""
-
-import os
-
-
-def core_count() -> int:
-    """Cores, at least 1; fewer than the machine has where the process is bound to some."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
