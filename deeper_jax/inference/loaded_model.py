@@ -14,6 +14,10 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.spectra.resampling import resampling_matrix
 
+# cm⁻¹; no light is shifted so far, so that the numbers are in another unit.
+LARGEST_SHIFT = 20_000
+# Beyond it squares overflow.
+LARGEST_VALUE = 1e100
 # The networks halve a spectrum four times; of fewer channels nothing is left.
 FEWEST_CHANNELS = 32
 
@@ -109,9 +113,9 @@ class LoadedModel:
         """Which channels [L] of an axis in cm⁻¹ lie within the model's range (and a channel more): bool [L].
 
         Raises:
-            InputError: none does, or the weights carry no axis.
+            InputError: none does, the weights carry no axis, or this is none.
         """
-        axis, own = np.asarray(wavenumbers, np.float64), self.wavenumbers
+        axis, own = _axis_values("covers", wavenumbers), self.wavenumbers
         if self.any_axis:
             return np.ones(axis.shape, bool)
         if own is None:
@@ -158,16 +162,7 @@ class LoadedModel:
                     f"{name}() was given an array of shape {shape}; it takes spectra [..., L], L ≥ {FEWEST_CHANNELS}."
                 )
             return None
-        try:
-            axis = np.asarray(wavenumbers, np.float64)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{name}() takes wavenumbers in cm⁻¹, numbers [L]; found {wavenumbers!r:.60}.") from error
-        steps = np.diff(axis)
-        if axis.ndim != 1 or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
-            raise InputError(
-                f"wavenumbers has the shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
-                "channel [L], in cm⁻¹."
-            )
+        axis = _axis_values(name, wavenumbers)
         if shape is not None and len(axis) != shape[-1]:
             turned = len(axis) in shape[:-1]
             last = ": put the spectral axis last, with numpy.moveaxis" if turned else ""
@@ -204,6 +199,26 @@ class LoadedModel:
         return spectra if matrices is None else spectra @ (matrices[0] @ matrices[1])
 
 
+def _axis_values(name: str, wavenumbers: Any) -> np.ndarray:
+    """Wavenumbers as the method `name` was given them, [L] float64."""
+    try:
+        axis = np.asarray(wavenumbers, np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}() takes wavenumbers in cm⁻¹, numbers [L]; found {wavenumbers!r:.60}.") from error
+    steps = np.diff(axis) if axis.ndim else axis
+    if axis.ndim != 1 or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
+        raise InputError(
+            f"wavenumbers has the shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
+            "channel [L], in cm⁻¹."
+        )
+    if len(axis) and np.abs(axis).max() > LARGEST_SHIFT:
+        raise InputError(
+            f"wavenumbers run from {axis.min():g} to {axis.max():g}; {name}() takes Raman shifts in cm⁻¹, within "
+            f"±{LARGEST_SHIFT:,}."
+        )
+    return axis
+
+
 def checked_values(name: str, values: Any) -> np.ndarray:
     """What the method `name` was given as an array of finite real numbers, not a copy.
 
@@ -226,6 +241,8 @@ def checked_values(name: str, values: Any) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
+    if array.dtype.kind == "f" and (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
+        raise InputError(f"{name}() was given values up to {largest:.1g}: choose another unit.")
     return array
 
 

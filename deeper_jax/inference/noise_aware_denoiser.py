@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
-from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS, checked_values
+from deeper_jax.inference.spectral_denoiser import SpectralDenoiser, checked_noise
 from deeper_jax.spectra.resampling import resampling_matrix
 
 # Spectra in one compiled call.
@@ -44,14 +44,13 @@ class NoiseAwareDenoiser(SpectralDenoiser):
 
     def _exact(self, spectra: Any, noise: Any) -> tuple[np.ndarray, np.ndarray]:
         """`network` in float64: what the float32 inside it answers, on a pedestal of any height."""
-        spectra = np.asarray(spectra, np.float64)
+        spectra = checked_values("network", spectra).astype(np.float64)
         if spectra.ndim != 2 or spectra.shape[1] < FEWEST_CHANNELS:
             raise InputError(
                 f"network(x) was given an array of shape {spectra.shape}; it takes [N, L], L ≥ {FEWEST_CHANNELS}."
             )
-        noise = np.broadcast_to(np.asarray(noise, np.float64), spectra.shape)
-        if not (np.isfinite(spectra).all() and np.isfinite(noise).all() and (noise > 0).all()):
-            raise InputError("network(x, noise) takes finite spectra and finite, positive noise.")
+        noise = checked_noise(noise, spectra.shape)
+        assert noise is not None
         # float32 must not lose a small signal on a large pedestal, nor overflow in strange units.
         unit = np.sqrt((noise**2).mean(1, keepdims=True))
         offset = np.median(spectra, axis=1, keepdims=True)

@@ -67,7 +67,7 @@ class SpectralDenoiser(LoadedModel):
         axis = self.checked_axis("denoise", wavenumbers, given.shape, remedy=remedy)
         dtype = np.float64 if given.dtype == np.float64 else np.float32
         flat = given.reshape(-1, given.shape[-1]).astype(np.float64)
-        deviation = _checked_noise(noise, given.shape)
+        deviation = checked_noise(noise, given.shape)
         inside = np.s_[:] if axis is None else self.covers(axis)
         output, error = flat.copy(), np.full(flat.shape, np.nan)
         if len(flat):
@@ -131,7 +131,7 @@ class SpectralDenoiser(LoadedModel):
         return SpectrumStream(self, wavenumbers, channels=channels, noise=noise, longest=longest)
 
 
-def _checked_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def checked_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     """[N, L] of spectra of a shape [..., L]; None where it is not known."""
     if noise is None:
         return None

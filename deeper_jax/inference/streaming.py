@@ -40,13 +40,13 @@ class SpectrumStream:
         """See `SpectralDenoiser.stream`; `model` is the loaded denoiser."""
         self._model, self._axis = model, model.checked_axis("stream", wavenumbers)
         self._length = _length(model, self._axis, channels)
-        if noise is not None and not (np.isfinite(noise) and noise > 0):
-            raise InputError(f"noise is {noise}; give its standard deviation, above 0, in the spectra's unit.")
-        if longest < 1:
-            raise InputError(f"longest is {longest}; give the spectra of the longest line, 1 or more.")
+        if noise is not None and not (np.isreal(noise) and np.isfinite(noise) and noise > 0):
+            raise InputError(f"noise is {noise!r}; give its standard deviation, above 0, in the spectra's unit.")
+        if longest < 1 or longest != int(longest):
+            raise InputError(f"longest is {longest!r}; give the spectra of the longest line, 1 or more.")
         self._given = noise
         # A power of two, of which the networks compile one program.
-        self._rows = 1 << (longest - 1).bit_length()
+        self._rows = 1 << (int(longest) - 1).bit_length()
         self._latest: deque[np.ndarray] = deque()
         self._estimated_at = 0
         self.noise_model: NoiseModel | None = None

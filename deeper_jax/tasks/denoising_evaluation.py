@@ -26,7 +26,7 @@ TUNED_FAMILIES = ("savitzky_golay", "whittaker", "wavelet", "pca", "pca_whittake
 # Reference methods are tuned twice, since the best filter depends on what is measured.
 TUNING_METRICS = ("mse", "mse_fit")
 # Simulated cells for a model that was trained on the simulator: to be tested on, in all, and their sides in pixels.
-SIMULATED = {"test_cells": 2, "cells": 4, "height": 32, "width": 32}
+SIMULATED: dict[str, Any] = {"test_cells": 2, "cells": 4, "height": 32, "width": 32}
 # Cells that reference methods are tuned on, of a data set without validation cells.
 FEW = 2
 
@@ -99,8 +99,9 @@ def _data(model: SpectralDenoiser, options: EvaluationOptions) -> tuple[Spectral
     )
     # Training and validation draw from the seed and the next one.
     seed, steps = model.config["seed"] + 2, tuple(model.record["preprocessing"])
-    ranges = SimulatorConfig(**settings["simulator"])
-    splits = simulate_pairs(**SIMULATED, seed=seed, config=ranges, steps=steps)
+    # JSON, of which the record is made, has no tuples.
+    ranges: Any = {n: tuple(v) if isinstance(v, list) else v for n, v in settings["simulator"].items()}
+    splits = simulate_pairs(**SIMULATED, seed=seed, config=SimulatorConfig(**ranges), steps=steps)
     return choose_splits(splits, "the simulator", "cells")
 
 
