@@ -3,7 +3,7 @@
 Or repeat an experiment of the paper, training what it needs: eval.py --experiment=NAME --output=DIR, with NAME one of
 denoising, super_resolution, hybrid, transfer, all.
 
-This file only reads the command line; the work is in deeper_jax/evaluate.py and deeper_jax/experiments/catalogue.py.
+This file only reads the command line; the work is in deeper_jax/tasks/evaluate.py and deeper_jax/experiments/catalogue.py.
 """
 
 import sys
@@ -14,7 +14,12 @@ from ml_collections import config_flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "A run's directory, a checkpoint, or a released .pt file.")
-flags.DEFINE_string("data", None, "Pairs to evaluate on; by default the test cells of the run's own data.")
+flags.DEFINE_string(
+    "data",
+    None,
+    "What to evaluate on, pairs of spectra or images; by default the test cells of the run's own data, or "
+    "simulated ones for a run that was trained on the simulator.",
+)
 flags.DEFINE_string("output", None, "Folder for tables and pictures.")
 flags.DEFINE_list("image_shape", None, "H,W of raster data whose file does not say it.")
 flags.DEFINE_bool("released", False, "Also give the metrics as the released code computes them.")

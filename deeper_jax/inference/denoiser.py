@@ -30,13 +30,13 @@ class Denoiser(SpectralDenoiser):
         """The bare network.
 
         Args:
-          spectra: [N, L], normalised as in training (each spectrum over its own maximum).
+            spectra: [N, L], normalised as in training (each spectrum over its own maximum).
 
         Returns:
-          [N, L] float32.
+            [N, L] float32.
 
         Raises:
-          InputError: another shape.
+            InputError: another shape.
         """
         spectra = np.asarray(spectra, np.float32)
         if spectra.ndim != 2 or spectra.shape[1] != self.length:

@@ -30,14 +30,14 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         """The bare network.
 
         Args:
-          spectra: [N, L], any unit, L at least 32.
-          noise: standard deviation of the noise in the same unit, positive; broadcast to [N, L].
+            spectra: [N, L], any unit, L at least 32.
+            noise: standard deviation of the noise in the same unit, positive; broadcast to [N, L].
 
         Returns:
-          The denoised spectra and the standard deviation of their error, [N, L] float32 each.
+            The denoised spectra and the standard deviation of their error, [N, L] float32 each.
 
         Raises:
-          InputError: another shape, values that are not finite, or noise that is not positive.
+            InputError: another shape, values that are not finite, or noise that is not positive.
         """
         denoised, error = self._exact(spectra, noise)
         return denoised.astype(np.float32), error.astype(np.float32)
@@ -84,8 +84,8 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         """Standard deviations of errors as held-out simulated cells show them to be; any shape, equal for both.
 
         Args:
-          deviation: what network and map say of their error.
-          noise: standard deviation of the input's noise.
+            deviation: what network and map say of their error.
+            noise: standard deviation of the input's noise.
         """
         settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
         return np.sqrt((settings["factor"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)

@@ -23,9 +23,9 @@ class SpectrumStream:
     """Denoises the spectra of one measurement as they come; made by a loaded denoiser's `stream`.
 
     Attributes:
-      noise_model: the noise as estimated from the spectra so far, `variance = gain * intensity + floor`; None before
-        the first.
-      spectra: how many came so far.
+        noise_model: the noise as estimated from the spectra so far, `variance = gain * intensity + floor`; None before
+            the first.
+        spectra: how many came so far.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class SpectrumStream:
         """Denoise a line.
 
         Args:
-          line: [n, L] or one spectrum [L], any real type and unit, n any number; spectra that are NaN or of one value
-            throughout were not measured.
+            line: [n, L] or one spectrum [L], any real type and unit, n any number; spectra that are NaN or of one value
+                throughout were not measured.
 
         Returns:
-          The same shape and unit, float64; what was not measured is NaN.
+            The same shape and unit, float64; what was not measured is NaN.
 
         Raises:
-          InputError: another shape, or spectra with single channels missing.
+            InputError: another shape, or spectra with single channels missing.
         """
         return self.denoise_with_uncertainty(line)[0]
 

@@ -19,9 +19,9 @@ class SuperResolver(LoadedModel):
     """A trained super-resolution network; `LoadedModel` lists its other attributes.
 
     Attributes:
-      scale: 2, 3 or 4.
-      raster_offset: the sampling phase it was trained for: pixel i of the given map sits on pixel
-        raster_offset + i * scale of the answer.
+        scale: 2, 3 or 4.
+        raster_offset: the sampling phase it was trained for: pixel i of the given map sits on pixel
+            raster_offset + i * scale of the answer.
     """
 
     title = "a super-resolver"
@@ -39,13 +39,13 @@ class SuperResolver(LoadedModel):
         """The bare network.
 
         Args:
-          images: [N, h, w, L], each divided by its own maximum over all pixels and channels.
+            images: [N, h, w, L], each divided by its own maximum over all pixels and channels.
 
         Returns:
-          [N, scale * h, scale * w, L] float32.
+            [N, scale * h, scale * w, L] float32.
 
         Raises:
-          InputError: another shape.
+            InputError: another shape.
         """
         images = np.asarray(images, np.float32)
         if images.ndim != 4 or images.shape[-1] != self.length:
@@ -73,18 +73,18 @@ class SuperResolver(LoadedModel):
         blended and multiplied back. Memory is bounded by the tile, beside the input and the answer themselves.
 
         Args:
-          image: [h, w, L], any real type and unit.
-          wavenumbers: [L] in cm⁻¹, rising or falling. If it differs from the model's, spectra are resampled to
-            the model's axis and back; it must lie within the model's range. None: the model's axis.
-          tile: side of a tile, pixels of `image`.
-          overlap: pixels that neighbouring tiles share, less than half of `tile`.
-          progress: show a bar.
+            image: [h, w, L], any real type and unit.
+            wavenumbers: [L] in cm⁻¹, rising or falling. If it differs from the model's, spectra are resampled to
+                the model's axis and back; it must lie within the model's range. None: the model's axis.
+            tile: side of a tile, pixels of `image`.
+            overlap: pixels that neighbouring tiles share, less than half of `tile`.
+            progress: show a bar.
 
         Returns:
-          [scale * h, scale * w, L] float32. `grid` gives the coordinates of its pixels.
+            [scale * h, scale * w, L] float32. `grid` gives the coordinates of its pixels.
 
         Raises:
-          InputError: another shape, NaN or infinite values, no positive value, or an axis that does not fit.
+            InputError: another shape, NaN or infinite values, no positive value, or an axis that does not fit.
         """
         image = checked_values("super_resolve", image)
         if image.ndim != 3 or 0 in image.shape:
@@ -114,13 +114,13 @@ class SuperResolver(LoadedModel):
         """Coordinates of the answer's pixels along one side of the map.
 
         Args:
-          coordinates: [n], those of the given map's pixels, evenly spaced, any unit; n ≥ 2.
+            coordinates: [n], those of the given map's pixels, evenly spaced, any unit; n ≥ 2.
 
         Returns:
-          [scale * n] in the same unit; entry raster_offset + i * scale is coordinate i of the input.
+            [scale * n] in the same unit; entry raster_offset + i * scale is coordinate i of the input.
 
         Raises:
-          InputError: fewer than two, or unevenly spaced.
+            InputError: fewer than two, or unevenly spaced.
         """
         coordinates = np.asarray(coordinates, np.float64)
         steps = np.diff(coordinates)

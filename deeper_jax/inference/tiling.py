@@ -50,15 +50,15 @@ def apply_tiled(
     """Run `network` over `image` tile by tile.
 
     Args:
-      image: [h, w, L] float32.
-      network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, L].
-      scale: of the network.
-      tile: largest tile, pixels of `image`. A shorter side of the image is taken whole.
-      overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
-      progress: wraps the iteration over tiles, to show a bar.
+        image: [h, w, L] float32.
+        network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, L].
+        scale: of the network.
+        tile: largest tile, pixels of `image`. A shorter side of the image is taken whole.
+        overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
+        progress: wraps the iteration over tiles, to show a bar.
 
     Returns:
-      [scale * h, scale * w, L] float32. Beside it and the image only one tile's work is held in memory.
+        [scale * h, scale * w, L] float32. Beside it and the image only one tile's work is held in memory.
     """
     height, width, length = image.shape
     sides = [min(tile, size) for size in (height, width)]

@@ -18,7 +18,7 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
     """Write float32 weights and the JSON-able `record` (its `config` says how to build the network).
 
     Raises:
-      InputError: `path` does not end in .npz or exists.
+        InputError: `path` does not end in .npz or exists.
     """
     path = Path(path)
     check_new_weights_file(path)
@@ -46,7 +46,7 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     """The (params, stats, record) of a file of `write_weights_file`.
 
     Raises:
-      InputError: no such file, or not one of these.
+        InputError: no such file, or not one of these.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:

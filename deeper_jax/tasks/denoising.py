@@ -33,7 +33,7 @@ def denoising_job(config: ConfigDict) -> TrainingJob:
     from files is fed by `data.feed`: 'tf.data', or 'device' (kept whole on each device and augmented there).
 
     Raises:
-      InputError: unusable data or settings.
+        InputError: unusable data or settings.
     """
     sources = {"files": _from_files, "simulator": _from_simulator}
     if config.data.source not in sources:
@@ -45,7 +45,7 @@ def load_splits(config: ConfigDict) -> dict[str, SpectralPairs]:
     """The 'train', 'validation' and 'test' pairs of a config with `data.source` 'files'.
 
     Raises:
-      InputError: nothing to train on, or `data.fold` is not one of the folds.
+        InputError: nothing to train on, or `data.fold` is not one of the folds.
     """
     splits = _read(config)
     if config.data.fold is not None:

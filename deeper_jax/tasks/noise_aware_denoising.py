@@ -22,7 +22,7 @@ def noise_aware_denoising_job(config: ConfigDict) -> TrainingJob:
     units of their noise: a batch's MSE is the share of the noise's variance that is left.
 
     Raises:
-      InputError: unusable settings.
+        InputError: unusable settings.
     """
     settings, length = config.data, config.model.length
     cell_ranges = SimulatorConfig(**settings.simulator.to_dict())

@@ -29,7 +29,7 @@ def super_resolution_job(config: ConfigDict) -> TrainingJob:
     says how. Spectra are binned to `model.length` channels if they have more.
 
     Raises:
-      InputError: unusable data or settings.
+        InputError: unusable data or settings.
     """
     scale, patch = config.model.scale, config.data.patch
     check_divisible((patch, patch), scale)

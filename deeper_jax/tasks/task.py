@@ -20,10 +20,10 @@ class EvaluationOptions:
     """What a user may choose when a trained model is evaluated.
 
     Attributes:
-      data: what to evaluate on, a path; None: the test split of the run's own data.
-      image_shape: (H, W) of raster data whose file does not say it.
-      released: also give the released code's variants of the metrics.
-      command: the command line, for the record.
+        data: what to evaluate on, a path; None: the test split of the run's own data.
+        image_shape: (H, W) of raster data whose file does not say it.
+        released: also give the released code's variants of the metrics.
+        command: the command line, for the record.
     """
 
     data: str | Path | None = None
@@ -37,13 +37,13 @@ class Task:
     """One kind of work, such as denoising, from the config to the report.
 
     Attributes:
-      name: as `config.task` calls it.
-      networks: names in `models.registry.MODELS` of the networks that can be trained for it; those whose weights may
-        come without a config (released ones) belong to one task only.
-      batch_shapes: (config, batch size) to the shapes of a training batch, {"input", "target"}.
-      prepare: a config's network and training data.
-      wrap: (module, record of a checkpoint) to the model that takes a user's arrays.
-      evaluate: compares a loaded model with the reference methods and writes tables, pictures and a page into a folder.
+        name: as `config.task` calls it.
+        networks: names in `models.registry.MODELS` of the networks that can be trained for it; those whose weights may
+            come without a config (released ones) belong to one task only.
+        batch_shapes: (config, batch size) to the shapes of a training batch, {"input", "target"}.
+        prepare: a config's network and training data.
+        wrap: (module, record of a checkpoint) to the model that takes a user's arrays.
+        evaluate: compares a loaded model with the reference methods; tables, pictures and a page go into a folder.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Task:
         """The network of a config with its seed's random weights.
 
         Raises:
-          InputError: no network of that name, one of another task, or arguments that it does not take.
+            InputError: no network of that name, one of another task, or arguments that it does not take.
         """
         settings = config.to_dict() if isinstance(config, ConfigDict) else dict(config)
         name = settings["model"]["name"]

@@ -14,13 +14,13 @@ class TrainingJob:
     """A network and the data that it learns from.
 
     Attributes:
-      model: the module, initialised.
-      train_batches: `train_batches(start_step, total_steps)` gives this process's part of each batch from
-        `start_step` on, `{"input", "target"}`; the batch of a step depends on the seed and the step alone.
-      validation_batches: gives every validation example once, as (batch, mask [B]) with padding masked.
-      steps_per_epoch: steps that see every training example once.
-      record: JSON-able facts that travel inside the checkpoints (wavenumbers, preprocessing, data).
-      piece: examples to pass through the network together on the CPU, for speed; 0: all of a batch.
+        model: the module, initialised.
+        train_batches: `train_batches(start_step, total_steps)` gives this process's part of each batch from
+            `start_step` on, `{"input", "target"}`; the batch of a step depends on the seed and the step alone.
+        validation_batches: gives every validation example once, as (batch, mask [B]) with padding masked.
+        steps_per_epoch: steps that see every training example once.
+        record: JSON-able facts that travel inside the checkpoints (wavenumbers, preprocessing, data).
+        piece: examples to pass through the network together on the CPU, for speed; 0: all of a batch.
     """
 
     model: nnx.Module
