@@ -3,7 +3,7 @@
 Or repeat an experiment of the paper, training what it needs: eval.py --experiment=NAME --output=DIR, with NAME one of
 denoising, super_resolution, hybrid, transfer, all.
 
-This file only reads the command line; the work is in deeper_jax/tasks/evaluate.py and deeper_jax/experiments/catalogue.py.
+This file only reads the command line; the work is in deeper_jax/tasks/evaluate.py and deeper_jax/experiments/.
 """
 
 import sys
