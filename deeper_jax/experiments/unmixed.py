@@ -8,12 +8,18 @@ import numpy.typing as npt
 
 from deeper_jax.evaluation.report_sections import Section
 from deeper_jax.evaluation.report_text import TextTable
-from deeper_jax.unmixing.abundances import abundance_error, abundance_fractions
-from deeper_jax.unmixing.false_colour import PALETTE, false_colour_image
-from deeper_jax.unmixing.non_negative_least_squares import non_negative_abundances
-from deeper_jax.unmixing.pixel_classes import class_confusion, classification_accuracy, classify_pixels
-from deeper_jax.unmixing.spectral_angles import spectral_angle
-from deeper_jax.unmixing.vertex_components import vertex_component_analysis
+from deeper_jax.unmixing import (
+    abundance_error,
+    abundance_fractions,
+    class_confusion,
+    classification_accuracy,
+    classify_pixels,
+    false_colour_image,
+    non_negative_abundances,
+    spectral_angle,
+    vertex_component_analysis,
+)
+from deeper_jax.unmixing.false_colour import PALETTE
 
 Array = npt.NDArray[np.float64]
 

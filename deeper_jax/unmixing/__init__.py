@@ -3,11 +3,16 @@
 NumPy and SciPy in float64; the spectral axis is last, and any axes may stand before it unless said otherwise.
 """
 
-from deeper_jax.unmixing.abundances import abundance_error, abundance_fractions
+from deeper_jax.unmixing.abundances import (
+    abundance_error,
+    abundance_fractions,
+    class_confusion,
+    classification_accuracy,
+    classify_pixels,
+    non_negative_abundances,
+)
 from deeper_jax.unmixing.false_colour import false_colour_image
-from deeper_jax.unmixing.non_negative_least_squares import non_negative_abundances
 from deeper_jax.unmixing.peak_maps import band_area, peak_intensity
-from deeper_jax.unmixing.pixel_classes import class_confusion, classification_accuracy, classify_pixels
 from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
 from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
 

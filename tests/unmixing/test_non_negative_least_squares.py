@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 from deeper_jax.errors import InputError
-from deeper_jax.unmixing import non_negative_abundances, non_negative_least_squares
+from deeper_jax.unmixing import non_negative_abundances
 
 
 def one_by_one(spectra: np.ndarray, endmembers: np.ndarray) -> np.ndarray:
@@ -101,19 +101,6 @@ def test_equal_endmembers_share_what_one_would_get():
     spectra = random_problem(5, single, 0.05)
     twice = non_negative_abundances(spectra, np.concatenate([single, single]))
     np.testing.assert_allclose(twice[:, :3] + twice[:, 3:], one_by_one(spectra, single), atol=1e-12)
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_almost_equal_endmembers_do_not_send_pixels_in_circles(monkeypatch, noise):
-    rounds = []
-    step = non_negative_least_squares._feasible_minimum
-    monkeypatch.setattr(
-        non_negative_least_squares, "_feasible_minimum", lambda *given: rounds.append(len(given[1])) or step(*given)
-    )
-    rng = np.random.default_rng(9)
-    endmembers = np.repeat(rng.random((4, 60)), 2, axis=0) + 1e-14 * rng.random((8, 60))
-    non_negative_abundances(random_problem(9, endmembers, noise, n=500), endmembers)
-    assert 4 <= len(rounds) <= 3 * 8, rounds
 
 
 def test_more_endmembers_than_channels():
