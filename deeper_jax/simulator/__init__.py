@@ -1,7 +1,5 @@
 """Simulator of Raman images of cells and cartilage in pure JAX: seeded, jit-able, runs on any device."""
 
-from deeper_jax.simulator.cartilage import simulate_cartilage
-from deeper_jax.simulator.cell import simulate_cell, simulate_spectra
 from deeper_jax.simulator.config import (
     CARTILAGE_MOLECULES,
     CELL_MOLECULES,
@@ -12,6 +10,7 @@ from deeper_jax.simulator.config import (
     reference_cell_config,
 )
 from deeper_jax.simulator.image import SimulatedImage
+from deeper_jax.simulator.samples import simulate_cartilage, simulate_cell, simulate_spectra
 from deeper_jax.simulator.varied import VariedSpectra, simulate_varied_spectra
 
 __all__ = [

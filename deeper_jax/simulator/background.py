@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.simulator.config import SimulatorConfig
+from deeper_jax.simulator.draws import Draws
 from deeper_jax.simulator.molecules import pseudo_voigt
-from deeper_jax.simulator.random_ranges import Draws
 
 Array = jax.Array
 

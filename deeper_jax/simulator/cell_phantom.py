@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.simulator.config import SimulatorConfig
-from deeper_jax.simulator.phantom_shapes import WAVES, blur, smooth_field
-from deeper_jax.simulator.random_ranges import Draws
+from deeper_jax.simulator.draws import WAVES, Draws, blur, smooth_field
 
 Array = jax.Array
 

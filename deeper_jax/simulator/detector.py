@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from deeper_jax.simulator.config import Range, SimulatorConfig
-from deeper_jax.simulator.random_ranges import Draws
+from deeper_jax.simulator.draws import Draws
 
 Array = jax.Array
 

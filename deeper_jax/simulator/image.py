@@ -9,8 +9,8 @@ import numpy as np
 from deeper_jax.simulator.background import Optics, background_counts, draw_optics
 from deeper_jax.simulator.config import SimulatorConfig
 from deeper_jax.simulator.detector import Detector, draw_detector, draw_offsets, expose
+from deeper_jax.simulator.draws import Draws
 from deeper_jax.simulator.molecules import draw_endmembers
-from deeper_jax.simulator.random_ranges import Draws
 
 Array = jax.Array
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.simulator.config import SimulatorConfig
-from deeper_jax.simulator.random_ranges import Draws
+from deeper_jax.simulator.draws import Draws
 
 Array = jax.Array
 

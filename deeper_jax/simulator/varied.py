@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from deeper_jax.simulator.background import background_counts, draw_optics
 from deeper_jax.simulator.config import SimulatorConfig
+from deeper_jax.simulator.draws import Draws
 from deeper_jax.simulator.molecules import BANDS, draw_bands, pseudo_voigt
-from deeper_jax.simulator.random_ranges import Draws
 
 Array = jax.Array
 

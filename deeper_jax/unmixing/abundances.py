@@ -1,4 +1,4 @@
-"""Abundances of endmembers in every pixel, the pixels' classes, and how far two images agree on them (paper, Figure 4)."""
+"""Abundances of endmembers, the pixels' classes, and how far two images agree on them (paper, Figure 4)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ _ROUNDS_PER_ENDMEMBER = 20
 def non_negative_abundances(spectra: npt.ArrayLike, endmembers: npt.ArrayLike) -> Array:
     """Minimise |y - x E|^2 over x >= 0 for every spectrum y.
 
-    `scipy.optimize.nnls` pixel by pixel, after a QR factorisation that all share. Of equal endmembers only the sum of the abundances is
-    determined; those that differ by less than about 1e-5 of their length are told apart poorly, though the fit
-    is as good.
+    `scipy.optimize.nnls` pixel by pixel, after a QR factorisation that all share. Of equal endmembers only the sum
+    of the abundances is determined; those that differ by less than about 1e-5 of their length are told apart
+    poorly, though the fit is as good.
 
     Args:
         spectra: an image `[H, W, L]` or any `[..., L]`.

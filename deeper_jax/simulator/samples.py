@@ -1,10 +1,14 @@
-"""Simulated cells: images, and sets of single spectra."""
+"""Simulated samples: images of cells and of cartilage, and sets of single spectra of cells."""
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.simulator.background import background_counts
+from deeper_jax.simulator.cartilage_phantom import draw_cartilage_phantom
 from deeper_jax.simulator.cell_phantom import (
     CYTOPLASM,
     DROPLET,
@@ -14,10 +18,10 @@ from deeper_jax.simulator.cell_phantom import (
     RIM,
     draw_cell_phantom,
 )
-from deeper_jax.simulator.config import CELL_MOLECULES, SimulatorConfig
+from deeper_jax.simulator.config import CARTILAGE_MOLECULES, CELL_MOLECULES, SimulatorConfig
 from deeper_jax.simulator.detector import draw_offsets, expose
+from deeper_jax.simulator.draws import Draws
 from deeper_jax.simulator.image import SimulatedImage, draw_instrument, record_image
-from deeper_jax.simulator.random_ranges import Draws
 
 Array = jax.Array
 
@@ -37,9 +41,32 @@ def simulate_cell(
     Returns:
         The measurement and everything that is known about it.
     """
+    return _simulate(draw_cell_phantom, CELL_MOLECULES, key, (height, width), wavenumbers, config)
+
+
+def simulate_cartilage(
+    key: Array, height: int, width: int, wavenumbers: Array | np.ndarray, config: SimulatorConfig
+) -> SimulatedImage:
+    """Simulate a pair of images of one section of tissue-engineered cartilage: as `simulate_cell`.
+
+    Unlike cells in space and spectrum, for tests of transfer learning. From the first row to the last: substrate,
+    dense matrix, sparse matrix with round cells, medium; whatever the height, all layers are in the image. Pixels
+    are of 1 micrometre, and the ranges those of `cartilage_config`.
+    """
+    return _simulate(draw_cartilage_phantom, CARTILAGE_MOLECULES, key, (height, width), wavenumbers, config)
+
+
+def _simulate(
+    draw_phantom: Callable[..., Any],
+    molecules: tuple[str, ...],
+    key: Array,
+    shape: tuple[int, int],
+    wavenumbers: Array | np.ndarray,
+    config: SimulatorConfig,
+) -> SimulatedImage:
     instrument_key, phantom_key, offset_key, noise_key = jax.random.split(key, 4)
-    instrument = draw_instrument(instrument_key, wavenumbers, config, CELL_MOLECULES)
-    phantom = draw_cell_phantom(phantom_key, height, width, config)
+    instrument = draw_instrument(instrument_key, wavenumbers, config, molecules)
+    phantom = draw_phantom(phantom_key, *shape, config)
     return record_image(offset_key, noise_key, phantom.amounts, phantom.density, instrument, config)
 
 

@@ -1,4 +1,4 @@
-"""Random numbers of one part of a simulation, drawn together."""
+"""Random numbers of one part of a simulation, drawn together, and the smooth fields that phantoms are made of."""
 
 import math
 
@@ -9,6 +9,9 @@ import numpy as np
 from deeper_jax.simulator.config import SimulatorConfig
 
 Array = jax.Array
+
+# Plane waves of a smooth field, which takes three random numbers a wave.
+WAVES = 24
 
 
 class Draws:
@@ -44,3 +47,23 @@ class Draws:
         bounds = np.asarray([getattr(config, name) for name in names], np.float32)
         values = bounds[:, 0] + jnp.asarray(bounds[:, 1] - bounds[:, 0]) * self.uniform((len(names),))
         return {name: values[index] for index, name in enumerate(names)}
+
+
+def smooth_field(draws: Draws, rows: Array, columns: Array, wavelength: Array | float) -> Array:
+    """Draw a field of mean 0 and deviation about 1: plane waves, `wavelength` pixels or longer."""
+    angle, phase = draws.uniform((2, WAVES), 0.0, 2 * jnp.pi)
+    frequency = 2 * jnp.pi / wavelength * draws.uniform((WAVES,), 0.2, 1.0)
+    wave = rows[..., None] * jnp.cos(angle) * frequency + columns[..., None] * jnp.sin(angle) * frequency
+    return jnp.cos(wave + phase).sum(-1) / jnp.sqrt(WAVES / 2)
+
+
+def blur(image: Array, sigma: Array) -> Array:
+    """Gaussian blur of `[H, W]` or `[H, W, K]` over the first two axes, normalised at the border."""
+
+    def kernel(length: int) -> Array:
+        position = jnp.arange(length)
+        weight = jnp.exp(-0.5 * ((position[:, None] - position) / jnp.maximum(sigma, 1e-3)) ** 2)
+        return weight / weight.sum(1, keepdims=True)
+
+    rows, columns = kernel(image.shape[0]), kernel(image.shape[1])
+    return jnp.einsum("hi,wj,ij...->hw...", rows, columns, image)
