@@ -12,9 +12,8 @@ from pathlib import Path
 
 from configs import cartilage
 from deeper_jax.cli.command_line import run_quietly
-from deeper_jax.evaluation.report_page import write_report_page
-from deeper_jax.evaluation.super_resolution import SuperResolutionRow
-from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.image_scores import SuperResolutionRow
+from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.tasks.load import load_as
 from deeper_jax.tasks.registry import training_job

@@ -1,9 +1,16 @@
-"""Colours, titles and saving that all pictures share."""
+"""What all pictures share: colours, labels, scale bars, titles and saving."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 COLOURS = {
@@ -15,6 +22,16 @@ COLOURS = {
     "raw": "#999999",
 }
 """Colour of each kind of curve or bar."""
+
+SERIES = ("#999999", "#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
+"""Colours of methods that have no kind, in their order."""
+
+PEAK = 1450.0
+"""The CH2/CH3 band of the paper's maps, in cm^-1."""
+
+AXIS_LABEL = "Raman shift (cm$^{-1}$)"
+OUTLINE = [withStroke(linewidth=2.0, foreground="#000000")]
+"""Of what is drawn in white, so that it is seen on any ground."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -34,3 +51,58 @@ def add_title(figure: Figure, title: str, data_note: str) -> None:
 def save_png(figure: Figure, path: str | Path) -> None:
     """Write a PNG without a window system; the same figure gives the same bytes."""
     FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})
+
+
+def series_colours(names: Iterable[str], network: str) -> dict[str, str]:
+    """The network in its own colour, the other methods in those of `SERIES`, in order."""
+    others = iter(SERIES)
+    return {name: COLOURS["network"] if name == network else next(others) for name in names}
+
+
+def data_note(simulated: bool) -> str:
+    """The words under a title that say what the data are."""
+    return "simulated data" if simulated else "measured data"
+
+
+def imaging_time(pixels: int, dwell: float) -> str:
+    """Pixels times dwell time in seconds as min:sec, for example 4096 x 1 s = 68:16."""
+    seconds = round(pixels * dwell)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def holds(wavenumbers: npt.ArrayLike | None, peak: float) -> bool:
+    """Whether an axis is known and reaches from below `peak` to above it."""
+    return wavenumbers is not None and bool(np.min(wavenumbers) <= peak <= np.max(wavenumbers))
+
+
+def nearest_channel(wavenumbers: npt.ArrayLike, peak: float) -> int:
+    """Index of the channel nearest to `peak` (cm^-1).
+
+    Raises:
+        ValueError: the peak lies outside the axis.
+    """
+    axis = np.asarray(wavenumbers, np.float64)
+    if not holds(axis, peak):
+        raise ValueError(f"{peak:g} cm^-1 lies outside the axis, {axis.min():g} to {axis.max():g} cm^-1")
+    return int(np.argmin(np.abs(axis - peak)))
+
+
+def bare(panels: Sequence[Axes] | npt.NDArray) -> None:
+    """Take the ticks off panels that show images."""
+    for panel in panels:
+        panel.set_xticks([])
+        panel.set_yticks([])
+
+
+def draw_scale_bar(panel: Axes, shape: tuple[int, ...], pixel_size_um: float | None) -> None:
+    """A white bar of a round length, at most a quarter of an image `[H, W, ...]`; none where the size is unknown."""
+    if not pixel_size_um:
+        return
+    quarter = shape[1] * pixel_size_um / 4
+    power = 10.0 ** np.floor(np.log10(quarter))
+    length = max(step * power for step in (1, 2, 5) if step * power <= quarter)
+    height, left, bottom = shape[0] / 35, shape[1] * 0.05, shape[0] * 0.94
+    place = (left, bottom - height)
+    panel.add_patch(Rectangle(place, length / pixel_size_um, height, facecolor="#FFFFFF", edgecolor="#000000", lw=0.5))
+    words: dict[str, Any] = {"color": "#FFFFFF", "fontsize": 8, "va": "bottom", "path_effects": OUTLINE}
+    panel.text(left, bottom - 1.6 * height, f"{length:g} µm", **words)

@@ -1,17 +1,53 @@
-"""Numbers per method from the rows per image: means, intervals, ratios and paired tests."""
+"""What the rows of an evaluation say together: means and tests per method, comparisons of methods, errors by band."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import NamedTuple
 
-from deeper_jax.evaluation.denoising import Row
-from deeper_jax.evaluation.statistics import PairedTest, Summary, summarise, wilcoxon
-from deeper_jax.evaluation.super_resolution import SuperResolutionRow
+import numpy as np
+import numpy.typing as npt
+
+from deeper_jax.evaluation.image_scores import SuperResolutionRow
+from deeper_jax.evaluation.spectra_scores import Row
+from deeper_jax.evaluation.statistics import (
+    Anova,
+    PairedComparison,
+    PairedTest,
+    Summary,
+    TukeyPair,
+    compare_paired,
+    repeated_measures_anova,
+    summarise,
+    tukey_paired,
+    wilcoxon,
+)
 
 EvaluationRow = Row | SuperResolutionRow
 """A row of either task; those of one table are of one task."""
 
 REFERENCE = "network"
 """Name of the method that all others are compared with."""
+
+Scores = Mapping[str, Mapping[str, float]]
+"""A metric by method, then by image."""
+
+PAPER_METHODS = ("nearest", "bicubic")
+"""What the paper's statistics compare the network with."""
+
+BANDS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "nucleic acids 785": (770.0, 800.0),
+        "phenylalanine 1003": (993.0, 1013.0),
+        "phosphate 1090": (1075.0, 1105.0),
+        "amide III 1260": (1230.0, 1290.0),
+        "lipids 1301": (1291.0, 1315.0),
+        "CH2/CH3 1450": (1430.0, 1470.0),
+        "amide I 1660": (1635.0, 1685.0),
+        "silent region": (1720.0, 1800.0),
+    }
+)
+"""First and last wavenumber of each band group in cm^-1; the last holds no band of biology, so noise alone."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +78,12 @@ def metric_values(rows: Sequence[EvaluationRow], method: str, metric: str) -> di
     """One method's known values of a metric, by image."""
     chosen = ((row.image, getattr(row, metric)) for row in rows if row.method == method)
     return {image: float(value) for image, value in chosen if value is not None}
+
+
+def scores_of(rows: Sequence[EvaluationRow], metric: str) -> dict[str, dict[str, float]]:
+    """The known values of a metric by method and image, the method of least mean MSE first."""
+    scores = {each.method: metric_values(rows, each.method, metric) for each in summarise_rows(rows)}
+    return {method: values for method, values in scores.items() if values}
 
 
 def summarise_rows(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> list[MethodSummary]:
@@ -81,3 +123,116 @@ def _summarise_method(
         if metric.startswith("mse") and sum(second) > 0:
             ratio[metric] = sum(first) / sum(second)
     return MethodSummary(method, uses_whole_map, metrics, ratio, tests)
+
+
+class MetricComparison(NamedTuple):
+    """All that is said about one metric.
+
+    Attributes:
+        metric: the rows' field.
+        methods: those in the analysis of variance, in the order of the pairs' indices.
+        anova, tukey: over the images that all of `methods` have; None and empty with fewer than two.
+        best_classical: the registered method of best mean besides the network, or None.
+        paired: the network against it.
+    """
+
+    metric: str
+    methods: tuple[str, ...]
+    anova: Anova | None
+    tukey: list[TukeyPair]
+    best_classical: str | None
+    paired: PairedComparison | None
+
+
+def best_classical(rows: Sequence[EvaluationRow], metric: str = "mse", reference: str = REFERENCE) -> str | None:
+    """Name of the registered method of best mean (least error, highest PSNR or SSIM) besides the network.
+
+    It is chosen on the very images of the table, which favours it.
+    """
+    sign = 1 if metric.startswith("mse") else -1
+    names = dict.fromkeys(row.method for row in rows if row.method != reference and getattr(row, "registered", True))
+    means = {}
+    for name in names:
+        values = list(metric_values(rows, name, metric).values())
+        if values and np.isfinite(values).all():
+            means[name] = sign * float(np.mean(values))
+    return min(means, key=lambda name: means[name]) if means else None
+
+
+def compare_metric(
+    rows: Sequence[EvaluationRow],
+    metric: str,
+    *,
+    reference: str = REFERENCE,
+    methods: Sequence[str] | None = None,
+) -> MetricComparison:
+    """Analyse one metric over images.
+
+    Args:
+        rows: one per method and image.
+        metric: a field of the rows, such as "mse".
+        reference: the network's name.
+        methods: those in the analysis of variance; by default the paper's three and the best classical one.
+    """
+    best = best_classical(rows, metric, reference)
+    wanted = [*PAPER_METHODS, best, reference] if methods is None else list(methods)
+    present = {row.method for row in rows}
+    names = tuple(name for name in dict.fromkeys(wanted) if name in present)
+    table = _table(rows, names, metric)
+    anova, tukey = None, []
+    if min(table.shape) >= 2 and np.ptp(table, axis=1).any():
+        anova, tukey = repeated_measures_anova(table), tukey_paired(table)
+    paired = None
+    if best is not None and reference in present:
+        pair = _table(rows, (reference, best), metric)
+        paired = compare_paired(pair[:, 0], pair[:, 1]) if len(pair) else None
+    return MetricComparison(metric, names, anova, tukey, best, paired)
+
+
+def _table(rows: Sequence[EvaluationRow], methods: Sequence[str], metric: str) -> np.ndarray:
+    """`[n, k]` of the images for which every method has a finite value."""
+    columns = [metric_values(rows, method, metric) for method in methods]
+    images = dict.fromkeys(row.image for row in rows)
+    lines = [[column.get(image, np.nan) for column in columns] for image in images]
+    table = np.array(lines, np.float64).reshape(len(lines), len(columns))
+    return table[np.isfinite(table).all(axis=1)]
+
+
+class BandRow(NamedTuple):
+    """MSE of one method over one band group, as a summary over images; `channels` is how many it holds."""
+
+    method: str
+    band: str
+    low: float
+    high: float
+    channels: int
+    mse: Summary
+
+
+def band_channels(wavenumbers: npt.ArrayLike) -> dict[str, npt.NDArray[np.int_]]:
+    """Channel indices of each group of `BANDS` that the axis `[L]` (cm^-1) holds any channel of."""
+    axis = np.asarray(wavenumbers, np.float64)
+    found = {name: np.flatnonzero((axis >= low) & (axis <= high)) for name, (low, high) in BANDS.items()}
+    return {name: channels for name, channels in found.items() if channels.size}
+
+
+def band_errors(rows: Sequence[SuperResolutionRow], wavenumbers: npt.ArrayLike) -> list[BandRow]:
+    """Mean MSE of each method in each band group, methods in the order of the rows.
+
+    Args:
+        rows: with `channel_mse`, all on one axis.
+        wavenumbers: that axis, `[L]` in cm^-1.
+
+    Raises:
+        ValueError: a row's `channel_mse` does not have L entries.
+    """
+    length = np.size(wavenumbers)
+    if any(len(row.channel_mse) != length for row in rows):
+        raise ValueError(f"the rows' channel errors do not fit an axis of {length} wavenumbers")
+    result = []
+    for method in dict.fromkeys(row.method for row in rows):
+        errors = np.array([row.channel_mse for row in rows if row.method == method])
+        for band, channels in band_channels(wavenumbers).items():
+            values = errors[:, channels].mean(axis=1)
+            result.append(BandRow(method, band, *BANDS[band], channels.size, summarise(values)))
+    return result

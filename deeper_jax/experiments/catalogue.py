@@ -2,6 +2,7 @@
 
 import functools
 import html
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ import jax
 from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.web_page import write_web_page
-from deeper_jax.experiments import denoising, hybrid, super_resolution, transfer
+from deeper_jax.evaluation.report.web_page import write_web_page
+from deeper_jax.experiments import figure2_denoising, figure3_super_resolution, figure4_hybrid, figure5_transfer
 from deeper_jax.experiments.report import Report, write_report
+
+_log = logging.getLogger(__name__)
 
 EXPERIMENTS = MappingProxyType(
     {
@@ -55,26 +58,26 @@ def run_experiments(name: str, output: str | Path, config: ConfigDict, *, jobs: 
     jax.config.update("jax_compilation_cache_dir", str((output / "compiled").absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     runs: dict[str, Callable[[ConfigDict, Path], Report]] = {
-        "denoising": functools.partial(denoising.run, jobs=jobs),
-        "super_resolution": super_resolution.run,
-        "hybrid": hybrid.run,
-        "transfer": transfer.run,
+        "denoising": functools.partial(figure2_denoising.run, jobs=jobs),
+        "super_resolution": figure3_super_resolution.run,
+        "hybrid": figure4_hybrid.run,
+        "transfer": figure5_transfer.run,
     }
     pages: dict[str, Any] = {}
     refused: dict[str, str] = {}
     for each in names:
         start = time.perf_counter()
-        print(f"{each}: {EXPERIMENTS[each]}.", flush=True)
+        _log.info(f"{each}: {EXPERIMENTS[each]}.")
         try:
             pages[each] = write_report(runs[each](config, output), output / each, command)
         except InputError as error:
             if name != "all":
                 raise
             # The others may do without what this one lacks.
-            print(f"{each}: not done: {error}", flush=True)
+            _log.warning(f"{each}: not done: {error}")
             refused[each] = str(error)
             continue
-        print(f"{each}: {(time.perf_counter() - start) / 60:.1f} minutes; report in {pages[each]}", flush=True)
+        _log.info(f"{each}: {(time.perf_counter() - start) / 60:.1f} minutes; report in {pages[each]}")
     if name != "all":
         return pages[name]
     links = "".join(f'<li><a href="{each}/index.html">{EXPERIMENTS[each]}</a></li>' for each in pages)

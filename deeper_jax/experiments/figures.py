@@ -1,21 +1,33 @@
-"""The paper's Figures 2 to 5 and S2 to S8, drawn for the run at hand. Colours that colour-blind readers tell apart."""
+"""The pictures of the paper's Figures 2 to 5 and S2 to S8, drawn for the run at hand, with the words under them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
+from matplotlib.figure import Figure
 
-from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png
-from deeper_jax.evaluation.statistics import summarise
-from deeper_jax.experiments.scores import Scores
+from deeper_jax.evaluation.plot_style import (
+    AXIS_LABEL,
+    add_title,
+    bare,
+    data_note,
+    draw_scale_bar,
+    new_figure,
+    save_png,
+)
+from deeper_jax.evaluation.score_figures import scores_figure
+from deeper_jax.evaluation.summary import Scores
+from deeper_jax.experiments.unmixed import colours_of
 from deeper_jax.unmixing.false_colour import PALETTE
 
-AXIS_LABEL = "Raman shift / cm$^{-1}$"
-_SERIES = ("#999999", "#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
+
+class Picture(NamedTuple):
+    """A PNG file in the report's folder, and the words under it."""
+
+    path: Path
+    caption: str
 
 
 class Panel(NamedTuple):
@@ -32,8 +44,60 @@ class Panel(NamedTuple):
     under: str = ""
 
 
+class Album:
+    """The pictures of one experiment: each is drawn, written into the folder and added to `pictures`.
+
+    Args:
+      folder: where to write; made where it is missing.
+      simulated: what the note under every title says of the data.
+      pixel_size_um: side of a pixel in micrometres for the scale bars; 0 where it is not known.
+    """
+
+    def __init__(self, folder: Path, simulated: bool, pixel_size_um: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.pixel_size_um = folder, pixel_size_um
+        self.note = data_note(simulated)
+        self.pictures: list[Picture] = []
+
+    def path(self, name: str) -> Path:
+        """Of the picture called `name`."""
+        return self.folder / f"figure_{name}.png"
+
+    def add(self, name: str, caption: str, figure: Figure | None = None) -> None:
+        """Write a figure as figure_`name`.png; None: it is written already."""
+        if figure is not None:
+            save_png(figure, self.path(name))
+        self.pictures.append(Picture(self.path(name), caption))
+
+    def panels(
+        self,
+        name: str,
+        caption: str,
+        rows: Mapping[str, Sequence[Panel]],
+        title: str,
+        *,
+        value_range: tuple[float, float] | None = None,
+        marked: tuple[int, int] | None = None,
+    ) -> None:
+        """Rows of images: see `panels_figure`."""
+        settings: dict[str, Any] = {"pixel_size_um": self.pixel_size_um, "value_range": value_range, "marked": marked}
+        self.add(name, caption, panels_figure(rows, title=title, data_note=self.note, **settings))
+
+    def scores(
+        self, name: str, caption: str, groups: Mapping[str, Mapping[str, Scores]], title: str, network: str = "network"
+    ) -> None:
+        """Means, intervals and images: see `score_figures.scores_figure`."""
+        self.add(name, caption, scores_figure(groups, title=title, data_note=self.note, network=network))
+
+    def endmembers(
+        self, name: str, number: str, wavenumbers: npt.ArrayLike | None, endmembers: npt.NDArray, image: str
+    ) -> None:
+        """The endmembers of an image, as in the paper's supplementary figure of that number."""
+        caption = f"As Supplementary Figure {number}: the endmembers, in the colours of the maps."
+        self.add(name, caption, endmembers_figure(wavenumbers, endmembers, f"Endmembers, {image}", self.note))
+
+
 def panels_figure(
-    path: Path,
     rows: Mapping[str, Sequence[Panel]],
     *,
     title: str,
@@ -41,14 +105,13 @@ def panels_figure(
     pixel_size_um: float | None,
     value_range: tuple[float, float] | None = None,
     marked: tuple[int, int] | None = None,
-) -> None:
+) -> Figure:
     """Draw rows of pictures of one sample, a scale bar in each row's first.
 
     Args:
-      path: PNG to write.
       rows: by label, as many panels in each.
       title, data_note: above the figure.
-      pixel_size_um: side of a pixel in micrometres; None: no scale bar.
+      pixel_size_um: side of a pixel in micrometres; None or 0: no scale bar.
       value_range: ends of the colour scale of `[H, W]` panels; a colour bar is drawn then.
       marked: (row, column) of a pixel to point at in every panel.
     """
@@ -59,9 +122,8 @@ def panels_figure(
     axes = figure.subplots(len(rows), columns, squeeze=False)
     drawn = None
     for line, (label, panels) in zip(axes, rows.items(), strict=True):
+        bare(line)
         for axis in line:
-            axis.set_xticks([])
-            axis.set_yticks([])
             axis.set_frame_on(False)
         for axis, panel in zip(line, panels, strict=False):
             low, high = value_range or (None, None)
@@ -72,47 +134,20 @@ def panels_figure(
                 for colour, size, width in (("black", 10, 3.5), ("white", 8, 1.5)):
                     axis.plot(marked[1], marked[0], "+", color=colour, markersize=size, markeredgewidth=width)
         line[0].set_ylabel(label, fontsize=10)
-        if pixel_size_um is not None:
-            _scale_bar(line[0], panels[0].image.shape, pixel_size_um)
+        draw_scale_bar(line[0], panels[0].image.shape, pixel_size_um)
     if value_range is not None and drawn is not None:
         figure.colorbar(drawn, ax=list(axes.ravel()), extend="both", shrink=0.7, pad=0.01)
     add_title(figure, title, data_note)
-    save_png(figure, path)
+    return figure
 
 
-def _scale_bar(axis: Axes, shape: tuple[int, ...], pixel_size_um: float) -> None:
-    """A white bar of a round length, about a quarter of the picture."""
-    quarter = 0.3 * shape[1] * pixel_size_um
-    power = 10 ** np.floor(np.log10(quarter))
-    length = max(step * power for step in (1, 2, 5) if step * power <= quarter)
-    pixels, row = length / pixel_size_um, 0.93 * shape[0]
-    left = 0.05 * shape[1]
-    # Outlined, so that it is seen on any ground.
-    outline = [withStroke(linewidth=2, foreground="black")]
-    bar = [withStroke(linewidth=5, foreground="black")]
-    axis.plot([left, left + pixels], [row, row], color="white", lw=3, solid_capstyle="butt", path_effects=bar)
-    place = (left + pixels / 2, row - 0.03 * shape[0])
-    axis.text(*place, f"{length:g} µm", color="white", ha="center", fontsize=8, path_effects=outline)
-
-
-def endmembers_figure(
-    path: Path,
-    wavenumbers: npt.ArrayLike | None,
-    endmembers: npt.ArrayLike,
-    colours: Sequence[str],
-    *,
-    title: str,
-    data_note: str,
-) -> None:
-    """Draw the endmembers' spectra `[K, L]` under each other, each over its own maximum.
-
-    `colours`: K names out of `false_colour.PALETTE`, those of the maps.
-    """
+def endmembers_figure(wavenumbers: npt.ArrayLike | None, endmembers: npt.NDArray, title: str, data_note: str) -> Figure:
+    """Draw the endmembers' spectra `[K, L]` under each other, each over its own maximum, in the maps' colours."""
     spectra = np.asarray(endmembers, np.float64)
     axis = np.arange(spectra.shape[1]) if wavenumbers is None else np.asarray(wavenumbers, np.float64)
     figure = new_figure(8.0, 1.3 * len(spectra) + 1.0)
     panels = np.atleast_1d(figure.subplots(len(spectra), 1, sharex=True))
-    for number, (panel, spectrum, colour) in enumerate(zip(panels, spectra, colours, strict=False), 1):
+    for number, (panel, spectrum, colour) in enumerate(zip(panels, spectra, colours_of(len(spectra)), strict=True), 1):
         panel.plot(axis, spectrum / np.abs(spectrum).max(), color=np.array(PALETTE[colour]) / 255, lw=1.2)
         panel.set_title(f"endmember {number}", fontsize=9, loc="left")
         panel.set_xlim(axis.min(), axis.max())
@@ -120,77 +155,4 @@ def endmembers_figure(
     panels[-1].set_xlabel("Channel" if wavenumbers is None else AXIS_LABEL, fontsize=11)
     figure.supylabel("Intensity over its own maximum", fontsize=10)
     add_title(figure, title, data_note)
-    save_png(figure, path)
-
-
-def spectrum_figure(
-    path: Path,
-    wavenumbers: npt.ArrayLike | None,
-    target: npt.NDArray,
-    outputs: Mapping[str, npt.NDArray],
-    *,
-    title: str,
-    data_note: str,
-    network: str = "network",
-) -> None:
-    """Draw one pixel's spectra `[L]`, target and outputs, in one unit."""
-    axis = np.arange(target.size) if wavenumbers is None else np.asarray(wavenumbers, np.float64)
-    figure = new_figure(8.0, 3.6)
-    panel = figure.subplots()
-    panel.plot(axis, target, color=COLOURS["target"], lw=1.4, label="target")
-    for (name, spectrum), colour in zip(outputs.items(), _SERIES, strict=False):
-        shown = COLOURS["network"] if name == network else colour
-        panel.plot(axis, spectrum, color=shown, lw=1.0, label=name)
-    panel.set_xlim(axis.min(), axis.max())
-    panel.set_xlabel("Channel" if wavenumbers is None else AXIS_LABEL, fontsize=11)
-    panel.set_ylabel("Intensity over the target's maximum", fontsize=10)
-    panel.legend(fontsize=8, frameon=False)
-    panel.spines[["top", "right"]].set_visible(False)
-    add_title(figure, title, data_note)
-    save_png(figure, path)
-
-
-def scores_figure(
-    path: Path,
-    groups: Mapping[str, Mapping[str, Scores]],
-    *,
-    title: str,
-    data_note: str,
-    network: str = "network",
-) -> None:
-    """Draw mean and 95 % interval over images, and a circle for each image.
-
-    Args:
-      path: PNG to write.
-      groups: by group (a scale, say) and by metric, one panel each; groups have the same metrics.
-      title, data_note: above the figure.
-      network: name of the method in the network's colour.
-    """
-    metrics = list(next(iter(groups.values())))
-    figure = new_figure(2.7 * len(groups) + 0.6, 2.7 * len(metrics) + 0.9)
-    axes = figure.subplots(len(metrics), len(groups), squeeze=False, sharey="row")
-    for column, (group, scores) in enumerate(groups.items()):
-        for panel, metric in zip(axes[:, column], metrics, strict=True):
-            _scores(panel, scores[metric], network)
-        axes[0, column].set_title(group, fontsize=10)
-    for line, metric in zip(axes, metrics, strict=True):
-        line[0].set_ylabel(metric, fontsize=10)
-    for panel in axes[:-1].ravel():
-        panel.set_xticklabels([])
-    add_title(figure, title, data_note)
-    save_png(figure, path)
-
-
-def _scores(panel: Axes, scores: Scores, network: str) -> None:
-    colours = iter(_SERIES)
-    for place, (name, values) in enumerate(scores.items()):
-        numbers = list(values.values())
-        mean, low, _, _ = summarise(numbers)
-        colour = COLOURS["network"] if name == network else next(colours)
-        panel.plot(np.full(len(numbers), place), numbers, "o", ms=3, mfc="none", mec="#999999", mew=0.6)
-        if mean is not None:
-            half = None if low is None else mean - low
-            panel.errorbar(place, mean, half, fmt="s", color=colour, ms=6, capsize=4, lw=1.5)
-    panel.set_xticks(range(len(scores)), list(scores), rotation=40, ha="right", fontsize=8)
-    panel.set_xlim(-0.6, len(scores) - 0.4)
-    panel.spines[["top", "right"]].set_visible(False)
+    return figure

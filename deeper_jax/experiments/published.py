@@ -2,8 +2,7 @@
 
 from types import MappingProxyType
 
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.report.tables import Section, TextTable
 
 OTHER_DATA = (
     "Published by Horgan et al. (2021) on THEIR measured cells and tissue: other data than everything above, so a "

@@ -1,28 +1,19 @@
 """Writes what an experiment found: one page that opens without a network, and the same as Markdown, CSV and JSON."""
 
-import csv
-import json
 import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.report.evaluation_report import package_versions, write_csv, write_json
+from deeper_jax.evaluation.report.tables import Section, TextTable, markdown_section
+from deeper_jax.evaluation.report.web_page import data_html, picture_html, section_html, write_web_page
 from deeper_jax.evaluation.summary import REFERENCE
-from deeper_jax.evaluation.tables import json_ready, markdown_section, package_versions
-from deeper_jax.evaluation.web_page import data_html, picture_html, section_html, write_web_page
-
-
-class Picture(NamedTuple):
-    """A PNG file in the report's folder, and the words under it."""
-
-    path: Path
-    caption: str
+from deeper_jax.experiments.figures import Picture
 
 
 @dataclass(frozen=True)
@@ -61,10 +52,10 @@ def write_report(report: Report, folder: Path, command: str) -> Path:
         else:
             lines += markdown_section(part)
             if part.table is not None and part is not made:
-                _write_csv(part.table, folder / f"{_slug(part.title)}.csv")
+                write_csv(folder / f"{_slug(part.title)}.csv", [part.table.header, *part.table.body])
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    content = json_ready({"experiment": report.name, "data": report.data, "results": report.results, **record})
-    (folder / "results.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    content = {"experiment": report.name, "data": report.data, "results": report.results, **record}
+    write_json(folder / "results.json", content)
     return page
 
 
@@ -96,11 +87,6 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
     return flat
-
-
-def _write_csv(table: TextTable, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([table.header, *table.body])
 
 
 def _slug(title: str) -> str:

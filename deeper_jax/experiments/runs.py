@@ -1,6 +1,7 @@
 """Trains what an experiment needs, unless it is there already, on the user's data or on simulated ones."""
 
 import copy
+import logging
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -8,6 +9,8 @@ from ml_collections import ConfigDict
 from deeper_jax.tasks.load import Model, load_as
 from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.loop import claim, train
+
+_log = logging.getLogger(__name__)
 
 FINISHED = "finished"
 """A file of this name says that the run beside it came to its end."""
@@ -22,7 +25,7 @@ def trained(config: ConfigDict, workdir: Path, kind: type[Model]) -> Model:
     if (workdir / FINISHED).exists():
         claim(workdir, config)
     else:
-        print(f"Training {workdir}.", flush=True)
+        _log.info(f"Training {workdir}.")
         train(config, training_job(config), workdir)
         (workdir / FINISHED).touch()
     return load_as(workdir, kind)
@@ -33,10 +36,15 @@ def with_data(config: ConfigDict, output: Path, name: str) -> ConfigDict:
     config = copy.deepcopy(config)
     found = Path(config.data.path).exists()
     if found:
-        print(f"{name}: using {config.data.path}.", flush=True)
+        _log.info(f"{name}: using {config.data.path}.")
     else:
         instead = output / "data" / name
-        print(f"{name}: {config.data.path} is not there, SIMULATED data in {instead} instead.", flush=True)
+        _log.info(f"{name}: {config.data.path} is not there, SIMULATED data in {instead} instead.")
         config.data.path = str(instead)
     config.data.tfds_dir = str(output / "data" / "prepared")
     return config
+
+
+def data_sentence(simulated: bool, source: object, words: str, kind: str = "data") -> str:
+    """What a report is about: simulated or measured, from where, and `words` on how many and how they are used."""
+    return f"{'SIMULATED' if simulated else 'MEASURED'} {kind} ({source}): {words}"

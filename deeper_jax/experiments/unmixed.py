@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.report.tables import Section, TextTable
 from deeper_jax.unmixing import (
     abundance_error,
     abundance_fractions,

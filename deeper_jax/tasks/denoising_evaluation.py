@@ -11,10 +11,11 @@ from ml_collections import ConfigDict
 from deeper_jax.data.files import SpectralPairs, read_pairs
 from deeper_jax.data.simulated_data import simulate_pairs
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.denoising import EvaluationImage, Row, apply_method, evaluate_denoising
-from deeper_jax.evaluation.error_figure import mse_figure
-from deeper_jax.evaluation.figures import denoising_figure
+from deeper_jax.evaluation.plot_style import data_note
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods
+from deeper_jax.evaluation.score_figures import mse_figure
+from deeper_jax.evaluation.spectra_figures import denoising_figure
+from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_method, evaluate_denoising
 from deeper_jax.evaluation.tuning import tune
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.simulator import SimulatorConfig
@@ -67,7 +68,7 @@ def _draw(
     simulated: bool,
 ) -> None:
     """The paper's Figure 2a-c for one image, and the error that forgives scale and offset beside it."""
-    note = "simulated data" if simulated else "measured data"
+    note = data_note(simulated)
     drawn = ("SG(1,9)", best_classical, "network")
     outputs = {name: apply_method(image, name, methods[name]) for name in drawn}
     denoising_figure(folder, image, outputs, rows, best_classical=best_classical, data_note=note)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.report_page import write_report_page
-from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
 from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.tasks.load import load_with_task
 from deeper_jax.tasks.task import EvaluationOptions

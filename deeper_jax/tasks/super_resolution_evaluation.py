@@ -11,16 +11,17 @@ from ml_collections import ConfigDict
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.image_files import read_images
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.comparisons import best_classical
-from deeper_jax.evaluation.super_resolution import (
+from deeper_jax.evaluation.image_figures import super_resolution_figure
+from deeper_jax.evaluation.image_scores import (
     EvaluationPair,
     SuperResolutionRow,
     apply_method,
     evaluate_super_resolution,
 )
-from deeper_jax.evaluation.super_resolution_figures import super_resolution_figure
+from deeper_jax.evaluation.plot_style import data_note
+from deeper_jax.evaluation.summary import best_classical
+from deeper_jax.evaluation.tuning import tune_upsampler
 from deeper_jax.evaluation.upsampling import reference_upsamplers
-from deeper_jax.evaluation.upsampling_tuning import tune_upsampler
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.raster import crop_to_multiple, downsample
 from deeper_jax.tasks.evaluate import choose_splits, write_evaluation
@@ -58,7 +59,7 @@ def evaluate_super_resolver(model: SuperResolver, output: Path, options: Evaluat
     }
     log.info("Scoring %d methods.", len(methods))
     rows = evaluate_super_resolution(pairs, methods, released=options.released)
-    _draw(pairs, methods, rows, output, "simulated data" if test.simulated else "measured data")
+    _draw(pairs, methods, rows, output, data_note(test.simulated))
     write_evaluation(
         *(model, output, rows, test, options),
         wavenumbers=test.wavenumbers,

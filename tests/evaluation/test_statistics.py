@@ -7,12 +7,14 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from deeper_jax.evaluation.repeated_measures import (
+from deeper_jax.evaluation.statistics import (
+    compare_paired,
     geisser_greenhouse_epsilon,
     repeated_measures_anova,
+    summarise,
     tukey_paired,
+    wilcoxon,
 )
-from deeper_jax.evaluation.statistics import compare_paired, summarise, wilcoxon
 
 
 @pytest.mark.parametrize(("seed", "n"), [(0, 2), (1, 7), (2, 30)])

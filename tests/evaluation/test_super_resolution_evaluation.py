@@ -11,20 +11,24 @@ import scipy.stats
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.bands import BANDS, band_channels, band_errors
-from deeper_jax.evaluation.comparisons import best_classical, compare_metric
-from deeper_jax.evaluation.metrics import released_psnr, released_ssim
-from deeper_jax.evaluation.report_page import write_report_page
-from deeper_jax.evaluation.score_figure import scores_figure
-from deeper_jax.evaluation.super_resolution import (
+from deeper_jax.evaluation.image_figures import band_map, example_pixels, maps_figure, super_resolution_figure
+from deeper_jax.evaluation.image_scores import (
     EvaluationPair,
     border_pixels,
     evaluate_super_resolution,
     sampled_pixels,
 )
-from deeper_jax.evaluation.super_resolution_figures import super_resolution_figure
-from deeper_jax.evaluation.super_resolution_maps import band_map, example_pixels, maps_figure
-from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.metrics import released_psnr, released_ssim
+from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
+from deeper_jax.evaluation.score_figures import scores_figure
+from deeper_jax.evaluation.summary import (
+    BANDS,
+    band_channels,
+    band_errors,
+    best_classical,
+    compare_metric,
+    metric_values,
+)
 from deeper_jax.evaluation.upsampling import pca_upsample, reference_upsampler, reference_upsamplers, sample
 
 WAVENUMBERS = np.linspace(600, 1800, 60)
@@ -277,10 +281,12 @@ def test_maps_hold_the_numbers_they_show(pairs):
 
 
 def test_scores_show_every_image(rows):
-    figure = scores_figure(rows, {"nearest": "#000000", "network": "#FF0000"})
-    panel = next(panel for panel in figure.axes if panel.get_title("right").startswith("MSE,"))
-    values = [row.mse for row in rows if row.method == "nearest"]
-    heights = [bar.get_height() for bar in panel.patches]
-    assert heights[0] == pytest.approx(np.mean(values)) and len(heights) == 2
+    scores = {name: metric_values(rows, name, "mse") for name in ("nearest", "network")}
+    figure = scores_figure({"2x": {"MSE": scores}}, title="Scores")
+    panel = figure.axes[0]
     circles = [line.get_ydata() for line in panel.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(circles[0], values)
+    squares = [line.get_ydata() for line in panel.lines if line.get_marker() == "s"]
+    for name, drawn, mean in zip(scores, circles, squares, strict=True):
+        values = [row.mse for row in rows if row.method == name]
+        np.testing.assert_allclose(drawn, values)
+        np.testing.assert_allclose(np.asarray(mean, float), [np.mean(values)])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation import figures, metrics
-from deeper_jax.evaluation.denoising import EvaluationImage, evaluate_denoising
-from deeper_jax.evaluation.error_figure import mse_figure
+from deeper_jax.evaluation import metrics, spectra_figures
+from deeper_jax.evaluation.plot_style import imaging_time
 from deeper_jax.evaluation.reference_methods import reference_method
-from deeper_jax.evaluation.report_page import write_report_page
-from deeper_jax.evaluation.report_text import per_image_table
-from deeper_jax.evaluation.summary import summarise_rows
-from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
+from deeper_jax.evaluation.report.tables import image_table
+from deeper_jax.evaluation.score_figures import mse_figure
+from deeper_jax.evaluation.spectra_scores import EvaluationImage, evaluate_denoising
+from deeper_jax.evaluation.summary import scores_of, summarise_rows
 
 WAVENUMBERS = np.linspace(600, 1800, 40)
 CONTEXT = {"command": "eval.py", "data_source": "made up | here", "simulated": True, "score": float("nan")}
@@ -174,9 +174,9 @@ def test_tables_of_one_real_image(tmp_path):
 
 def test_many_images_go_down_the_table(rows):
     many = [replace(row, image=f"{row.image} {copy}") for row in rows for copy in range(3)]
-    table = per_image_table(many)
+    table = image_table(scores_of(many, "mse"), "mse")
     assert table.header[0] == "image" and len(table.body) == 21
-    assert per_image_table(rows).header[0] == "method"
+    assert image_table(scores_of(rows, "mse"), "mse").header[0] == "method"
 
 
 def is_a_picture(path) -> bool:
@@ -186,11 +186,11 @@ def is_a_picture(path) -> bool:
 
 def test_figures_and_page(tmp_path, images, rows):
     outputs = {name: method(images[0].noisy) for name, method in make_methods().items()}
-    paths = figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note="simulated")
+    paths = spectra_figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note="simulated")
     assert sorted(paths) == ["figure_maps.png", "figure_mse.png", "figure_spectra.png"]
     assert all(is_a_picture(path) for path in paths.values())
     first = paths["figure_maps.png"].read_bytes()
-    figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note="simulated")
+    spectra_figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note="simulated")
     assert paths["figure_maps.png"].read_bytes() == first
 
     page = write_report_page(tmp_path, rows, CONTEXT, title="A < B").read_text()
@@ -202,11 +202,11 @@ def test_figures_and_page(tmp_path, images, rows):
 def test_figures_without_a_raster_or_the_band(tmp_path, images, rows):
     outputs = {"network": images[0].noisy}
     loose = replace(images[0], image_shape=None)
-    assert "figure_maps.png" not in figures.denoising_figure(tmp_path, loose, outputs, rows)
+    assert "figure_maps.png" not in spectra_figures.denoising_figure(tmp_path, loose, outputs, rows)
     other_axis = replace(images[0], wavenumbers=WAVENUMBERS + 2000)
-    assert "figure_maps.png" not in figures.denoising_figure(tmp_path, other_axis, outputs, rows)
+    assert "figure_maps.png" not in spectra_figures.denoising_figure(tmp_path, other_axis, outputs, rows)
     with pytest.raises(ValueError, match="wavenumbers"):
-        figures.denoising_figure(tmp_path, replace(images[0], wavenumbers=None), outputs, rows)
+        spectra_figures.denoising_figure(tmp_path, replace(images[0], wavenumbers=None), outputs, rows)
 
 
 def test_error_figure_on_a_log_axis(tmp_path, rows):
@@ -221,15 +221,15 @@ def test_peak_map_and_imaging_time():
     spectra = np.ones((2, 40))
     channel = int(np.argmin(np.abs(WAVENUMBERS - 1450)))
     spectra[0, channel], spectra[1, 0] = 4.0, 2.0
-    np.testing.assert_array_equal(figures.peak_map(spectra, WAVENUMBERS), [1.0, 0.5])
+    np.testing.assert_array_equal(spectra_figures.peak_map(spectra, WAVENUMBERS), [1.0, 0.5])
     with pytest.raises(ValueError, match="outside the axis"):
-        figures.peak_map(spectra, WAVENUMBERS, 3000)
-    times = [figures.imaging_time(side**2, 1.0) for side in (64, 32, 21, 16)]
+        spectra_figures.peak_map(spectra, WAVENUMBERS, 3000)
+    times = [imaging_time(side**2, 1.0) for side in (64, 32, 21, 16)]
     assert times == ["68:16", "17:04", "7:21", "4:16"]
-    assert [figures.imaging_time(side**2, 0.1) for side in (32, 21, 16)] == ["1:42", "0:44", "0:26"]
+    assert [imaging_time(side**2, 0.1) for side in (32, 21, 16)] == ["1:42", "0:44", "0:26"]
 
 
 def test_best_method(rows):
     names = dict.fromkeys(("raw", "SG(1,9)", "PCA(3)", "network"))
-    assert figures.best_method(rows, names, without=("network",)) == "PCA(3)"
-    assert figures.best_method(rows, names, without=tuple(names)) is None
+    assert spectra_figures.best_method(rows, names, without=("network",)) == "PCA(3)"
+    assert spectra_figures.best_method(rows, names, without=tuple(names)) is None

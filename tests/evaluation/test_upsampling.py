@@ -6,8 +6,9 @@ import scipy.interpolate
 import scipy.ndimage
 
 from deeper_jax.errors import InputError
+from deeper_jax.evaluation.image_scores import EvaluationPair, evaluate_super_resolution
 from deeper_jax.evaluation.reference_methods import pca, whittaker
-from deeper_jax.evaluation.super_resolution import EvaluationPair, evaluate_super_resolution
+from deeper_jax.evaluation.tuning import COMPONENTS, SMOOTHINGS, TUNED_KERNELS, tune_upsampler
 from deeper_jax.evaluation.upsampling import (
     KERNELS,
     RELEASED_KERNELS,
@@ -17,7 +18,6 @@ from deeper_jax.evaluation.upsampling import (
     sample,
     upsample,
 )
-from deeper_jax.evaluation.upsampling_tuning import COMPONENTS, SMOOTHINGS, TUNED_KERNELS, tune_upsampler
 
 REGISTERED = [name for name in KERNELS if name not in RELEASED_KERNELS]
 RASTERS = [(2, 0), (2, 1), (3, 1), (4, 1), (4, 2), (5, 4), (1, 0)]

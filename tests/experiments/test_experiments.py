@@ -17,12 +17,13 @@ import scipy.stats
 import deeper_jax
 from configs import experiments
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
-from deeper_jax.experiments import transfer
+from deeper_jax.evaluation.report.statistics_sections import dunnett_section, tukey_section, wilcoxon_section
+from deeper_jax.evaluation.report.tables import Section, TextTable, score_table
+from deeper_jax.evaluation.statistics import holm
+from deeper_jax.experiments import figure5_transfer
 from deeper_jax.experiments.catalogue import run_experiments
-from deeper_jax.experiments.report import Picture, Report, write_report
-from deeper_jax.experiments.scores import dunnett_section, holm, score_table, tukey_section, wilcoxon_section
+from deeper_jax.experiments.figures import Picture
+from deeper_jax.experiments.report import Report, write_report
 from deeper_jax.experiments.unmixed import confusion_section, picture_of, unmix_output, unmix_target
 from tests.cli.test_train_command import ROOT, environment
 
@@ -253,5 +254,5 @@ def test_the_networks_of_the_transfer_start_as_they_are_called(setting, tmp_path
     config = experiments.get_config(setting)
     starts = {"from scratch": "random", "from scratch, our start": "regression"}
     for name, start in starts.items():
-        found = transfer.network_config(config, config.transfer.training, tmp_path, name)
+        found = figure5_transfer.network_config(config, config.transfer.training, tmp_path, name)
         assert (found.initial_upsampler, found.init_from) == (start, "")

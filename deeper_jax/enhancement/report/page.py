@@ -15,9 +15,8 @@ from deeper_jax.enhancement.report.series_figure import series_figure
 from deeper_jax.enhancement.report.spectrum_figure import spectrum_figure
 from deeper_jax.enhancement.report.words import MEANING, provenance_rows, summary_sentences
 from deeper_jax.evaluation.plot_style import save_png
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
-from deeper_jax.evaluation.web_page import list_html, picture_html, section_html, write_web_page
+from deeper_jax.evaluation.report.tables import Section, TextTable
+from deeper_jax.evaluation.report.web_page import list_html, picture_html, section_html, write_web_page
 
 if TYPE_CHECKING:
     import xarray

@@ -3,30 +3,32 @@
 import copy
 import dataclasses
 import json
+import logging
 import multiprocessing
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import absl.logging
 import numpy as np
-from absl import logging
 from ml_collections import ConfigDict
 
-from deeper_jax.evaluation.denoising import EvaluationImage, Row, apply_method, score_output
-from deeper_jax.evaluation.error_figure import mse_figure
-from deeper_jax.evaluation.figures import PEAK, imaging_time, maps_figure, spectra_figure
+from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods, reference_method
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.tables import json_ready, write_tables
+from deeper_jax.evaluation.report.evaluation_report import json_ready, write_tables
+from deeper_jax.evaluation.report.statistics_sections import dunnett_section, wilcoxon_section
+from deeper_jax.evaluation.report.tables import Section, image_table, score_table
+from deeper_jax.evaluation.score_figures import mse_figure
+from deeper_jax.evaluation.spectra_figures import maps_figure, spectra_figure
+from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_method, score_output
+from deeper_jax.evaluation.summary import Scores, scores_of
 from deeper_jax.evaluation.tuning import tune
-from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure
+from deeper_jax.experiments.figures import Album, Panel, Picture
 from deeper_jax.experiments.published import published_section
-from deeper_jax.experiments.report import Picture, Report
-from deeper_jax.experiments.runs import trained, with_data
-from deeper_jax.experiments.scores import Scores, dunnett_section, image_table, score_table, wilcoxon_section
+from deeper_jax.experiments.report import Report
+from deeper_jax.experiments.runs import data_sentence, trained, with_data
 from deeper_jax.experiments.unmixed import (
     MEASURES,
-    colours_of,
     confusion_section,
     measures_section,
     picture_of,
@@ -36,6 +38,8 @@ from deeper_jax.experiments.unmixed import (
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.tasks.denoising import cells_of_folds, load_splits
 from deeper_jax.tasks.denoising_evaluation import evaluation_images, network_method
+
+_log = logging.getLogger(__name__)
 
 TUNED = {
     "SG, tuned": "savitzky_golay",
@@ -73,16 +77,15 @@ def run(config: ConfigDict, output: Path, jobs: int = 1) -> Report:
     rows = [row for fold in found for row in fold.rows]
     folder = output / "denoising"
     pictures, simulated = _draw(training, config, output, folds[0], found[0], rows)
-    data = f"{'SIMULATED' if simulated else 'MEASURED'} data ({training.data.path}): {len(cells)} cells, " + (
-        f"{len(folds)} folds, each testing on a cell that its network has not seen."
-        if folds[0] is not None
-        else "tested on the set's own test file, as it does not tell the cells apart."
-    )
+    own_split = "tested on the set's own test file, as it does not tell the cells apart."
+    by_fold = f"{len(folds)} folds, each testing on a cell that its network has not seen."
+    words = f"{len(cells)} cells, {own_split if folds[0] is None else by_fold}"
+    data = data_sentence(simulated, training.data.path, words)
     write_tables(
         rows, folder, {"data_source": str(training.data.path), "simulated": simulated, "checkpoint": "one a fold"}
     )
     metrics = {"MSE": "mse", "PSNR / dB": "psnr", "SSIM": "ssim", "MSE fit": "mse_fit", "MSE to truth": "mse_truth"}
-    scores = {title: _scores(rows, field) for title, field in metrics.items() if getattr(rows[0], field) is not None}
+    scores = {title: own for title, field in metrics.items() if (own := scores_of(rows, field))}
     unmixing = {measure: _unmixing_scores(found, measure) for measure in MEASURES} if found[0].unmixing else {}
     parts: list[Section | Picture] = [
         Section("Mean over cells [95 % interval]", _notes(found), score_table(scores)),
@@ -132,17 +135,14 @@ def _run_folds(
     found = []
     for number, fold in enumerate(folds, 1):
         found.append(_fold(training, config.endmembers, config.seed, output, fold))
-        print(
-            f"Fold {number} of {len(folds)}: network MSE "
-            f"{next(row.mse for row in found[-1].rows if row.method == 'network'):.3g}.",
-            flush=True,
-        )
+        mse = next(row.mse for row in found[-1].rows if row.method == "network")
+        _log.info(f"Fold {number} of {len(folds)}: network MSE {mse:.3g}.")
     return found
 
 
 def _fold_in_process(worker: int, training: str, endmembers: int, seed: int, output: Path, fold: int | None) -> None:
     # As the command itself does: Orbax reports every file it touches.
-    logging.set_verbosity(logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.ERROR)
     # One GPU each; without effect where there are none.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = visible.split(",") if visible else [str(number) for number in range(8)]
@@ -200,92 +200,46 @@ def _draw(
     """The pictures of the first fold's cell, and whether the data are simulated."""
     pairs = load_splits(fold_config(training, fold))["test"]
     image = evaluation_images(pairs)[0]
-    folder = output / "denoising"
-    folder.mkdir(parents=True, exist_ok=True)
-    note = "simulated data" if pairs.simulated else "measured data"
+    album = Album(output / "denoising", pairs.simulated, config.pixel_size_um)
     tuned = {name: reference_method(each["family"], **each["parameters"]) for name, each in found.tuned.items()}
     network = network_method(fold_model(training, output, fold), image.wavenumbers)
     methods: dict[str, Any] = {**paper_methods(), **tuned, "network": network}
     outputs = {name: apply_method(image, name, methods[name]) for name in SHOWN}
     drawn = {name: outputs[name] for name in ("SG(1,9)", "PCA, tuned", "network")}
-    pictures = []
-    mse_figure(folder / "figure_2b.png", rows, network="network", data_note=note)
     if image.wavenumbers is not None:
-        spectra_figure(folder / "figure_2aef.png", image, drawn, data_note=note)
-        pictures.append(
-            Picture(
-                folder / "figure_2aef.png",
-                "As Figure 2a, e and f: example spectra, each over its own "
-                "maximum, at pixels chosen by rank in the target.",
-            )
-        )
-    pictures.append(
-        Picture(
-            folder / "figure_2b.png",
-            "As Figure 2b: mean squared error of each method, with its 95 % "
-            "interval over cells and a circle for each cell.",
-        )
-    )
+        spectra_figure(album.path("2aef"), image, drawn, data_note=album.note)
+        words = "example spectra, each over its own maximum, at pixels chosen by rank in the target."
+        album.add("2aef", f"As Figure 2a, e and f: {words}")
+    mse_figure(album.path("2b"), rows, network="network", data_note=album.note)
+    words = "mean squared error of each method, with its 95 % interval over cells and a circle for each cell."
+    album.add("2b", f"As Figure 2b: {words}")
     if image.image_shape is not None:
-        pictures += _draw_maps(image, outputs, drawn, config, folder, note)
-    return pictures, pairs.simulated
+        _draw_maps(album, image, outputs, drawn, config)
+    return album.pictures, pairs.simulated
 
 
 def _draw_maps(
-    image: EvaluationImage,
-    outputs: dict[str, Any],
-    drawn: dict[str, Any],
-    config: ConfigDict,
-    folder: Path,
-    note: str,
-) -> list[Picture]:
+    album: Album, image: EvaluationImage, outputs: dict[str, Any], drawn: dict[str, Any], config: ConfigDict
+) -> None:
     """The pictures that need a raster: the band's maps, false colours and the endmembers."""
-    pictures = []
-    if image.wavenumbers is not None and image.wavenumbers[0] <= PEAK <= image.wavenumbers[-1]:
-        maps_figure(folder / "figure_2c.png", image, drawn, dwell=(config.dwell_low, config.dwell_high), data_note=note)
-        pictures.append(
-            Picture(folder / "figure_2c.png", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.")
-        )
+    dwell = (config.dwell_low, config.dwell_high)
+    if holds(image.wavenumbers, PEAK):
+        maps_figure(album.path("2c"), image, drawn, dwell=dwell, data_note=album.note)
+        album.add("2c", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.")
     target = unmix_target(_raster(image, image.target), config.endmembers, config.seed)
-    found_maps = {name: unmix_output(_raster(image, outputs[name]), target) for name in SHOWN}
-    low, high = (imaging_time(len(image.noisy), dwell) for dwell in (config.dwell_low, config.dwell_high))
-    panels = [
-        Panel(name, picture_of(each.abundances), f"{each.scores['accuracy / %']:.0f} % as in the target, {low}")
-        for name, each in found_maps.items()
-    ]
+    low, high = (imaging_time(len(image.noisy), seconds) for seconds in dwell)
+    panels = []
+    for name in SHOWN:
+        found = unmix_output(_raster(image, outputs[name]), target)
+        words = f"{found.scores['accuracy / %']:.0f} % as in the target, {low}"
+        panels.append(Panel(name, picture_of(found.abundances), words))
     panels.append(Panel("target", picture_of(target.abundances), high))
-    size = config.pixel_size_um or None
-    panels_figure(
-        folder / "figure_2d.png",
-        {image.name: panels},
-        title="Endmembers of the target in every method's image",
-        data_note=note,
-        pixel_size_um=size,
+    caption = (
+        "As Figure 2d: vertex component analysis of the target, applied to every image by non-negative least squares; "
+        "one colour an endmember."
     )
-    endmembers_figure(
-        folder / "figure_s2.png",
-        image.wavenumbers,
-        target.endmembers,
-        colours_of(len(target.endmembers)),
-        title=f"Endmembers, {image.name}",
-        data_note=note,
-    )
-    return [
-        *pictures,
-        Picture(
-            folder / "figure_2d.png",
-            "As Figure 2d: vertex component analysis of the target, applied to every image by "
-            "non-negative least squares; one colour an endmember.",
-        ),
-        Picture(folder / "figure_s2.png", "As Supplementary Figure 2: the endmembers, in the colours of the map."),
-    ]
-
-
-def _scores(rows: list[Row], field: str) -> Scores:
-    scores: dict[str, dict[str, float]] = {}
-    for row in rows:
-        scores.setdefault(row.method, {})[row.image] = getattr(row, field)
-    return dict(sorted(scores.items(), key=lambda item: float(np.mean(list(item[1].values())))))
+    album.panels("2d", caption, {image.name: panels}, "Endmembers of the target in every method's image")
+    album.endmembers("s2", "2", image.wavenumbers, target.endmembers, image.name)
 
 
 def _unmixing_scores(found: list[Fold], measure: str) -> Scores:

@@ -1,5 +1,6 @@
 """Super-resolution at 2x, 3x and 4x on images never seen (paper, Figure 3 and Supplementary Figures 3 to 6)."""
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,28 +12,29 @@ from ml_collections import ConfigDict
 from deeper_jax.data.augmentation import ImageAugmentationConfig
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_pipeline import image_training_batches
-from deeper_jax.evaluation.figures import PEAK, imaging_time
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.super_resolution import (
+from deeper_jax.evaluation.image_figures import spectra_figure
+from deeper_jax.evaluation.image_scores import (
     EvaluationPair,
     SuperResolutionRow,
     apply_method,
     evaluate_super_resolution,
-    over_global_maximum,
+    sampled_pixels,
 )
-from deeper_jax.evaluation.tables import write_tables
+from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time, nearest_channel, series_colours
+from deeper_jax.evaluation.report.evaluation_report import write_tables
+from deeper_jax.evaluation.report.statistics_sections import tukey_section
+from deeper_jax.evaluation.report.tables import Section, image_table, score_table
+from deeper_jax.evaluation.summary import Scores, scores_of
+from deeper_jax.evaluation.tuning import tune_upsampler
 from deeper_jax.evaluation.upsampling import reference_upsamplers
-from deeper_jax.evaluation.upsampling_tuning import tune_upsampler
-from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure, scores_figure, spectrum_figure
+from deeper_jax.experiments.figures import Album, Panel, Picture
 from deeper_jax.experiments.published import published_section
-from deeper_jax.experiments.report import Picture, Report
-from deeper_jax.experiments.runs import trained, with_data
-from deeper_jax.experiments.scores import Scores, image_table, score_table, tukey_section
+from deeper_jax.experiments.report import Report
+from deeper_jax.experiments.runs import data_sentence, trained, with_data
 from deeper_jax.experiments.unmixed import (
     MEASURES,
     UnmixedOutput,
     UnmixedTarget,
-    colours_of,
     measures_section,
     picture_of,
     unmix_output,
@@ -42,6 +44,8 @@ from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.raster import raster_offset_choices
 from deeper_jax.tasks.super_resolution import load_image_splits
 from deeper_jax.tasks.super_resolution_evaluation import evaluation_data, evaluation_pairs
+
+_log = logging.getLogger(__name__)
 
 SCALES = (2, 3, 4)
 METRICS = {"PSNR / dB": "psnr", "SSIM": "ssim", "MSE": "mse"}
@@ -73,7 +77,6 @@ def resolver(config: ConfigDict, output: Path, scale: int) -> SuperResolver:
 def run(config: ConfigDict, output: Path) -> Report:
     """Train the three networks where they are missing, and compare them with interpolation on the test images."""
     folder = output / "super_resolution"
-    folder.mkdir(parents=True, exist_ok=True)
     found: dict[int, ScaleResult] = {}
     test: HyperspectralImages | None = None
     tuned_on = ""
@@ -82,10 +85,9 @@ def run(config: ConfigDict, output: Path) -> Report:
         test, tuning, tuned_on = evaluation_data(model)
         found[scale] = compare_networks({"network": model}, test, tuning, config.endmembers, config.seed)
         network = np.mean([row.mse for row in found[scale].rows if row.method == "network"])
-        print(f"{scale}x: network MSE {network:.3g}.", flush=True)
+        _log.info(f"{scale}x: network MSE {network:.3g}.")
     assert test is not None
-    note = "simulated data" if test.simulated else "measured data"
-    data = f"{'SIMULATED' if test.simulated else 'MEASURED'} data ({test.source}): {len(test)} images never trained on."
+    data = data_sentence(test.simulated, test.source, f"{len(test)} images never trained on.")
     parts: list[Section | Picture] = []
     results: dict[str, Any] = {}
     for scale, each in found.items():
@@ -104,8 +106,12 @@ def run(config: ConfigDict, output: Path) -> Report:
             *(tukey_section(_analysed(values, scores["MSE"]), f"{scale}x {title}") for title, values in scores.items()),
             Section(f"{scale}x: MSE of every image", [], image_table(scores["MSE"], "mse")),
         ]
-    pictures = _draw(config, output, found, test, folder, note)
-    parts = [*pictures, measures_section(), *parts, published_section("super_resolution")]
+    parts = [
+        *_draw(config, output, found, test, folder),
+        measures_section(),
+        *parts,
+        published_section("super_resolution"),
+    ]
     title = "Super-resolution at 2x, 3x and 4x"
     return Report("super_resolution", title, data, parts, results, config.to_dict())
 
@@ -114,15 +120,6 @@ def metrics_of(rows: list[SuperResolutionRow]) -> dict[str, Scores]:
     """The metrics by title; without those that some image is too small for (SSIM, below 7 pixels)."""
     known = {title: field for title, field in METRICS.items() if all(getattr(row, field) is not None for row in rows)}
     return {title: scores_of(rows, field) for title, field in known.items()}
-
-
-def scores_of(rows: list[SuperResolutionRow], field: str) -> Scores:
-    """A metric of every method, best mean MSE first."""
-    scores: dict[str, dict[str, float]] = {}
-    for row in rows:
-        scores.setdefault(row.method, {})[row.image] = getattr(row, field)
-    means = {method: np.mean([row.mse for row in rows if row.method == method]) for method in scores}
-    return dict(sorted(scores.items(), key=lambda item: float(means[item[0]])))
 
 
 def unmixing_scores(result: ScaleResult, measure: str) -> Scores:
@@ -178,57 +175,38 @@ def _analysed(values: Scores, errors: Scores) -> Scores:
 
 
 def _draw(
-    config: ConfigDict,
-    output: Path,
-    found: Mapping[int, ScaleResult],
-    test: HyperspectralImages,
-    folder: Path,
-    note: str,
+    config: ConfigDict, output: Path, found: Mapping[int, ScaleResult], test: HyperspectralImages, folder: Path
 ) -> list[Picture]:
-    pictures = []
+    album = Album(folder, test.simulated, config.pixel_size_um)
     # The paper shows one image in Figure 3 and two more in S4 and S5.
     for index, name in zip(range(len(test)), ("3a", "s4", "s5"), strict=False):
         rows = {f"{scale}x": image_panels(result, index, config.dwell_high) for scale, result in found.items()}
-        path = folder / f"figure_{name}.png"
-        title = f"Endmembers of the target in every method's image, {test.names[index]}"
-        panels_figure(path, rows, title=title, data_note=note, pixel_size_um=config.pixel_size_um or None)
         words = (
             f"As Figure {name.upper()}: false colours, one an endmember of the target; under each image the pixels "
             "classified as in the target, and the imaging time."
         )
-        pictures.append(Picture(path, words))
+        album.panels(name, words, rows, f"Endmembers of the target in every method's image, {test.names[index]}")
     result = found[SCALES[0]]
-    pair, place = result.pairs[0], brightest_unmeasured(result.pairs[0])
-    spectra = {name: over_global_maximum(output[place], pair.hr_image) for name, output in result.outputs[0].items()}
-    target = over_global_maximum(pair.hr_image[place], pair.hr_image)
-    words = f"Spectrum at row {place[0]}, column {place[1]} of {pair.name}, {pair.scale}x"
-    spectrum_figure(folder / "figure_3b.png", test.wavenumbers, target, spectra, title=words, data_note=note)
+    draw_spectrum(album, "3b", "As Figure 3b", result, "network")
     shown = (*INTERPOLATIONS, "network")
     groups = {
         f"{scale}x": {title: {name: values[name] for name in shown} for title, values in metrics_of(each.rows).items()}
         for scale, each in found.items()
     }
-    scores_figure(folder / "figure_3cde.png", groups, title="Test images", data_note=note)
-    endmembers_figure(
-        folder / "figure_s6.png",
-        test.wavenumbers,
-        result.targets[0].endmembers,
-        colours_of(config.endmembers),
-        title=f"Endmembers, {test.names[0]}",
-        data_note=note,
-    )
-    _augmentation_figure(config, output, folder / "figure_s3.png", note)
-    return [
-        *pictures,
-        Picture(folder / "figure_3b.png", f"As Figure 3b. {words}; the brightest pixel that was not measured."),
-        Picture(folder / "figure_3cde.png", "As Figure 3c to e: mean, 95 % interval, and a circle for each image."),
-        Picture(
-            folder / "figure_s3.png",
-            "As Supplementary Figure 3: one training image and eight draws of the paper's "
-            f"augmentation, intensity at {PEAK:g} per cm.",
-        ),
-        Picture(folder / "figure_s6.png", "As Supplementary Figure 6: the endmembers, in the colours of the maps."),
-    ]
+    album.scores("3cde", "As Figure 3c to e: mean, 95 % interval, and a circle for each image.", groups, "Test images")
+    _draw_augmentation(album, config, output)
+    album.endmembers("s6", "6", test.wavenumbers, result.targets[0].endmembers, test.names[0])
+    return album.pictures
+
+
+def draw_spectrum(album: Album, name: str, figure: str, result: ScaleResult, network: str) -> tuple[int, int]:
+    """Draw the spectra of the brightest pixel that was not measured; returns its row and column."""
+    pair, outputs, place = result.pairs[0], result.outputs[0], brightest_unmeasured(result.pairs[0])
+    colours = series_colours(outputs, network)
+    drawn = spectra_figure(pair, outputs, colours, places=[place], data_note=album.note)
+    words = f"spectrum at row {place[0]}, column {place[1]} of {pair.name}, {pair.scale}x"
+    album.add(name, f"{figure}: {words}; the brightest pixel that was not measured.", drawn)
+    return place
 
 
 def image_panels(result: ScaleResult, index: int, dwell: float) -> list[Panel]:
@@ -245,13 +223,19 @@ def image_panels(result: ScaleResult, index: int, dwell: float) -> list[Panel]:
 
 def brightest_unmeasured(pair: EvaluationPair) -> tuple[int, int]:
     """Row and column of the brightest pixel that the low-resolution image does not hold."""
-    strength = np.asarray(pair.hr_image, np.float64).sum(axis=-1)
-    strength[pair.raster_offset :: pair.scale, pair.raster_offset :: pair.scale] = -np.inf
+    strength = np.where(sampled_pixels(pair), -np.inf, np.asarray(pair.hr_image, np.float64).sum(axis=-1))
     row, column = np.unravel_index(int(np.argmax(strength)), strength.shape)
     return int(row), int(column)
 
 
-def _augmentation_figure(config: ConfigDict, output: Path, path: Path, note: str) -> None:
+def band_of(wavenumbers: npt.NDArray | None) -> tuple[int, str]:
+    """The channel that is drawn, that of `PEAK` where the axis holds it, and what it is called."""
+    if wavenumbers is None or not holds(wavenumbers, PEAK):
+        return 0, "the first channel"
+    return nearest_channel(wavenumbers, PEAK), f"{PEAK:g} cm$^{{-1}}$"
+
+
+def _draw_augmentation(album: Album, config: ConfigDict, output: Path) -> None:
     """One training image under the paper's augmentation."""
     training = resolver_config(config, output, 2)
     train = load_image_splits(training)["train"]
@@ -266,16 +250,13 @@ def _augmentation_figure(config: ConfigDict, output: Path, path: Path, note: str
         raster_offsets=raster_offset_choices(2),
         augmentation=ImageAugmentationConfig(),
     )
-    axis = train.wavenumbers
-    channel = 0 if axis is None else int(np.argmin(np.abs(axis - PEAK)))
+    channel, words = band_of(train.wavenumbers)
     drawn = np.asarray(next(iter(batches))["hr_image"])[..., channel]
     image = one.images[0][..., channel] / one.images[0].max()
-    shape = drawn.shape[1:]
-    rows = {
-        "image": [Panel("as measured", image[: shape[0], : shape[1]])]
-        + [Panel(f"draw {number}", each) for number, each in enumerate(drawn[:4], 1)],
-        "": [Panel(f"draw {number}", each) for number, each in enumerate(drawn[4:], 5)],
-    }
-    panels_figure(
-        path, rows, title="Augmentation in training", data_note=note, pixel_size_um=config.pixel_size_um or None
+    measured = Panel("as measured", image[: drawn.shape[1], : drawn.shape[2]])
+    draws = [Panel(f"draw {number}", each) for number, each in enumerate(drawn, 1)]
+    caption = (
+        "As Supplementary Figure 3: one training image and eight draws of the paper's augmentation, intensity at "
+        f"{words.replace('$^{-1}$', '⁻¹')}."
     )
+    album.panels("s3", caption, {"image": [measured, *draws[:4]], "": draws[4:]}, "Augmentation in training")

@@ -5,8 +5,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
+from deeper_jax.evaluation.report.tables import Section, TextTable
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}

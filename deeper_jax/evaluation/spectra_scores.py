@@ -1,4 +1,4 @@
-"""Evaluation of denoising: every method on every image, one row each (paper, Figure 2 and its text)."""
+"""Scores of denoised spectra: every method on every image, one row each (paper, Figure 2 and its text)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,15 +41,38 @@ class EvaluationImage:
         for what, array in (("target", self.target), ("truth", self.truth)):
             if array is not None and np.shape(array) != shape:
                 raise InputError(f"{self.name}: {what} has shape {np.shape(array)}, noisy has {shape}.")
-        for what, array in (("noisy", self.noisy), ("target", self.target), ("truth", self.truth)):
-            if array is not None and not np.isfinite(array).all():
-                raise InputError(f"{self.name}: {what} has NaN or infinite values; remove them first.")
         if self.image_shape is not None and self.image_shape[0] * self.image_shape[1] != shape[0]:
             raise InputError(f"{self.name}: image shape {self.image_shape} does not hold {shape[0]} spectra.")
-        if self.wavenumbers is not None and np.shape(self.wavenumbers) != (shape[1],):
-            raise InputError(
-                f"{self.name}: wavenumbers have shape {np.shape(self.wavenumbers)}, expected ({shape[1]},)."
-            )
+        arrays = {"noisy": self.noisy, "target": self.target, "truth": self.truth}
+        check_values(self.name, arrays, self.wavenumbers, shape[1])
+
+
+def check_values(
+    name: str, arrays: Mapping[str, npt.NDArray | None], wavenumbers: npt.NDArray | None, channels: int
+) -> None:
+    """Raise InputError unless what an image called `name` holds is finite and its axis fits its channels."""
+    for what, array in arrays.items():
+        if array is not None and not np.isfinite(array).all():
+            raise InputError(f"{name}: {what} has NaN or infinite values; remove them first.")
+    if wavenumbers is not None and np.shape(wavenumbers) != (channels,):
+        raise InputError(f"{name}: wavenumbers have shape {np.shape(wavenumbers)}, expected ({channels},).")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise InputError if two images share a name."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
+
+
+def checked_output(output: npt.ArrayLike, shape: tuple[int, ...], name: str, image: str) -> Array:
+    """A method's output as float64. Raises InputError unless it has the shape and is finite."""
+    values = np.asarray(output, np.float64)
+    if values.shape != shape:
+        raise InputError(f"{name} on {image}: output has shape {values.shape}, expected {shape}.")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} on {image}: output has NaN or infinite values; check the checkpoint.")
+    return values
 
 
 @dataclass(frozen=True)
@@ -92,26 +115,17 @@ def evaluate_denoising(
     Raises:
         InputError: two images share a name, or a method returns another shape or values that are not finite.
     """
-    names = [image.name for image in images]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
-    rows = []
-    for image in images:
-        for name, method in methods.items():
-            output = apply_method(image, name, method)
-            rows.append(score_output(image, name, method, output, released=released))
-    return rows
+    check_names([image.name for image in images])
+    return [
+        score_output(image, name, method, apply_method(image, name, method), released=released)
+        for image in images
+        for name, method in methods.items()
+    ]
 
 
 def apply_method(image: EvaluationImage, name: str, method: Method) -> Array:
     """Run one method on one image and check what it returns: `[N, L]` float64, finite."""
-    output = np.asarray(method(image.noisy), np.float64)
-    if output.shape != np.shape(image.noisy):
-        raise InputError(f"{name} on {image.name}: output has shape {output.shape}, expected {np.shape(image.noisy)}.")
-    if not np.isfinite(output).all():
-        raise InputError(f"{name} on {image.name}: output has NaN or infinite values; check the checkpoint.")
-    return output
+    return checked_output(method(image.noisy), np.shape(image.noisy), name, image.name)
 
 
 def score_output(image: EvaluationImage, name: str, method: Method, output: Array, *, released: bool = False) -> Row:

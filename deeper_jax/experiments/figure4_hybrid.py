@@ -1,5 +1,6 @@
 """The combination: a coarse scan taken too fast, denoised and then super-resolved (paper, Figure 4)."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,24 +12,23 @@ from ml_collections import ConfigDict
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
-from deeper_jax.evaluation.figures import imaging_time
+from deeper_jax.evaluation.image_scores import over_global_maximum
+from deeper_jax.evaluation.plot_style import imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod
-from deeper_jax.evaluation.report_sections import Section
-from deeper_jax.evaluation.report_text import TextTable
-from deeper_jax.evaluation.super_resolution import over_global_maximum
+from deeper_jax.evaluation.report.statistics_sections import tukey_section, wilcoxon_section
+from deeper_jax.evaluation.report.tables import Section, TextTable, image_table, score_table
+from deeper_jax.evaluation.summary import Scores
 from deeper_jax.evaluation.tuning import candidates
 from deeper_jax.evaluation.upsampling import upsample
-from deeper_jax.experiments.figures import Panel, endmembers_figure, panels_figure, scores_figure
+from deeper_jax.experiments.figure3_super_resolution import SCALES, resolver
+from deeper_jax.experiments.figures import Album, Panel, Picture
 from deeper_jax.experiments.published import published_section
-from deeper_jax.experiments.report import Picture, Report
-from deeper_jax.experiments.runs import trained, with_data
-from deeper_jax.experiments.scores import Scores, image_table, score_table, tukey_section, wilcoxon_section
-from deeper_jax.experiments.super_resolution import SCALES, resolver
+from deeper_jax.experiments.report import Report
+from deeper_jax.experiments.runs import data_sentence, trained, with_data
 from deeper_jax.experiments.unmixed import (
     MEASURES,
     UnmixedOutput,
     UnmixedTarget,
-    colours_of,
     confusion_section,
     measures_section,
     picture_of,
@@ -40,6 +40,8 @@ from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.raster import bin_spectra, crop_to_multiple, downsample
 from deeper_jax.spectra.resampling import resampling_matrix
 from deeper_jax.tasks.denoising import load_splits
+
+_log = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float64]
 Step = Callable[[Array], Array]
@@ -71,13 +73,10 @@ def run(config: ConfigDict, output: Path) -> Report:
     Raises:
       InputError: the data hold no test cell that is a whole raster.
     """
-    folder = output / "hybrid"
-    folder.mkdir(parents=True, exist_ok=True)
     training = with_data(config.hybrid.training, output, "hybrid_cells")
     cells, simulated = _cells(training, config.hybrid.cells)
     denoiser = trained(training, output / "runs" / "hybrid_denoising", Denoiser)
     axis = None
-    note = "simulated data" if simulated else "measured data"
     found: dict[int, dict[str, CellResult]] = {}
     tuned: dict[int, dict[str, str]] = {}
     for scale in SCALES:
@@ -87,8 +86,10 @@ def run(config: ConfigDict, output: Path) -> Report:
         tuned[scale] = {name: method.name for name, method in classical.items()}
         found[scale] = {cell.name: _evaluate(cell, denoiser, fine, classical, config) for cell in cells}
         share = np.mean([each.scores["network"]["accuracy / %"] for each in found[scale].values()])
-        print(f"{scale}x: {share:.1f} % of the pixels classified as in the target.", flush=True)
-    parts: list[Section | Picture] = [*_draw(found, folder, config, note, axis, cells)]
+        _log.info(f"{scale}x: {share:.1f} % of the pixels classified as in the target.")
+    album = Album(output / "hybrid", simulated, config.pixel_size_um)
+    _draw(album, found, config, axis, cells)
+    parts: list[Section | Picture] = [*album.pictures]
     parts.append(_times_section(cells[0].target.shape[:2], config))
     parts.append(measures_section())
     results: dict[str, Any] = {}
@@ -114,11 +115,8 @@ def run(config: ConfigDict, output: Path) -> Report:
             confusion_section(confusion)._replace(title=f"{scale}x: confusion between classes"),
         ]
     parts.append(published_section("hybrid"))
-    kind = "SIMULATED" if simulated else "MEASURED"
-    data = (
-        f"{kind} data ({training.data.path}): {len(cells)} cells that neither the denoiser nor the super-resolution "
-        "networks have seen."
-    )
+    words = f"{len(cells)} cells that neither the denoiser nor the super-resolution networks have seen."
+    data = data_sentence(simulated, training.data.path, words)
     title = "Denoising and super-resolution together"
     return Report("hybrid", title, data, parts, results, config.to_dict())
 
@@ -255,56 +253,31 @@ def _times_section(shape: tuple[int, int], config: ConfigDict) -> Section:
 
 
 def _draw(
+    album: Album,
     found: Mapping[int, Mapping[str, CellResult]],
-    folder: Path,
     config: ConfigDict,
-    note: str,
     axis: npt.NDArray | None,
     cells: Sequence[Cell],
-) -> list[Picture]:
+) -> None:
     name = cells[0].name
     rows = {}
     for scale, each in found.items():
         result = each[name]
-        height, width = result.target.classes.shape
-        fast, slow = (
-            imaging_time(height * width // scale**2, config.dwell_low),
-            imaging_time(height * width, config.dwell_high),
-        )
+        pixels = result.target.classes.size
+        fast = imaging_time(pixels // scale**2, config.dwell_low)
         rows[f"{scale}x"] = [
-            *(
-                Panel(method, picture_of(unmixed.abundances), f"{unmixed.scores['accuracy / %']:.0f} %, {fast}")
-                for method, unmixed in result.unmixed.items()
-            ),
-            Panel("target", picture_of(result.target.abundances), slow),
+            Panel(method, picture_of(unmixed.abundances), f"{unmixed.scores['accuracy / %']:.0f} %, {fast}")
+            for method, unmixed in result.unmixed.items()
         ]
-    panels_figure(
-        folder / "figure_4a.png",
-        rows,
-        title=f"Endmembers of the target in every method's image, {name}",
-        data_note=note,
-        pixel_size_um=config.pixel_size_um or None,
+        slow = imaging_time(pixels, config.dwell_high)
+        rows[f"{scale}x"].append(Panel("target", picture_of(result.target.abundances), slow))
+    words = (
+        "As Figure 4a: false colours, one an endmember of the target; under each image the pixels classified as in "
+        "the target, and the imaging time."
     )
+    album.panels("4a", words, rows, f"Endmembers of the target in every method's image, {name}")
     measures = ("accuracy / %", "abundance error", "spectral angle / deg", "MSE")
     groups = {f"{scale}x": {measure: _scores(each, measure) for measure in measures} for scale, each in found.items()}
-    scores_figure(folder / "figure_4b.png", groups, title=f"{len(cells)} cells", data_note=note)
-    endmembers_figure(
-        folder / "figure_s7.png",
-        axis,
-        found[SCALES[0]][name].target.endmembers,
-        colours_of(config.hybrid.endmembers),
-        title=f"Endmembers, {name}",
-        data_note=note,
-    )
-    return [
-        Picture(
-            folder / "figure_4a.png",
-            "As Figure 4a: false colours, one an endmember of the target; under each image "
-            "the pixels classified as in the target, and the imaging time.",
-        ),
-        Picture(
-            folder / "figure_4b.png",
-            "As Figure 4b, and the measures that the classes hide: mean, 95 % interval, a circle for each cell.",
-        ),
-        Picture(folder / "figure_s7.png", "As Supplementary Figure 7: the endmembers, in the colours of the maps."),
-    ]
+    words = "As Figure 4b, and the measures that the classes hide: mean, 95 % interval, a circle for each cell."
+    album.scores("4b", words, groups, f"{len(cells)} cells")
+    album.endmembers("s7", "7", axis, found[SCALES[0]][name].target.endmembers, name)

@@ -1,6 +1,6 @@
-"""Evaluation of super-resolution: every method on every image, one row each (paper, Figure 3 and its text)."""
+"""Scores of super-resolved images: every method on every image, one row each (paper, Figure 3 and its text)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,9 +9,7 @@ import numpy.typing as npt
 
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
-
-Array = npt.NDArray[np.float64]
-Method = Callable[[npt.NDArray], npt.ArrayLike]
+from deeper_jax.evaluation.spectra_scores import Array, Method, check_names, check_values, checked_output
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,10 @@ class EvaluationPair:
                     f"{self.name}: {what} has shape {np.shape(array)}, expected {wanted}, {self.scale} times "
                     f"the lr_image's {low}; crop it to a multiple of the scale before sampling."
                 )
-        for what, array in (("lr_image", self.lr_image), ("hr_image", self.hr_image), ("truth", self.truth)):
-            if array is not None and not np.isfinite(array).all():
-                raise InputError(f"{self.name}: {what} has NaN or infinite values; remove them first.")
+        arrays = {"lr_image": self.lr_image, "hr_image": self.hr_image, "truth": self.truth}
+        check_values(self.name, arrays, self.wavenumbers, high[2])
         if np.max(self.hr_image) <= 0:
             raise InputError(f"{self.name}: hr_image has no positive value, so it has no scale.")
-        if self.wavenumbers is not None and np.shape(self.wavenumbers) != (high[2],):
-            raise InputError(
-                f"{self.name}: wavenumbers have shape {np.shape(self.wavenumbers)}, expected ({high[2]},)."
-            )
 
 
 @dataclass(frozen=True)
@@ -116,10 +109,7 @@ def evaluate_super_resolution(
         InputError: two images share a name, the pairs or a method differ in scale or raster_offset, or a method
             returns another shape or values that are not finite.
     """
-    names = [pair.name for pair in pairs]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(f"Image names must differ, but {', '.join(repeated)} occurs twice; rename one.")
+    check_names([pair.name for pair in pairs])
     rasters = sorted({(pair.scale, pair.raster_offset) for pair in pairs})
     if len(rasters) > 1:
         raise InputError(f"Images differ in (scale, raster_offset), found {rasters}; evaluate each by itself.")
@@ -137,12 +127,7 @@ def apply_method(pair: EvaluationPair, name: str, method: Method) -> Array:
         raise InputError(
             f"{name} is for (scale, raster_offset) {raster}, but {pair.name} has {(pair.scale, pair.raster_offset)}."
         )
-    output = np.asarray(method(pair.lr_image), np.float64)
-    if output.shape != np.shape(pair.hr_image):
-        raise InputError(f"{name} on {pair.name}: output has shape {output.shape}, expected {np.shape(pair.hr_image)}.")
-    if not np.isfinite(output).all():
-        raise InputError(f"{name} on {pair.name}: output has NaN or infinite values; check the checkpoint.")
-    return output
+    return checked_output(method(pair.lr_image), np.shape(pair.hr_image), name, pair.name)
 
 
 def over_global_maximum(image: npt.ArrayLike, of: npt.ArrayLike) -> Array:

@@ -8,17 +8,24 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from deeper_jax.evaluation.denoising import EvaluationImage, Row
-from deeper_jax.evaluation.error_figure import mse_figure
 from deeper_jax.evaluation.metrics import over_own_maximum
-from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png
+from deeper_jax.evaluation.plot_style import (
+    AXIS_LABEL,
+    COLOURS,
+    PEAK,
+    add_title,
+    bare,
+    holds,
+    imaging_time,
+    nearest_channel,
+    new_figure,
+    save_png,
+)
+from deeper_jax.evaluation.score_figures import mse_figure
+from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row
 from deeper_jax.evaluation.summary import REFERENCE, summarise_rows
 
 Array = npt.NDArray[np.float64]
-
-PEAK = 1450.0
-"""The CH2/CH3 band of the paper's maps, in cm^-1."""
-_AXIS_LABEL = "Raman shift (cm$^{-1}$)"
 
 
 def denoising_figure(
@@ -66,7 +73,7 @@ def denoising_figure(
     paths = {name: folder / name for name in ("figure_spectra.png", "figure_mse.png", "figure_maps.png")}
     spectra_figure(paths["figure_spectra.png"], image, shown, network=network, data_note=data_note)
     mse_figure(paths["figure_mse.png"], rows, network=network, data_note=data_note)
-    if image.image_shape is None or not _holds(image.wavenumbers, peak):
+    if image.image_shape is None or not holds(image.wavenumbers, peak):
         del paths["figure_maps.png"]
         return paths
     dwell = (dwell_noisy, dwell_target)
@@ -80,22 +87,13 @@ def best_method(rows: Sequence[Row], among: Mapping[str, Any], without: Sequence
     return next((name for name in names if name not in without), None)
 
 
-def imaging_time(pixels: int, dwell: float) -> str:
-    """Pixels times dwell time in seconds as min:sec, for example 4096 x 1 s = 68:16."""
-    seconds = round(pixels * dwell)
-    return f"{seconds // 60}:{seconds % 60:02d}"
-
-
 def peak_map(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, peak: float = PEAK) -> Array:
     """Intensity `[N]` at the channel nearest to `peak` (cm^-1), each spectrum over its own maximum.
 
     Raises:
         ValueError: the peak lies outside the wavenumbers.
     """
-    axis = np.asarray(wavenumbers, np.float64)
-    if not _holds(axis, peak):
-        raise ValueError(f"{peak:g} cm^-1 lies outside the axis, {axis.min():g} to {axis.max():g} cm^-1")
-    return over_own_maximum(spectra)[..., int(np.argmin(np.abs(axis - peak)))]
+    return over_own_maximum(spectra)[..., nearest_channel(wavenumbers, peak)]
 
 
 def spectra_figure(
@@ -125,7 +123,7 @@ def spectra_figure(
         panel.set_xlim(axis.min(), axis.max())
         panel.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylabel("Intensity / own maximum", fontsize=11)
-    panels[-1].set_xlabel(_AXIS_LABEL, fontsize=11)
+    panels[-1].set_xlabel(AXIS_LABEL, fontsize=11)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), frameon=False)
     add_title(figure, f"Example spectra, {image.name}", data_note)
@@ -164,8 +162,7 @@ def maps_figure(
         )
         time = times[1] if name == "target" else times[0]
         panel.set_title(f"{name}, {time}" if stacked else f"{name}\n{time}", fontsize=10)
-        panel.set_xticks([])
-        panel.set_yticks([])
+    bare(panels)
     bar = figure.colorbar(drawn, ax=list(panels), extend="both", shrink=0.9, pad=0.01)
     bar.set_label(f"{peak:g} cm$^{{-1}}$ / own maximum", fontsize=9)
     add_title(figure, f"Intensity at {peak:g} cm$^{{-1}}$ and imaging time (min:s), {image.name}", data_note)
@@ -175,13 +172,9 @@ def maps_figure(
 def _examples(image: EvaluationImage) -> list[tuple[int, int]]:
     """(percentile, index) of three spectra, chosen by the target alone."""
     axis = np.asarray(image.wavenumbers, np.float64)
-    strength = peak_map(image.target, axis) if _holds(axis, PEAK) else np.asarray(image.target).max(axis=-1)
+    strength = peak_map(image.target, axis) if holds(axis, PEAK) else np.asarray(image.target).max(axis=-1)
     order = np.argsort(strength, kind="stable")
     return [(percent, int(order[round((len(order) - 1) * percent / 100)])) for percent in (95, 75, 50)]
-
-
-def _holds(wavenumbers: npt.ArrayLike, peak: float) -> bool:
-    return bool(np.min(wavenumbers) <= peak <= np.max(wavenumbers))
 
 
 def _place(index: int, image: EvaluationImage) -> str:

@@ -1,16 +1,17 @@
-"""The picture of each method's error (paper, Figure 2b)."""
+"""Pictures of scores: each method's error (paper, Figure 2b), and PSNR, SSIM and MSE by group (Figure 3c-e)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from deeper_jax.evaluation.denoising import Row
-from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png
-from deeper_jax.evaluation.statistics import Summary
-from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, metric_values, summarise_rows
+from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png, series_colours
+from deeper_jax.evaluation.spectra_scores import Row
+from deeper_jax.evaluation.statistics import Summary, summarise
+from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, Scores, metric_values, summarise_rows
 
 _LOG_FROM = 12.0  # means that differ by more than this factor are drawn on a log axis, as points
 _AXIS_WORDS = {
@@ -100,3 +101,52 @@ def _mse_legend(summaries: Sequence[MethodSummary], network: str) -> list[Line2D
         for kind, text in words.items()
         if kind in used
     ]
+
+
+def scores_figure(
+    groups: Mapping[str, Mapping[str, Scores]],
+    *,
+    title: str,
+    data_note: str = "",
+    network: str = REFERENCE,
+    colours: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw mean and 95 % interval over images, a circle for each image, and a line through each image's circles.
+
+    Points, not bars: the zero of PSNR, a logarithm, means nothing.
+
+    Args:
+        groups: by group (a scale, say), a row each, and by metric, a column each; groups have the same metrics.
+        title, data_note: above the figure.
+        network: name of the method in the network's colour.
+        colours: of the methods by name; by default those of `series_colours`.
+    """
+    metrics = list(next(iter(groups.values())))
+    figure = new_figure(2.7 * len(metrics) + 0.6, 2.7 * len(groups) + 0.9)
+    axes = figure.subplots(len(groups), len(metrics), squeeze=False, sharex="col", sharey="col")
+    for line, (group, scores) in zip(axes, groups.items(), strict=True):
+        for panel, metric in zip(line, metrics, strict=True):
+            _draw_scores(panel, scores[metric], colours or series_colours(scores[metric], network))
+        line[0].set_ylabel(group, fontsize=10)
+    for panel, metric in zip(axes[0], metrics, strict=True):
+        panel.set_title(metric, fontsize=10)
+    add_title(figure, title, data_note)
+    return figure
+
+
+def _draw_scores(panel: Axes, scores: Scores, colours: Mapping[str, str]) -> None:
+    for image in dict.fromkeys(image for values in scores.values() for image in values):
+        line = [values.get(image, np.nan) for values in scores.values()]
+        panel.plot(range(len(line)), line, color="#555555", lw=0.4, alpha=0.6, zorder=1)
+    for place, (name, values) in enumerate(scores.items()):
+        known = [value for value in values.values() if np.isfinite(value)]
+        mean, low, _, _ = summarise(known)
+        colour = colours[name]
+        panel.plot(np.full(len(known), place), known, "o", ms=3, mfc="none", mec="#999999", mew=0.6)
+        if mean is not None:
+            half = None if low is None else mean - low
+            panel.errorbar(place, mean, half, fmt="s", color=colour, ms=6, capsize=4, lw=1.5)
+    panel.set_xticks(range(len(scores)), list(scores), rotation=40, ha="right", fontsize=8)
+    panel.set_xlim(-0.6, len(scores) - 0.4)
+    panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    panel.spines[["top", "right"]].set_visible(False)

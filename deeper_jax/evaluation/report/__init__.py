@@ -1,0 +1,1 @@
+"""Reports of evaluations and experiments: tables, sentences and web pages."""
