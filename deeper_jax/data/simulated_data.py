@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.data.spectral_pairs import SpectralPairs, join_cells
-from deeper_jax.data.writing import write_image_folder, write_pairs
+from deeper_jax.data.writing import check_new, write_image_folder, write_pairs
 from deeper_jax.errors import InputError
 from deeper_jax.simulator import (
     SimulatedImage,
@@ -31,8 +31,17 @@ Simulate = Callable[[jax.Array, int, int, np.ndarray, SimulatorConfig], Simulate
 _DEEP, _WIDE = 4, 3
 
 
-def write_simulated_dataset(
-    folder: str | Path,
+def write_simulated_dataset(folder: str | Path, *, seed: int = 0, **settings: Any) -> None:
+    """Write what `simulate_pairs` simulates, by the same settings, to `folder` (see `write_pairs`).
+
+    Raises:
+      InputError: as `simulate_pairs`, or `folder` is not empty.
+    """
+    check_new(folder)
+    write_pairs(folder, simulate_pairs(seed=seed, **settings), seed=seed)
+
+
+def simulate_pairs(
     *,
     cells: int = 14,
     test_cells: int = 3,
@@ -41,11 +50,11 @@ def write_simulated_dataset(
     width: int = 32,
     seed: int = 0,
     config: SimulatorConfig | None = None,
-) -> None:
-    """Simulate `cells` cells and write them to `folder` (see `write_pairs`), split by cell.
+    steps: tuple[dict[str, Any], ...] = PUBLISHED_STEPS,
+) -> dict[str, SpectralPairs]:
+    """Simulate cells, split into 'train' and 'test' by cell.
 
     Args:
-      folder: new or empty.
       cells: number of cells in all; the last `test_cells` of them make the test split.
       test_cells: cells kept for testing, never seen in training.
       counts_cells: as many of the training cells keep their background (raw counts), so that a network
@@ -53,34 +62,11 @@ def write_simulated_dataset(
       height, width: pixels of each cell's image.
       seed: of everything random.
       config: ranges of the simulator.
+      steps: preprocessing of the other cells.
 
     Raises:
-      InputError: the numbers do not fit together, or `folder` is not empty.
+      InputError: the numbers do not fit together.
     """
-    splits = simulate_pairs(
-        cells=cells,
-        test_cells=test_cells,
-        counts_cells=counts_cells,
-        height=height,
-        width=width,
-        seed=seed,
-        config=config,
-    )
-    write_pairs(folder, splits, seed=seed)
-
-
-def simulate_pairs(
-    *,
-    cells: int,
-    test_cells: int,
-    counts_cells: int = 0,
-    height: int,
-    width: int,
-    seed: int,
-    config: SimulatorConfig | None = None,
-    steps: tuple[dict[str, Any], ...] = PUBLISHED_STEPS,
-) -> dict[str, SpectralPairs]:
-    """The 'train' and 'test' cells that `write_simulated_dataset` writes; `steps` are their preprocessing."""
     if not 0 < test_cells < cells or not 0 <= counts_cells <= cells - test_cells:
         raise InputError(
             f"cells={cells}, test_cells={test_cells}, counts_cells={counts_cells}: a data set needs at least one "

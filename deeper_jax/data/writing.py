@@ -21,16 +21,18 @@ from deeper_jax.errors import InputError
 from deeper_jax.spectra.axis import AXIS_FILE
 
 
-@contextlib.contextmanager
-def new_folder(folder: str | Path) -> Iterator[Path]:
-    """A place to write a folder in that takes its name only when all is written.
-
-    Raises:
-        InputError: the folder exists and is not empty.
-    """
+def check_new(folder: str | Path) -> Path:
+    """The absolute path of a folder to write. Raises InputError if it exists and is not empty."""
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: found existing content, expected a new or empty folder; choose another name.")
+    return folder
+
+
+@contextlib.contextmanager
+def new_folder(folder: str | Path) -> Iterator[Path]:
+    """A place to write a folder in that takes its name only when all is written; errors as `check_new`."""
+    folder = check_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

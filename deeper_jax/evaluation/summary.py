@@ -82,8 +82,13 @@ def metric_values(rows: Sequence[EvaluationRow], method: str, metric: str) -> di
 
 def scores_of(rows: Sequence[EvaluationRow], metric: str) -> dict[str, dict[str, float]]:
     """The known values of a metric by method and image, the method of least mean MSE first."""
-    scores = {each.method: metric_values(rows, each.method, metric) for each in summarise_rows(rows)}
-    return {method: values for method, values in scores.items() if values}
+
+    def mean_mse(method: str) -> float:
+        mean = summarise(list(metric_values(rows, method, "mse").values())).mean
+        return float("inf") if mean is None else mean
+
+    methods = sorted(dict.fromkeys(row.method for row in rows), key=mean_mse)
+    return {method: values for method in methods if (values := metric_values(rows, method, metric))}
 
 
 def summarise_rows(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> list[MethodSummary]:

@@ -54,9 +54,10 @@ def run_experiments(name: str, output: str | Path, config: ConfigDict, *, jobs: 
         raise InputError(f"jobs is {jobs}; give 1 or more.")
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    # The same programs are compiled for every fold.
-    jax.config.update("jax_compilation_cache_dir", str((output / "compiled").absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+        # The same programs are compiled for every fold.
+        jax.config.update("jax_compilation_cache_dir", str((output / "compiled").absolute()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     runs: dict[str, Callable[[ConfigDict, Path], Report]] = {
         "denoising": functools.partial(figure2_denoising.run, jobs=jobs),
         "super_resolution": figure3_super_resolution.run,

@@ -51,7 +51,7 @@ def test_parts_of_a_section_fit_together():
     np.testing.assert_allclose(image.low_truth, image.background + product, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 83), (64, 7)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (64, 7)])
 def test_any_size_and_axis(height, width):
     axis = np.linspace(602, 1798, 40)
     image = simulate(jax.random.key(1), height, width, axis, CONFIG)
