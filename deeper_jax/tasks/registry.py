@@ -3,47 +3,25 @@
 The records are light: what prepares training data and what evaluates is imported when it is called.
 """
 
-from pathlib import Path
+import importlib
+from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
-from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.tasks.task import Config, EvaluationOptions, Task
+from deeper_jax.tasks.task import Config, Task
 from deeper_jax.training.distributed import first_goes_ahead
 from deeper_jax.training.job import TrainingJob
 
 
-def _spectra_shapes(config: Config, size: int) -> dict[str, tuple[int, ...]]:
-    shape = (size, config["model"]["length"])
-    return {"input": shape, "target": shape}
-
-
-def _prepare_denoising(config: ConfigDict) -> TrainingJob:
-    from deeper_jax.tasks.denoising import denoising_job
-
-    return denoising_job(config)
-
-
-def _evaluate_denoiser(model: SpectralDenoiser, output: Path, options: EvaluationOptions) -> None:
-    from deeper_jax.tasks.denoising_evaluation import evaluate_denoiser
-
-    evaluate_denoiser(model, output, options)
-
-
-def _spectra_and_noise_shapes(config: Config, size: int) -> dict[str, tuple[int, ...]]:
-    length = config["model"]["length"]
-    return {"input": (size, 2, length), "target": (size, length)}
-
-
-def _prepare_noise_aware(config: ConfigDict) -> TrainingJob:
-    from deeper_jax.tasks.noise_aware_denoising import noise_aware_denoising_job
-
-    return noise_aware_denoising_job(config)
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module beside this one, which is imported when the function is called."""
+    return lambda *arguments: getattr(importlib.import_module(f"deeper_jax.tasks.{module}"), name)(*arguments)
 
 
 def _image_shapes(config: Config, size: int) -> dict[str, tuple[int, ...]]:
@@ -52,42 +30,33 @@ def _image_shapes(config: Config, size: int) -> dict[str, tuple[int, ...]]:
     return {"input": (size, small, small, length), "target": (size, side, side, length)}
 
 
-def _prepare_super_resolution(config: ConfigDict) -> TrainingJob:
-    from deeper_jax.tasks.super_resolution import super_resolution_job
-
-    return super_resolution_job(config)
-
-
-def _evaluate_super_resolution(model: SuperResolver, output: Path, options: EvaluationOptions) -> None:
-    from deeper_jax.tasks.super_resolution_evaluation import evaluate_super_resolver
-
-    evaluate_super_resolver(model, output, options)
-
-
 _ALL = (
     Task(
         name="denoising",
         networks=("resunet1d",),
-        batch_shapes=_spectra_shapes,
-        prepare=_prepare_denoising,
+        batch_shapes=lambda config, size: dict.fromkeys(("input", "target"), (size, config["model"]["length"])),
+        prepare=_later("denoising", "denoising_job"),
         wrap=Denoiser,
-        evaluate=_evaluate_denoiser,
+        evaluate=_later("denoising_evaluation", "evaluate_denoiser"),
     ),
     Task(
         name="noise_aware_denoising",
         networks=("noise_aware_unet",),
-        batch_shapes=_spectra_and_noise_shapes,
-        prepare=_prepare_noise_aware,
+        batch_shapes=lambda config, size: {
+            "input": (size, 2, config["model"]["length"]),
+            "target": (size, config["model"]["length"]),
+        },
+        prepare=_later("noise_aware_denoising", "noise_aware_denoising_job"),
         wrap=NoiseAwareDenoiser,
-        evaluate=_evaluate_denoiser,
+        evaluate=_later("denoising_evaluation", "evaluate_denoiser"),
     ),
     Task(
         name="super_resolution",
         networks=("hyrisr",),
         batch_shapes=_image_shapes,
-        prepare=_prepare_super_resolution,
+        prepare=_later("super_resolution", "super_resolution_job"),
         wrap=SuperResolver,
-        evaluate=_evaluate_super_resolution,
+        evaluate=_later("super_resolution_evaluation", "evaluate_super_resolver"),
     ),
 )
 TASKS = MappingProxyType({task.name: task for task in _ALL})
@@ -111,5 +80,6 @@ def task_of_network(name: str) -> Task:
 def training_job(config: ConfigDict) -> TrainingJob:
     """The network and the data of a config, ready for `training.loop.train`; InputError if they cannot be used."""
     task = task_of(config)
+    task.check_network(config)
     # It may have to write data, which the other processes then read.
     return first_goes_ahead("job", lambda: task.prepare(config))

@@ -59,11 +59,14 @@ class Task:
         Raises:
             InputError: no network of that name, one of another task, or arguments that it does not take.
         """
-        settings = config.to_dict() if isinstance(config, ConfigDict) else dict(config)
-        name = settings["model"]["name"]
+        self.check_network(config)
+        return build_from_config(config.to_dict() if isinstance(config, ConfigDict) else dict(config))
+
+    def check_network(self, config: Config) -> None:
+        """Raise InputError if the network of a config is not one of the task's."""
+        name = config["model"]["name"]
         if name not in self.networks:
             raise InputError(
                 f"config.model.name is {name!r}; for {self.name} there is {' and '.join(self.networks)}: change "
                 "config.model.name or config.task."
             )
-        return build_from_config(settings)

@@ -64,7 +64,7 @@ def test_mistakes_in_a_config_are_one_sentence():
     config = tiny.get_config()
     config.model.name = "hyrisr"
     with pytest.raises(InputError, match=r"model.name is 'hyrisr'; for denoising there is resunet1d: change"):
-        task_of(config).build(config)
+        training_job(config)  # before it looks for data
     config.task = "cooking"
     with pytest.raises(InputError, match="config.task is 'cooking'; there are: denoising, noise_aware"):
         task_of(config)
