@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax.sharding import PartitionSpec
+from training_examples import small_config
 
 from benchmarks.collectives import moved_bytes
 from deeper_jax.models.ordered_sums import DATA_AXIS
 from deeper_jax.tasks.memory import compile_step
 from deeper_jax.training.sharding import data_mesh
-from tests.training.test_training import small_config
 
 EIGHT = data_mesh()
 SPLIT = PartitionSpec(DATA_AXIS)

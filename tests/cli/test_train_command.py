@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from paths import ROOT
+from processes import environment, losses, wait_for_step
 
 import deeper_jax
 
@@ -28,10 +28,6 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, env=environment())
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "XLA_FLAGS": ""}
-
-
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory) -> list[str]:
     """Arguments that name one simulated data set, written by the first run."""
@@ -45,22 +41,6 @@ def whole_run(cells, tmp_path_factory) -> Path:
     result = run("train.py", *SETTINGS, *cells, f"--workdir={workdir}")
     assert result.returncode == 0, result.stderr
     return workdir
-
-
-def losses(workdir: Path) -> dict[int, float]:
-    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return {line["step"]: line["train/loss"] for line in lines if "train/loss" in line}
-
-
-def wait_for_step(workdir: Path, step: int, process: subprocess.Popen) -> None:
-    while process.poll() is None:
-        try:
-            if max(losses(workdir), default=0) >= step:
-                return
-        except (OSError, ValueError):
-            pass
-        time.sleep(0.02)
-    raise AssertionError(f"the run ended before step {step}")
 
 
 def start(cells: list[str], workdir: Path) -> subprocess.Popen:

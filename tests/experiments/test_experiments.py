@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.stats
+from paths import ROOT
+from processes import environment
 
 import deeper_jax
 from configs import experiments
@@ -25,7 +27,6 @@ from deeper_jax.experiments.catalogue import run_experiments
 from deeper_jax.experiments.figures import Picture
 from deeper_jax.experiments.report import Report, write_report
 from deeper_jax.experiments.unmixed import confusion_section, picture_of, unmix_output, unmix_target
-from tests.cli.test_train_command import ROOT, environment
 
 RNG = np.random.default_rng(0)
 SCORES = {

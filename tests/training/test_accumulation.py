@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from training_examples import LENGTH, ONE_DEVICE, largest_difference, noise_job, small_config
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
@@ -14,7 +15,6 @@ from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh, place, shard_batch, state_shardings
 from deeper_jax.training.state import create_state, make_train_step
-from tests.training.test_training import LENGTH, ONE_DEVICE, largest_difference, noise_job, small_config
 
 EIGHT = data_mesh()
 

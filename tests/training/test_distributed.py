@@ -14,6 +14,8 @@ import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from paths import ROOT
+from processes import losses, wait_for_step
 
 import deeper_jax
 from configs import super_resolution_small, tiny
@@ -23,7 +25,6 @@ from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.distributed import read_coordinator
 from deeper_jax.training.loop import train
 from deeper_jax.training.supervisor import TRY_AGAIN
-from tests.cli.test_train_command import ROOT, losses, wait_for_step
 
 HEARTBEAT = 10
 # Steps of few parameters, so that the test is of how processes work together.

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
+from training_examples import ONE_DEVICE, largest_difference, noise_job, small_config
 
 import deeper_jax
 from deeper_jax.errors import InputError
@@ -18,7 +19,6 @@ from deeper_jax.training.loop import claim, train
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
 from deeper_jax.training.state import make_train_step, start_state
-from tests.training.test_training import ONE_DEVICE, largest_difference, noise_job, small_config
 
 EIGHT = data_mesh()
 

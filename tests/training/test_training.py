@@ -8,65 +8,17 @@ import numpy as np
 import pytest
 from flax import nnx
 from ml_collections import ConfigDict
+from training_examples import LENGTH, ONE_DEVICE, STEPS, largest_difference, noise_job, small_config
 
 import deeper_jax
-from configs import tiny
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.models.registry import build_from_config
 from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.checkpoints import find_checkpoint, read_fitting_weights, read_record
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.state import TrainState
-
-LENGTH = 64
-STEPS = 20
-ONE_DEVICE = data_mesh(jax.devices()[:1])
-
-
-def small_config(**train_settings) -> ConfigDict:
-    """The same number of steps wherever possible: the schedule is part of the compiled step.
-
-    Sums in the compiler's order, because ordered ones take seconds more to compile.
-    """
-    config = tiny.get_config()
-    config.model.length = LENGTH
-    config.train.update({"steps": STEPS, "evaluate_every": STEPS, "ordered_sums": False} | train_settings)
-    return config
-
-
-def noise_job(config: ConfigDict, scale: float = 0.5, fail_at: int | None = None) -> TrainingJob:
-    """Spectra of noise whose target is the input times `scale`; a batch depends on its step alone."""
-    size = config.train.batch_size
-
-    def batch(step: int) -> dict:
-        noise = np.random.default_rng(step).normal(size=(size, LENGTH)).astype(np.float32)
-        return {"input": noise, "target": scale * noise}
-
-    def train_batches(start: int, total: int):
-        for step in range(start, total):
-            if step == fail_at:
-                raise RuntimeError("power cut")
-            yield batch(step)
-
-    return TrainingJob(
-        model=build_from_config(config.to_dict()),
-        train_batches=train_batches,
-        validation_batches=lambda: iter(
-            [(batch(10**6), np.ones(size)), (batch(10**6 + 1), np.r_[1, [0] * (size - 1)])]
-        ),
-        steps_per_epoch=10,
-        record={"wavenumbers": list(range(LENGTH)), "preprocessing": [{"name": "crop"}]},
-    )
-
-
-def largest_difference(tree, other) -> float:
-    return max(
-        float(np.abs(np.asarray(a) - np.asarray(b)).max())
-        for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
-    )
 
 
 def log(workdir: Path) -> list[dict]:
