@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.inference.loaded_model import checked_values
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.resunet1d import piece_size
@@ -36,9 +37,9 @@ class Denoiser(SpectralDenoiser):
             [N, L] float32.
 
         Raises:
-            InputError: another shape.
+            InputError: another shape, or values that are not finite.
         """
-        spectra = np.asarray(spectra, np.float32)
+        spectra = checked_values("network", spectra).astype(np.float32)
         if spectra.ndim != 2 or spectra.shape[1] != self.length:
             raise InputError(f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}].")
         return self._in_batches(spectra, _BATCH)

@@ -219,8 +219,8 @@ def _axis_values(name: str, wavenumbers: Any) -> np.ndarray:
     return axis
 
 
-def checked_values(name: str, values: Any) -> np.ndarray:
-    """What the method `name` was given as an array of finite real numbers, not a copy.
+def real_array(name: str, values: Any) -> np.ndarray:
+    """What the method `name` was given as an array of real numbers, not a copy.
 
     Raises:
         InputError: something else.
@@ -237,11 +237,21 @@ def checked_values(name: str, values: Any) -> np.ndarray:
     except ValueError as error:
         raise InputError(f"{name}() takes spectra of one length each; these make no array ({error}).") from error
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{name}() was given {array.dtype} values; it takes real numbers.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{name}() was given {array.dtype} values of shape {array.shape}; it takes real numbers.")
+    return array
+
+
+def checked_values(name: str, values: Any) -> np.ndarray:
+    """As `real_array`, all of them finite.
+
+    Raises:
+        InputError: as `real_array`; NaN, infinite or huge values.
+    """
+    array = real_array(name, values)
+    if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
-    if array.dtype.kind == "f" and (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
+    if (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
         raise InputError(f"{name}() was given values up to {largest:.1g}: choose another unit.")
     return array
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS, real_array
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SpectrumStream:
 
     def denoise_with_uncertainty(self, line: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """As `denoise`, and the standard deviation of the error of each value; None if the network knows none."""
-        line = np.asarray(line)
+        line = real_array("denoise", line)
         spectra, measured = self._checked(line)
         if self._length is None:
             self._length = spectra.shape[1]
@@ -99,8 +99,8 @@ class SpectrumStream:
             yield self.denoise(line)
 
     def _checked(self, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if line.ndim not in (1, 2) or line.dtype.kind not in "fiub":
-            raise InputError(f"denoise() was given {line.dtype} values of shape {line.shape}; it takes lines [n, L].")
+        if line.ndim not in (1, 2):
+            raise InputError(f"denoise() was given an array of shape {line.shape}; it takes lines [n, L].")
         spectra = line.reshape(-1, line.shape[-1]).astype(np.float64)
         length = self._length or spectra.shape[1]
         if spectra.shape[1] != length or length < FEWEST_CHANNELS:

@@ -45,9 +45,9 @@ class SuperResolver(LoadedModel):
             [N, scale * h, scale * w, L] float32.
 
         Raises:
-            InputError: another shape.
+            InputError: another shape, or values that are not finite.
         """
-        images = np.asarray(images, np.float32)
+        images = checked_values("network", images).astype(np.float32)
         if images.ndim != 4 or images.shape[-1] != self.length:
             raise InputError(
                 f"network(x) was given an array of shape {images.shape}; it takes [N, h, w, {self.length}]."
@@ -89,12 +89,16 @@ class SuperResolver(LoadedModel):
         image = checked_values("super_resolve", image)
         if image.ndim != 3 or 0 in image.shape:
             raise InputError(f"super_resolve() was given an array of shape {image.shape}; it takes [h, w, L].")
-        if not 0 <= overlap < tile / 2:
-            raise InputError(f"overlap is {overlap} and tile {tile}: the overlap must be less than half of the tile.")
+        if not all(isinstance(number, int | np.integer) for number in (tile, overlap)) or not 0 <= 2 * overlap < tile:
+            raise InputError(
+                f"overlap is {overlap!r} and tile {tile!r}: give whole pixels, the overlap less than half of the tile."
+            )
         matrices = self._resampling(self.checked_axis("super_resolve", wavenumbers, image.shape))
         maximum = float(image.max())
         if maximum <= 0:
             raise InputError("super_resolve() was given a map with no positive value.")
+        if not 1e-30 < maximum < 1e30:
+            raise InputError(f"super_resolve() was given values up to {maximum:.1g}: choose another unit.")
         there, back = (None, None) if matrices is None else (matrix.astype(np.float32) for matrix in matrices)
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:
@@ -120,11 +124,11 @@ class SuperResolver(LoadedModel):
             [scale * n] in the same unit; entry raster_offset + i * scale is coordinate i of the input.
 
         Raises:
-            InputError: fewer than two, or unevenly spaced.
+            InputError: fewer than two, unevenly spaced, or no finite numbers.
         """
-        coordinates = np.asarray(coordinates, np.float64)
-        steps = np.diff(coordinates)
-        if coordinates.ndim != 1 or len(coordinates) < 2 or np.ptp(steps) > 1e-3 * np.abs(steps).max():
+        coordinates = checked_values("grid", coordinates).astype(np.float64)
+        steps = np.diff(coordinates) if coordinates.ndim == 1 else np.zeros(0)
+        if not len(steps) or not steps.any() or np.ptp(steps) > 1e-3 * np.abs(steps).max():
             raise InputError("grid() takes two or more evenly spaced coordinates [n].")
         step = (coordinates[-1] - coordinates[0]) / (len(coordinates) - 1)
         return coordinates[0] + (np.arange(self.scale * len(coordinates)) - self.raster_offset) * step / self.scale

@@ -52,7 +52,7 @@ def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) 
     batch = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
     shardings = None
     if mesh is not None:
-        shardings = state_shardings(state, mesh, split=config.train.get("shard_parameters", False))
+        shardings = state_shardings(state, mesh, split=config.train.shard_parameters)
         state = jax.tree.map(lambda leaf, where: leaf.update(sharding=where), state, shardings)
         batch = {name: leaf.update(sharding=batch_sharding(mesh)) for name, leaf in batch.items()}
     step: Any = make_train_step(
@@ -60,7 +60,7 @@ def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) 
         optimizer,
         loss=config.train.loss,
         ema_decay=config.train.ema_decay,
-        accumulate_steps=config.train.get("accumulate_steps", 1),
+        accumulate_steps=config.train.accumulate_steps,
         shardings=shardings,
     )
     return step.lower(state, batch).compile(), state

@@ -127,6 +127,8 @@ def test_bad_input_is_one_sentence(model, given, axis, sentence):
 def test_network_refuses_another_shape(model):
     with pytest.raises(InputError, match=r"\(2, 3, 64\); it takes \[N, 64\]"):
         model.network(np.ones((2, 3, LENGTH)))
+    with pytest.raises(InputError, match="128 NaN"):
+        model.network(np.full((2, LENGTH), np.nan))
 
 
 def test_weights_without_an_axis_say_so():

@@ -67,7 +67,7 @@ def test_of_the_default_model_nothing_is_outside(step):
     [
         ("map.wdf", {}, "takes an array and was given the text 'map.wdf'.*deeper_jax.enhance takes files"),
         ([[1, 2], [1, 2, 3]], {}, "spectra of one length each"),
-        (None, {}, "object values; it takes real numbers"),
+        (None, {}, r"object values of shape \(\); it takes real numbers"),
         (np.ma.masked_greater(VALUES, 120), {}, "masked values"),
         (VALUES.T, {"wavenumbers": AXIS}, r"64 wavenumbers.*\(64, 12\).*put the spectral axis last"),
         (VALUES, {"wavenumbers": AXIS[:40]}, r"40 wavenumbers and an array of shape \(12, 64\)"),

@@ -156,6 +156,10 @@ def test_the_grid_puts_the_given_coordinates_on_the_sampled_pixels():
     np.testing.assert_allclose(np.diff(grid), -0.125)
     with pytest.raises(InputError, match="evenly spaced"):
         model.grid([0.0, 1.0, 3.0])
+    with pytest.raises(InputError, match="evenly spaced"):
+        model.grid([2.0, 2.0, 2.0])
+    with pytest.raises(InputError, match="1 NaN"):
+        model.grid([0.0, np.nan, 2.0])
 
 
 def test_network_takes_batches_and_none():
@@ -175,6 +179,10 @@ def test_network_takes_batches_and_none():
         (np.zeros((2, 2, LENGTH)), {}, "no positive value"),
         (np.ones((2, 2, 7)), {}, "7 channels where the model has 12"),
         (np.ones((2, 2, LENGTH)), {"tile": 16, "overlap": 8}, "less than half"),
+        (np.ones((2, 2, LENGTH)), {"tile": 16.5}, "tile 16.5: give whole pixels"),
+        (np.full((2, 2, LENGTH), 1e50), {}, "values up to 1e.50: choose another unit"),
+        ("map.wdf", {}, "takes an array and was given the text 'map.wdf'"),
+        (np.ones((LENGTH, 2, 2)), {"wavenumbers": np.arange(600.0, 600 + LENGTH)}, "put the spectral axis last"),
         (np.ones((2, 2, 3)), {"wavenumbers": [2800, 2900, 3000]}, "2800-3000"),
     ],
 )
