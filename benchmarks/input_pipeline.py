@@ -1,10 +1,12 @@
 """Examples a second of the training input: ours against the released code's way, one example at a time.
 
-    python benchmarks/input_pipeline.py --json input_pipeline.json
+    python -m benchmarks.input_pipeline spectra --json spectra.json
+    python -m benchmarks.input_pipeline images --json images.json
 
-The twin below works as the released code does (a NumPy data set behind torch's DataLoader, no workers), but
-is written from the facts. Both shift and mix the same spectra in batches of 256, and are timed in turns so
-that whatever else the machine does meets both alike. Prints Markdown.
+The twins below work as the released code does, but are written from the facts: spectra behind torch's DataLoader
+without workers, in batches of 256; images one at a time out of their .mat files, NumPy in float64, batches of 2. Both
+sides make the same kinds of draws and give float32 batches, and are timed in turns so that whatever else the machine
+does meets both alike. Prints Markdown.
 """
 
 import argparse
@@ -13,18 +15,24 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.io
 import torch
 
+from deeper_jax.data.image_files import read_images
+from deeper_jax.data.image_pipeline import image_training_batches
 from deeper_jax.data.spectra_pipeline import training_batches
 from deeper_jax.data.spectral_pairs import SpectralPairs
+from deeper_jax.spectra.raster import raster_offset_choices
 
-PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "torch")
-WARM_UP_BATCHES = 300
+PACKAGES = ("numpy", "scipy", "tensorflow-cpu", "tensorflow", "torch")
+SCALE, SIZE = 4, 64
 # What has been made ahead while the other side was timed.
 DISCARDED_BATCHES = 20
 
@@ -55,17 +63,63 @@ class PerExampleDataset(torch.utils.data.Dataset):
         return {"noisy": noisy, "target": target}
 
 
-def shift_by_padding(spectrum: np.ndarray, channels: int) -> np.ndarray:
+class PerImageDataset(torch.utils.data.Dataset):
+    """Reads, turns, shifts, mixes, scales and downsamples one image at a time."""
+
+    def __init__(self, files: list[Path], seed: int) -> None:
+        self.files, self.generator = files, np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, row: int) -> dict[str, np.ndarray]:
+        draw = self.generator
+        images = [self.read(row)]
+        if draw.random() < 0.5:
+            images.append(self.read(int(draw.integers(len(self)))))
+        images = [self.turned(self.patch(image)) for image in images]
+        channels = round(draw.uniform(-0.1, 0.1) * images[0].shape[-1])
+        images = [shift_by_padding(image, channels) for image in images]
+        if draw.random() < 0.5:
+            images = [image[..., ::-1] if draw.random() < 0.5 else image for image in images]
+        mixed = images[0]
+        if len(images) == 2:
+            weight = draw.beta(0.2, 0.2)
+            mixed = weight * images[0] + (1 - weight) * images[1]
+        scaled = np.divide(mixed, np.tile(np.amax(mixed), mixed.shape))
+        offset = int(draw.choice(raster_offset_choices(SCALE)))
+        small = scaled[offset::SCALE, offset::SCALE]
+        return {"lr_image": np.moveaxis(small, -1, 0), "hr_image": np.moveaxis(scaled, -1, 0)}
+
+    def read(self, row: int) -> np.ndarray:
+        return scipy.io.loadmat(self.files[row])["image"]
+
+    def patch(self, image: np.ndarray) -> np.ndarray:
+        top, left = (int(self.generator.integers(edge - SIZE + 1)) for edge in image.shape[:2])
+        return image[top : top + SIZE, left : left + SIZE]
+
+    def turned(self, image: np.ndarray) -> np.ndarray:
+        for axis in (1, 0):
+            if self.generator.random() < 0.5:
+                image = np.flip(image, axis)
+        return np.rot90(image, int(self.generator.integers(4)))
+
+
+def shift_by_padding(values: np.ndarray, channels: int) -> np.ndarray:
+    """Shift the last axis, the end left free filled by reflection."""
+    rest = [(0, 0)] * (values.ndim - 1)
     if channels > 0:
-        return np.pad(spectrum[channels:], (0, channels), mode="reflect")
+        return np.pad(values[..., channels:], [*rest, (0, channels)], mode="reflect")
     if channels < 0:
-        return np.pad(spectrum[:channels], (-channels, 0), mode="reflect")
-    return spectrum
+        return np.pad(values[..., :channels], [*rest, (-channels, 0)], mode="reflect")
+    return values
 
 
 def endless(loader: torch.utils.data.DataLoader) -> Iterator[Any]:
     while True:
-        yield from loader
+        for batch in loader:
+            # The released training loop makes each batch float32 before the network sees it.
+            yield {name: values.float() for name, values in batch.items()}
 
 
 def examples_per_second(batches: Iterator[Any], count: int, batch_size: int) -> float:
@@ -75,29 +129,39 @@ def examples_per_second(batches: Iterator[Any], count: int, batch_size: int) -> 
     return count * batch_size / (time.perf_counter() - start)
 
 
-def measure(examples: int, length: int, batch_size: int, rounds: int) -> dict[str, Any]:
+def spectra_sides(examples: int, length: int, batch_size: int) -> tuple[Iterator[Any], Any]:
     generator = np.random.default_rng(0)
     noisy, target = (generator.random((examples, length), np.float32) + 0.1 for _ in range(2))
     pairs = SpectralPairs(noisy, target, None, None, np.zeros(examples, np.int32), ("cell",), {}, "benchmark", True)
-    ours = training_batches(pairs, batch_size=batch_size, seed=0, total_steps=10**9)
-    dataset = PerExampleDataset(noisy, target)
+    return training_batches(pairs, batch_size=batch_size, seed=0, total_steps=10**9), PerExampleDataset(noisy, target)
+
+
+def image_sides(folder: Path, images: int, size: int, length: int, batch_size: int) -> tuple[Iterator[Any], Any]:
+    generator = np.random.default_rng(0)
+    for number in range(images):
+        image = generator.random((size, size, length)) + 0.1
+        scipy.io.savemat(folder / f"cell-{number:03d}.mat", {"image": image})
+    offsets = raster_offset_choices(SCALE)
+    settings = {"batch_size": batch_size, "scale": SCALE, "seed": 0, "total_steps": 10**9, "raster_offsets": offsets}
+    ours = image_training_batches(read_images(folder), **settings)
+    return ours, PerImageDataset(sorted(folder.glob("*.mat")), seed=0)
+
+
+def measure(
+    ours: Iterator[Any], dataset: Any, batch_size: int, rounds: int, batches: tuple[int, int]
+) -> dict[str, Any]:
+    """Time both in turns; `batches`: of the twin and of ours in a round."""
     twin = endless(torch.utils.data.DataLoader(dataset, batch_size, drop_last=True, num_workers=0))
-    examples_per_second(ours, WARM_UP_BATCHES, batch_size)
-    examples_per_second(twin, 5, batch_size)
-    rates: dict[str, list[float]] = {"per_example": [], "ours": []}
+    examples_per_second(ours, batches[1] // 2, batch_size)
+    examples_per_second(twin, batches[0] // 2, batch_size)
+    rates: dict[str, list[float]] = {"one at a time": [], "ours": []}
     for _ in range(rounds):
-        rates["per_example"].append(examples_per_second(twin, 20, batch_size))
+        rates["one at a time"].append(examples_per_second(twin, batches[0], batch_size))
         examples_per_second(ours, DISCARDED_BATCHES, batch_size)
-        rates["ours"].append(examples_per_second(ours, 500, batch_size))
+        rates["ours"].append(examples_per_second(ours, batches[1], batch_size))
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    return {
-        "examples": examples,
-        "length": length,
-        "batch_size": batch_size,
-        "examples_per_second": rates,
-        "median": medians,
-        "ratio": medians["ours"] / medians["per_example"],
-    }
+    ratio = medians["ours"] / medians["one at a time"]
+    return {"batch_size": batch_size, "examples_per_second": rates, "median": medians, "ratio": ratio}
 
 
 def surroundings() -> dict[str, Any]:
@@ -127,37 +191,48 @@ def processor_name() -> str:
 
 def as_markdown(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    rows = [
-        ("one example at a time (NumPy, torch DataLoader)", "per_example"),
-        ("deeper_jax (tf.data)", "ours"),
-    ]
+    titles = {"one at a time": "one example at a time (NumPy, torch DataLoader)", "ours": "deeper_jax (tf.data)"}
     lines = [
-        f"{result['examples']} pairs of {result['length']} channels, batch {result['batch_size']}, shift "
-        "and mixup; "
-        f"{result['cores']} cores of {result['processor']}, Python {result['python']}, {versions}.",
+        f"{result['data']}, batch {result['batch_size']}, all augmentation; {result['cores']} cores of "
+        f"{result['processor']}, Python {result['python']}, {versions}.",
         "",
         "| input pipeline | examples/s (median) | lowest to highest |",
         "|---|---|---|",
     ]
-    for title, name in rows:
+    for name, title in titles.items():
         rates = result["examples_per_second"][name]
-        lines.append(f"| {title} | {result['median'][name]:,.0f} | {min(rates):,.0f} to {max(rates):,.0f} |")
+        lines.append(f"| {title} | {result['median'][name]:,.4g} | {min(rates):,.4g} to {max(rates):,.4g} |")
     return "\n".join([*lines, "", f"Ratio of the medians: {result['ratio']:.1f}."])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--examples", type=int, default=20_000)
+    parser.add_argument("data", choices=("spectra", "images"))
+    parser.add_argument("--examples", type=int, help="by default 20,000 spectra or 16 images")
+    parser.add_argument("--size", type=int, default=SIZE, help="height and width of the images on disk")
     parser.add_argument("--length", type=int, default=500)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, help="by default 256 spectra or 2 images")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", help="also write the figures to this file")
-    arguments = parser.parse_args()
-    result = surroundings() | measure(arguments.examples, arguments.length, arguments.batch_size, arguments.rounds)
+    given = parser.parse_args()
+    if given.size < SIZE:
+        parser.error(f"--size {given.size}: expected {SIZE} or more")
+    spectra = given.data == "spectra"
+    examples, batch_size = given.examples or (20_000 if spectra else 16), given.batch_size or (256 if spectra else 2)
+    with tempfile.TemporaryDirectory() as folder:
+        if spectra:
+            words, batches = f"{examples} pairs of {given.length} channels", (20, 500)
+            sides = spectra_sides(examples, given.length, batch_size)
+        else:
+            words, batches = (
+                f"{examples} .mat images of {given.size} x {given.size} x {given.length}, {SCALE}x",
+                (10, 100),
+            )
+            sides = image_sides(Path(folder), examples, given.size, given.length, batch_size)
+        result = {"data": words} | surroundings() | measure(*sides, batch_size, given.rounds, batches)
     print(as_markdown(result))
-    if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump(result, file, indent=1)
+    if given.json:
+        Path(given.json).write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

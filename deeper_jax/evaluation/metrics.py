@@ -9,21 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.signal
 
-from deeper_jax.evaluation.statistics import Summary, summarise
-
-__all__ = [
-    "Summary",
-    "mse",
-    "mse_fit",
-    "over_own_maximum",
-    "psnr",
-    "released_psnr",
-    "released_savgol",
-    "released_ssim",
-    "ssim",
-    "summarise",
-]
-
 Array = npt.NDArray[np.float64]
 
 SSIM_WINDOW = 7

@@ -56,11 +56,6 @@ def upsample(lr_image: npt.ArrayLike, kernel: str, scale: int, raster_offset: in
     return np.tensordot(rows, widened, axes=(1, 0))
 
 
-def sample(hr_image: npt.ArrayLike, scale: int, raster_offset: int) -> npt.NDArray:
-    """Keep every `scale`-th pixel of `[H, W, L]` from `raster_offset` on: what `upsample` undoes."""
-    return np.asarray(hr_image)[raster_offset::scale, raster_offset::scale]
-
-
 def pca_upsample(
     lr_image: npt.ArrayLike,
     scale: int,

@@ -32,9 +32,17 @@ def default_patch(scale: int) -> int:
 def downsample(hr_image: np.ndarray, scale: int, raster_offset: int) -> np.ndarray:
     """Keep every `scale`-th pixel of both axes from `raster_offset` on, without averaging: a view.
 
-    hr_image: [..., H, W, L] with H and W multiples of `scale`; 0 <= raster_offset < scale.
-    Returns [..., H / scale, W / scale, L]: pixel (i, j) is HR pixel (i, j) * scale + raster_offset.
-    Raises InputError if H or W is no multiple, ValueError if `raster_offset` lies outside.
+    Args:
+      hr_image: [..., H, W, L] with H and W multiples of `scale`.
+      scale: s.
+      raster_offset: 0 to s - 1.
+
+    Returns:
+      [..., H / s, W / s, L]: pixel (i, j) is HR pixel (i, j) * scale + raster_offset.
+
+    Raises:
+      InputError: H or W is no multiple of the scale.
+      ValueError: `raster_offset` lies outside.
     """
     if not 0 <= raster_offset < scale:
         raise ValueError(f"raster_offset: found {raster_offset}, expected 0 <= raster_offset < scale = {scale}")
@@ -59,26 +67,26 @@ def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     return image[..., :height, :width, :]
 
 
-def bin_spectra(
-    image: np.ndarray, wavenumbers: np.ndarray | None, *, factor: int | None = None, length: int | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Average neighbouring channels: [..., L] and [L] to [..., L'] and [L'].
+def bin_spectra(image: np.ndarray, wavenumbers: np.ndarray | None, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Average neighbouring channels, L // L' each; those at the end that fill none of the L' are dropped.
 
-    Give either `factor`, channels a bin (L' = L // factor), or `length` = L' (the factor is then L // L').
-    Channels at the end that fill no bin are dropped. Raises InputError unless 1 <= factor <= L.
+    Args:
+      image: [..., L].
+      wavenumbers: [L] or None.
+      length: L'.
+
+    Returns:
+      [..., L'], and [L'] or None.
+
+    Raises:
+      InputError: `length` is not 1 to L.
     """
-    if (factor is None) == (length is None):
-        raise ValueError("give either factor or length")
     channels = image.shape[-1]
-    if length is not None:
-        factor = channels // length if length > 0 else 0
-    assert factor is not None
-    if not 1 <= factor <= channels:
-        wanted = f"factor {factor}" if length is None else f"length {length}"
-        raise InputError(f"spectral binning: found {wanted}, expected 1 ... {channels}; correct the setting.")
-    kept = length if length is not None else channels // factor
-    binned = _bin_means(image, kept, factor)
-    return binned, None if wavenumbers is None else _bin_means(np.asarray(wavenumbers), kept, factor)
+    if not 1 <= length <= channels:
+        raise InputError(f"spectral binning: found length {length}, expected 1 to {channels}; correct the setting.")
+    factor = channels // length
+    binned = _bin_means(image, length, factor)
+    return binned, None if wavenumbers is None else _bin_means(np.asarray(wavenumbers), length, factor)
 
 
 def _bin_means(values: np.ndarray, kept: int, factor: int) -> np.ndarray:
@@ -90,17 +98,3 @@ def _bin_means(values: np.ndarray, kept: int, factor: int) -> np.ndarray:
         total += values[..., offset : kept * factor : factor]
     total /= factor
     return total
-
-
-def crop_spectra(
-    image: np.ndarray, wavenumbers: np.ndarray | None, *, first: int = 0, length: int
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The `length` channels from `first` on: views of [..., L] and [L]. Raises InputError if L is too small."""
-    channels = image.shape[-1]
-    if first < 0 or length < 1 or first + length > channels:
-        raise InputError(
-            f"spectral crop: found channels {first} ... {first + length - 1}, expected them within "
-            f"0 ... {channels - 1}; correct the setting."
-        )
-    window = slice(first, first + length)
-    return image[..., window], None if wavenumbers is None else wavenumbers[window]

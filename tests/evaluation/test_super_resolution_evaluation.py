@@ -29,7 +29,8 @@ from deeper_jax.evaluation.summary import (
     compare_metric,
     metric_values,
 )
-from deeper_jax.evaluation.upsampling import pca_upsample, reference_upsampler, reference_upsamplers, sample
+from deeper_jax.evaluation.upsampling import pca_upsample, reference_upsampler, reference_upsamplers
+from deeper_jax.spectra.raster import downsample
 
 WAVENUMBERS = np.linspace(600, 1800, 60)
 CONTEXT = {"command": "eval.py", "data_source": "made up", "simulated": True, "score": float("nan")}
@@ -45,7 +46,14 @@ def make_pair(seed: int, scale: int = 2, **changes) -> EvaluationPair:
     hr_image = truth + 15 * rng.normal(size=truth.shape)
     raster_offset = 1 if scale < 4 else 2
     pair = EvaluationPair(
-        f"cell {seed}", sample(hr_image, scale, raster_offset), hr_image, truth, scale, raster_offset, WAVENUMBERS, 0.5
+        f"cell {seed}",
+        downsample(hr_image, scale, raster_offset),
+        hr_image,
+        truth,
+        scale,
+        raster_offset,
+        WAVENUMBERS,
+        0.5,
     )
     return replace(pair, **changes)
 

@@ -15,9 +15,9 @@ from deeper_jax.evaluation.upsampling import (
     pca_upsample,
     reference_upsampler,
     reference_upsamplers,
-    sample,
     upsample,
 )
+from deeper_jax.spectra.raster import downsample
 
 REGISTERED = [name for name in KERNELS if name not in RELEASED_KERNELS]
 RASTERS = [(2, 0), (2, 1), (3, 1), (4, 1), (4, 2), (5, 4), (1, 0)]
@@ -38,14 +38,14 @@ def test_given_pixels_come_back_unchanged(kernel, scale, raster_offset):
     image = random_image(scale, 7, 5, 3)
     output = upsample(image, kernel, scale, raster_offset)
     assert output.shape == (7 * scale, 5 * scale, 3) and output.dtype == np.float64
-    np.testing.assert_allclose(sample(output, scale, raster_offset), image, atol=1e-13)
+    np.testing.assert_allclose(downsample(output, scale, raster_offset), image, atol=1e-13)
 
 
 @pytest.mark.parametrize(("scale", "raster_offset"), [(2, 1), (3, 1), (4, 1), (4, 2)])
 def test_released_methods_move_pixels(scale, raster_offset):
     image = random_image(0, 7, 6, 2)
     output = upsample(image, "bicubic_released", scale, raster_offset)
-    assert np.abs(sample(output, scale, raster_offset) - image).max() > 0.1
+    assert np.abs(downsample(output, scale, raster_offset) - image).max() > 0.1
     np.testing.assert_allclose(output, scipy.ndimage.zoom(image, (scale, scale, 1), order=3), atol=1e-12)
     nearest = upsample(image, "nearest_released", scale, raster_offset)
     np.testing.assert_array_equal(nearest, scipy.ndimage.zoom(image, (scale, scale, 1), order=0))
@@ -101,7 +101,7 @@ def test_nearest_by_distance():
 def test_ramps_away_from_the_edges(kernel, scale, raster_offset):
     rows, columns = np.mgrid[0 : 8 * scale, 0 : 9 * scale]
     ramp = (2.0 * rows - 0.7 * columns + 3)[..., None] * np.array([1.0, -0.5])
-    output = upsample(sample(ramp, scale, raster_offset), kernel, scale, raster_offset)
+    output = upsample(downsample(ramp, scale, raster_offset), kernel, scale, raster_offset)
     inside = (slice(scale + raster_offset, -2 * scale), slice(scale + raster_offset, -2 * scale))
     np.testing.assert_allclose(output[inside], ramp[inside], atol=1e-11)
 
@@ -164,7 +164,7 @@ def noisy_pair(seed: int, scale: int = 2) -> EvaluationPair:
     strengths = np.stack([np.exp(-20 * ((rows - y) ** 2 + (columns - x) ** 2)) for y, x in rng.random((3, 2))], -1)
     truth = strengths @ rng.random((3, 50))
     hr_image = truth + 0.05 * rng.normal(size=truth.shape)
-    return EvaluationPair(f"{seed}", sample(hr_image, scale, 1), hr_image, truth, scale, 1)
+    return EvaluationPair(f"{seed}", downsample(hr_image, scale, 1), hr_image, truth, scale, 1)
 
 
 def test_tuning_finds_the_least_mse_of_its_grid():
