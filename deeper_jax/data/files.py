@@ -12,13 +12,12 @@ from deeper_jax.data.spectral_pairs import (
     SpectralPairs,
     build_pairs,
     join_cells,
-    same_axis,
     with_cell_sizes,
     with_image_shape,
 )
 from deeper_jax.errors import InputError
-from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
-from deeper_jax.spectra.axis import AXIS_FILE, read_axis
+from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
+from deeper_jax.spectra.axis import AXIS_FILE, read_axis, same_axis
 
 __all__ = ["SpectralPairs", "read_pairs"]
 

@@ -14,10 +14,9 @@ import h5py
 import numpy as np
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
-from deeper_jax.data.spectral_pairs import checked_axis, same_axis
 from deeper_jax.errors import InputError
-from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
-from deeper_jax.spectra.axis import AXIS_FILE, read_axis
+from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_optional, read_arrays
+from deeper_jax.spectra.axis import AXIS_FILE, checked_axis, read_axis, same_axis
 
 __all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_list"]
 
@@ -252,7 +251,7 @@ def _assemble(
     wavenumbers: np.ndarray | None,
     record: dict[str, Any],
 ) -> HyperspectralImages:
-    axis = None if wavenumbers is None else checked_axis(wavenumbers, str(path), images[0].shape[-1])
+    axis = None if wavenumbers is None else checked_axis(wavenumbers, images[0].shape[-1], path)
     if axis is not None and axis[0] > axis[-1]:
         # Views, so that memory-mapped images stay so.
         axis = axis[::-1].copy()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.axis import checked_axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def build_pairs(
             )
         _check_spectra(array, source, kind)
     spectra = {kind: _rows(array) for kind, array in arrays.items()}
-    axis = None if wavenumbers is None else checked_axis(wavenumbers, source, noisy.shape[-1])
+    axis = None if wavenumbers is None else checked_axis(wavenumbers, noisy.shape[-1], source)
     if axis is not None and axis[0] > axis[-1]:
         axis = axis[::-1].copy()
         spectra = {kind: np.ascontiguousarray(array[:, ::-1]) for kind, array in spectra.items()}
@@ -122,32 +123,6 @@ def build_pairs(
         source=source,
         simulated=False,
     )
-
-
-def checked_axis(wavenumbers: np.ndarray, source: str, length: int) -> np.ndarray:
-    """The axis as [L] float64. Raises InputError unless it has `length` strictly monotonic finite values."""
-    axis = np.asarray(wavenumbers, dtype=np.float64).ravel()
-    if axis.size != length:
-        raise InputError(
-            f"{source}: found {length} spectral channels and {axis.size} wavenumbers, expected as many of "
-            "both; "
-            "give spectra as rows [N, L] and the axis that belongs to them."
-        )
-    steps = np.diff(axis)
-    if not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
-        at = int(np.flatnonzero(~(np.sign(steps) == np.sign(axis[-1] - axis[0])))[0]) + 1
-        raise InputError(
-            f"{source}: found wavenumbers that turn back or are missing at entry {at} ({axis[at - 1]:g} then "
-            f"{axis[at]:g}), expected a strictly ascending or descending axis in cm^-1; correct the axis."
-        )
-    return axis
-
-
-def same_axis(first: np.ndarray | None, second: np.ndarray | None) -> bool:
-    """Whether two axes are both absent, or equal to a thousandth of a wavenumber."""
-    if first is None or second is None:
-        return first is second
-    return first.shape == second.shape and bool(np.allclose(first, second, rtol=0, atol=1e-3))
 
 
 def with_image_shape(pairs: SpectralPairs, image_shape: tuple[int, int] | None) -> SpectralPairs:

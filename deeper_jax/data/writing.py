@@ -16,9 +16,9 @@ import scipy.io
 from deeper_jax.data.files import CELLS_FILE, SPLITS
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.image_files import LIST_FILE, RECORD_FILE, TRUTH_FOLDER, write_list
-from deeper_jax.data.spectral_pairs import SpectralPairs, same_axis
+from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.axis import AXIS_FILE
+from deeper_jax.spectra.axis import AXIS_FILE, same_axis
 
 
 def check_new(folder: str | Path) -> Path:

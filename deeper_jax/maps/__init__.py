@@ -1,6 +1,6 @@
 """Raman maps with their coordinates: read from instruments' files into one labelled form, and written to others.
 
-xarray and the vendors' libraries come with the extra `maps`; nothing outside this package imports the latter.
+xarray and the vendors' libraries are imported when a file is read; nothing outside this package imports the latter.
 """
 
 from deeper_jax.maps.raman_map import raman_map

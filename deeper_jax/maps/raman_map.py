@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
+from deeper_jax.spectra.axis import checked_axis
 
 if TYPE_CHECKING:
     import xarray
@@ -72,9 +72,10 @@ def build_map(
     tells; kept as a JSON string. Raises InputError where the parts do not fit one another, where a wavenumber
     is missing or given twice, and where there is no spectrum.
     """
-    xarray = load_library("xarray", path)
+    import xarray
+
     values = _checked_values(np.asarray(values), dims, path)
-    wavenumbers = checked_wavenumbers(wavenumbers, values.shape[-1], path)
+    wavenumbers = checked_axis(wavenumbers, values.shape[-1], path, any_order=True)
     order = np.argsort(wavenumbers, kind="stable")
     if not np.array_equal(order, np.arange(len(order))):
         values, wavenumbers = values[..., order], wavenumbers[order]
@@ -86,47 +87,6 @@ def build_map(
         attrs["missing_spectra"] = missing
     attrs["metadata"] = json.dumps(dict(metadata or {}), default=str, ensure_ascii=False)
     return xarray.DataArray(values, coords=all_coords, dims=(*dims, "wavenumber"), name="intensity", attrs=attrs)
-
-
-def checked_wavenumbers(wavenumbers: np.ndarray, length: int, path: Path) -> np.ndarray:
-    """The spectral axis [L], float64. Raises InputError unless it has `length` finite, different values."""
-    axis = np.asarray(wavenumbers, np.float64).ravel()
-    if axis.size != length:
-        raise InputError(
-            f"{path}: found {axis.size} wavenumbers for spectra of {length} channels, expected one a channel; "
-            "export the file again, or give the axis that belongs to it."
-        )
-    if not np.isfinite(axis).all():
-        raise InputError(
-            f"{path}: found {int((~np.isfinite(axis)).sum())} wavenumbers that are no numbers, expected a finite "
-            "value in cm^-1 for every channel; export the file again."
-        )
-    unique, counts = np.unique(axis, return_counts=True)
-    if unique.size < axis.size:
-        raise InputError(
-            f"{path}: found the wavenumber {unique[counts > 1][0]:g} cm^-1 {counts.max()} times, expected every "
-            "channel at a wavenumber of its own; join the overlapping windows before exporting, or remove the channels."
-        )
-    return axis
-
-
-def wavelength_to_shift(wavelengths: np.ndarray, laser_nm: float | None, path: Path) -> np.ndarray:
-    """Raman shift in cm^-1 of wavelengths in nm, 1e7 (1 / laser - 1 / wavelength).
-
-    Raises InputError if the laser's wavelength in nm is unknown or not positive.
-    """
-    wavelengths = np.asarray(wavelengths, np.float64)
-    return absolute_to_shift(1e7 / np.where(wavelengths == 0, np.nan, wavelengths), laser_nm, path)
-
-
-def absolute_to_shift(absolute: np.ndarray, laser_nm: float | None, path: Path) -> np.ndarray:
-    """Raman shift in cm^-1 of absolute wavenumbers in cm^-1. Raises InputError if the laser is unknown."""
-    if laser_nm is None or not np.isfinite(laser_nm) or laser_nm <= 0:
-        raise InputError(
-            f"{path}: found a spectral axis that is no Raman shift and no laser wavelength to convert it with, "
-            "expected relative wavenumbers (1/cm); export the file with the Raman shift as its spectral axis."
-        )
-    return 1e7 / laser_nm - np.asarray(absolute, np.float64)
 
 
 def empty_to_missing(values: np.ndarray) -> np.ndarray:

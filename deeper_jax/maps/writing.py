@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps import csv_file
-from deeper_jax.maps.form import as_dataset
-from deeper_jax.maps.formats import MAP_FORMATS
-from deeper_jax.maps.libraries import load_library
+from deeper_jax.maps.formats.csv import companion
+from deeper_jax.maps.formats.description import DESCRIPTION
+from deeper_jax.maps.registry import WRITTEN
 
 if TYPE_CHECKING:
     import xarray
@@ -24,13 +25,13 @@ def check_writable(path: str | Path, *, overwrite: bool = False, further_variabl
 
     further_variables: names of the Dataset's variables after the first, which .csv writes to files beside it.
 
-    Raises InputError if the format is unknown or its library missing, the folder does not exist or cannot be
+    Raises InputError if the format is unknown, the folder does not exist or cannot be
     written to, or the file exists and `overwrite` is false.
     """
     path = Path(path)
-    if path.suffix.lower() not in MAP_FORMATS:
+    if path.suffix.lower() not in WRITTEN:
         raise InputError(
-            f"{path}: found the ending '{path.suffix}', expected one of {', '.join(MAP_FORMATS)}; choose a format."
+            f"{path}: found the ending '{path.suffix}', expected one of {', '.join(WRITTEN)}; choose a format."
         )
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: found no folder {path.parent}, expected one to write into; make it first.")
@@ -41,8 +42,6 @@ def check_writable(path: str | Path, *, overwrite: bool = False, further_variabl
             raise InputError(f"{target}: found a folder, expected the name of a file; choose another name.")
         if target.exists() and not overwrite:
             raise InputError(f"{target}: found an existing file, expected a new name; choose one or allow overwriting.")
-    load_library("xarray")
-    load_library(MAP_FORMATS[path.suffix.lower()].library)
 
 
 def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, overwrite: bool = False) -> None:
@@ -55,7 +54,7 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
 
     Files appear under their names only when complete; a writing that is killed may leave a hidden folder
     '.NAME-...' behind. Raises InputError as `check_writable` does, for data of another form than
-    `form.as_dataset` tells, and if the disk refuses.
+    `as_dataset` tells, and if the disk refuses.
     """
     path = Path(path)
     dataset = as_dataset(data)
@@ -63,7 +62,7 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
     try:
         partial = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.absolute().parent))
         try:
-            MAP_FORMATS[path.suffix.lower()].write(dataset, partial / path.name)
+            WRITTEN[path.suffix.lower()].write_own(dataset, partial / path.name)
             # The file that was asked for comes last: where it is, the others are.
             for file in sorted(partial.iterdir(), key=lambda file: file.name == path.name):
                 os.replace(file, path.with_name(file.name))
@@ -75,4 +74,84 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
 
 def _targets(path: Path, further_variables: Iterable[str]) -> list[Path]:
     beside = further_variables if path.suffix.lower() == ".csv" else ()
-    return [path, *(csv_file.companion(path, name) for name in beside)]
+    return [path, *(companion(path, name) for name in beside)]
+
+
+# Names that the files use for themselves.
+_RESERVED = {DESCRIPTION, "attrs", "dims", "file", "allow_pickle"}
+# Names of attributes that NetCDF, HDF5 or xarray use for themselves.
+_RESERVED_ATTRS = {
+    *("_FillValue", "_Netcdf4Dimid", "_NCProperties", "_nc3_strict", "coordinates", "dtype", DESCRIPTION),
+    *("CLASS", "DIMENSION_LABELS", "DIMENSION_LIST", "NAME", "REFERENCE_LIST"),
+}
+# As many characters as MATLAB allows.
+_LONGEST_NAME = 63
+
+
+def as_dataset(data: xarray.DataArray | xarray.Dataset) -> xarray.Dataset:
+    """The map as a Dataset that any of the formats can hold.
+
+    A DataArray becomes a variable of its own name, 'intensity' if it has none.
+
+    Raises InputError if a name, dtype or attribute cannot be written: names are those of Python variables of at
+    most 63 ASCII characters; values are boolean, integer, floating point (16 to 64 bits) or text; attributes
+    are strings (Unicode without zeros), integers and floats, and not named as the files' own.
+    """
+    import xarray
+
+    is_array = isinstance(data, xarray.DataArray)
+    dataset = cast("xarray.Dataset", data.to_dataset(name=data.name or "intensity") if is_array else data)
+    if not dataset.data_vars:
+        raise InputError("the map: found no variable, expected 'intensity'; give the map that is to be written.")
+    for name in {*dataset.variables, *dataset.dims}:
+        _check_name(name)
+    _check_attrs("the map", dataset.attrs)
+    for name, variable in dataset.variables.items():
+        _check_attrs(str(name), variable.attrs)
+        if variable.size == 0:
+            raise InputError(f"{name}: found an empty array of shape {variable.shape}, expected values to write.")
+        if variable.dtype.kind not in "biufU" or variable.dtype.itemsize > 8 and variable.dtype.kind != "U":
+            raise InputError(
+                f"{name}: found values of dtype {variable.dtype}, expected numbers of at most 64 bits, booleans or "
+                "text; convert them."
+            )
+        if variable.dtype.kind == "U":
+            _check_text(str(name), *variable.values.ravel().tolist())
+    return dataset
+
+
+def _check_name(name: Any) -> None:
+    usable = isinstance(name, str) and name.isidentifier() and name.isascii() and not name.startswith("_")
+    if not usable or len(name) > _LONGEST_NAME or name in _RESERVED:
+        raise InputError(
+            f"the map: found the name {name!r}, expected a letter, then letters, digits and '_', at most "
+            f"{_LONGEST_NAME} together, and none of {', '.join(sorted(_RESERVED))}; rename the variable or dimension."
+        )
+
+
+def _check_attrs(owner: str, attrs: Mapping[Any, Any]) -> None:
+    for key, value in attrs.items():
+        if not isinstance(key, str) or not key or key in _RESERVED_ATTRS:
+            raise InputError(f"{owner}: found an attribute named {key!r}, which files use for themselves; rename it.")
+        plain = value.item() if isinstance(value, np.generic) else value
+        fits = isinstance(plain, str | float) or type(plain) is int and -(2**63) <= plain < 2**63
+        if not fits:
+            raise InputError(
+                f"{owner}: found the attribute {key!r} of type {type(value).__name__}, expected a string, an integer "
+                "of 64 bits or a float; put anything else into a JSON string."
+            )
+        _check_text(owner, key, plain)
+
+
+def _check_text(owner: str, *texts: Any) -> None:
+    for text in texts:
+        if isinstance(text, str) and ("\0" in text or _is_broken(text)):
+            raise InputError(f"{owner}: found the text {text[:60]!r}, which is no Unicode or has zeros; correct it.")
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

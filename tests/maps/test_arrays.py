@@ -132,9 +132,12 @@ def test_axis_from_elsewhere(tmp_path):
         read_map(tmp_path / "cube.npy", wavenumbers=AXIS[:5])
     with pytest.raises(InputError, match="none.txt: no such file"):
         read_map(tmp_path / "cube.npy", wavenumbers=tmp_path / "none.txt")
-    # A file's own axis counts before any other.
-    own = read_map(save(tmp_path, "npz", ARRAYS), wavenumbers=AXIS + 1)
-    np.testing.assert_array_equal(own.wavenumber, AXIS[::-1])
+    # What the caller gives counts first, then the file's own axis, then the one beside it.
+    np.testing.assert_array_equal(
+        read_map(save(tmp_path, "npz", ARRAYS), wavenumbers=AXIS + 1).wavenumber, AXIS[::-1] + 1
+    )
+    np.savetxt(tmp_path / "axis.txt", AXIS + 2)
+    np.testing.assert_array_equal(read_map(save(tmp_path, "npz", ARRAYS)).wavenumber, AXIS[::-1])
 
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
@@ -150,7 +153,7 @@ def test_netcdf_keeps_its_own_dimensions(tmp_path, engine, dims):
 
 def test_axes_that_cannot_be_used(tmp_path):
     for axis, message in (
-        (np.where(AXIS > 1600, np.nan, AXIS), "1 wavenumbers that are no numbers"),
+        (np.where(AXIS > 1600, np.nan, AXIS), "1 wavenumbers that are missing or no numbers"),
         (np.where(AXIS > 1200, 1500.0, AXIS), "1500 cm.* 3 times"),
     ):
         with pytest.raises(InputError, match=message):

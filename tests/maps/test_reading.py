@@ -10,8 +10,8 @@ from maps_wdf import wdf_bytes
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps import read_map
-from deeper_jax.maps.reading import FORMATS
-from deeper_jax.maps.scan_grid import arrange
+from deeper_jax.maps.grid import arrange
+from deeper_jax.maps.registry import FORMATS
 
 SPECTRUM = wdf_bytes(np.ones((1, 4)), np.arange(4.0) + 500, kind=1)
 
@@ -60,7 +60,7 @@ _NO_START = ("text", "GRAMS .spc", "LabSpec XML", "OME-TIFF")
 def test_a_beginning_alone_is_a_damaged_file_of_every_kind(tmp_path, form):
     """The first bytes of each format and then noise: an error that names the file, and nothing else."""
     starts = [b"WDF1", b"WIT_PR06", b"\n\n\xfe\xfe", b"\x93NUMPY", b"PK\x03\x04", b"MATLAB 5.0", b"\x89HDF", b"CDF\x01"]
-    (start,) = [start for start in starts if form.starts(start)]
+    (start,) = [start for start in starts if form.looks(start)]
     noise = np.random.default_rng(0).integers(0, 256, 3000, np.uint8).tobytes()
     for rest in (b"", bytes(600), noise):
         path = tmp_path / f"file{form.suffixes[0]}"
@@ -76,16 +76,16 @@ def test_entry_of_a_file_with_one_measurement(tmp_path):
         read_map(tmp_path / "one.wdf", entry="second")
 
 
-@pytest.mark.parametrize("library", ["wdf", "xarray"])
-def test_missing_library_names_the_extra(tmp_path, monkeypatch, library):
+def test_a_missing_library_is_not_the_files_fault(tmp_path, monkeypatch):
     (tmp_path / "one.wdf").write_bytes(SPECTRUM)
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(InputError, match=f"one.wdf.*{library}.*deeper-jax\\[maps\\]"):
+    monkeypatch.setitem(sys.modules, "wdf", None)
+    with pytest.raises(InputError, match="one.wdf.*library wdf.*pip install"):
         read_map(tmp_path / "one.wdf")
 
 
 def test_importing_the_package_needs_no_library():
-    code = "import sys, deeper_jax.maps; print({'xarray', 'wdf', 'witio', 'spc_io', 'brukeropus'} & set(sys.modules))"
+    libraries = "{'xarray', 'wdf', 'witio', 'spc_io', 'brukeropus', 'h5py', 'scipy.io', 'pandas'}"
+    code = f"import sys, deeper_jax.maps; print({libraries} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "set()", result.stderr
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeper_jax.maps.description import DESCRIPTION, check_version, describe, is_description, numeric_arrays, rebuild
+from deeper_jax.maps.arrays import map_from_arrays, read_arrays
+from deeper_jax.maps.formats.description import (
+    DESCRIPTION,
+    check_version,
+    describe,
+    is_description,
+    numeric_arrays,
+    rebuild,
+)
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -34,3 +43,19 @@ def read(path: Path) -> xarray.Dataset | None:
             return None
         check_version(description)
         return rebuild(description, {name: file[name] for name in file.files if name != DESCRIPTION})
+
+
+def npz_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of the archive by its key; nothing is unpickled."""
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def read_npz(request: Request) -> xarray.DataArray:
+    """The map of a .npz file."""
+    return map_from_arrays(read_arrays(request.path), request)
+
+
+def read_npy(request: Request) -> xarray.DataArray:
+    """The map of a .npy file, whose axis comes from elsewhere. Raises InputError if there is none."""
+    return map_from_arrays({request.path.stem: np.load(request.path, allow_pickle=False)}, request)

@@ -4,6 +4,8 @@ The file is a tree of <LSX> elements named by ID, found by looking at exported f
 spectrum. The axes are numbered: 0 the intensity, 1 the spectral axis, 2 and on the scan, the lowest one fastest.
 """
 
+from __future__ import annotations
+
 import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.grid import scan_form
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
-from deeper_jax.maps.scan_axes import scan_form
-from deeper_jax.maps.spectral_axis import raman_shift
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -25,13 +27,14 @@ _TITLE, _ANGLES, _RECORD = "0x6C7469D9", "0x6C676EC6", "0x6C62D4D9"
 _NAME, _VALUE, _NUMBER = "0x6D6D616E", "0x7D6C61DB", "0x8736F70"
 
 
-def read_labspec_xml(path: Path) -> "xarray.DataArray":
+def read_labspec_xml(request: Request) -> xarray.DataArray:
     """The measurement of a LabSpec .xml file.
 
     A map that LabSpec rotated keeps its own directions as x and y; x_stage and y_stage are these turned by the
     file's angle, counter-clockwise about the origin of the map's coordinates. Raises InputError if the file is
     damaged or holds no spectrum.
     """
+    path = request.path
     root = ElementTree.parse(path).getroot()
     tree, matrix = root.find("LSX_Tree"), root.find("LSX_Matrix")
     axes_root = _child(_child(tree, _AXES[0]), _AXES[1])
@@ -42,7 +45,7 @@ def read_labspec_xml(path: Path) -> "xarray.DataArray":
     axes = {int(_id(axis), 16): axis for axis in axes_root}
     record = _record(tree)
     laser = _number(record.get("Laser (nm)"))
-    shift = raman_shift(_numbers(_child(axes[1], _VALUES)), _text(axes[1], _UNIT), laser, path)
+    shift = request.shift(_numbers(_child(axes[1], _VALUES)), _text(axes[1], _UNIT), laser)
     rows = empty_to_missing(_rows(matrix, shift.size, path))
     scan = [
         (_axis_name(axes[key]), _text(axes[key], _UNIT), _numbers(_child(axes[key], _VALUES)))

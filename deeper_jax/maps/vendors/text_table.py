@@ -1,5 +1,7 @@
 """Read the numbers and the heading of a text file, whatever its separator and decimal mark."""
 
+from __future__ import annotations
+
 import io
 import re
 from dataclasses import dataclass
@@ -8,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
 
 # (separator, decimal mark), the surest first: a comma may be either.
 _STYLES = (("\t", "."), ("\t", ","), (";", "."), (";", ","), (",", "."), (None, "."), (None, ","))
@@ -149,7 +150,8 @@ def _check_rows(body: list[str], rows: list[str], separator: str | None, decimal
 
 
 def _numbers(body: list[str], separator: str | None, decimal: str, width: int, path: Path) -> np.ndarray:
-    pandas = load_library("pandas", path)
+    import pandas
+
     missing = width - len(split_fields(body[0], separator))
     if missing and separator is None:
         body = [" ".join(["nan"] * missing) + " " + body[0], *body[1:]]

@@ -4,6 +4,8 @@ The headers are the library spc_io's; the walk from subfile to subfile is here, 
 arbitrary Z values and takes a lone spectrum's exponent from the wrong header.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from ctypes import sizeof
@@ -13,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
+from deeper_jax.maps.grid import Arrangement, arrange
 from deeper_jax.maps.raman_map import build_map
-from deeper_jax.maps.spc_arrangement import arrange_subfiles, axis_type
-from deeper_jax.maps.spectral_axis import raman_shift
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -26,19 +27,20 @@ _SPECTRAL = {0: "", 1: "", 2: "um", 3: "nm", 13: "", 14: "eV"}
 _FLOAT = -128
 
 
-def read_spc(path: Path) -> "xarray.DataArray":
+def read_spc(request: Request) -> xarray.DataArray:
     """The spectra of a .spc file of the new format, least significant byte first.
 
     Subfiles on one axis are a series where Z is a time, a line scan where Z is a length, a map where the planes W
     are lengths too or the log gives the numbers of points and lines, else a list. Raises InputError for the old
     and the big-endian format, for subfiles with axes of their own that differ, and for a file cut short.
     """
-    headers = load_library("spc_io.low_level.headers.spchdr", path)
-    subs = load_library("spc_io.low_level.headers.sub_hdr", path)
+    from spc_io.low_level.headers import spchdr, sub_hdr
+
+    path = request.path
     content = path.read_bytes()
     _check_version(content, path)
-    main = headers.SpcHdr.from_buffer_copy(content)
-    axes, spectra, sub_headers = _subfiles(content, main, subs.SubHdr, path)
+    main = spchdr.SpcHdr.from_buffer_copy(content)
+    axes, spectra, sub_headers = _subfiles(content, main, sub_hdr.SubHdr, path)
     log = _log(content, int(main.flogoff))
     laser = next(
         (float(n.group()) for k, v in log.items() if "laser" in k.lower() and (n := re.search(r"\d{3,4}(\.\d+)?", v))),
@@ -54,7 +56,7 @@ def read_spc(path: Path) -> "xarray.DataArray":
     found = arrange_subfiles(main, sub_headers, log)
     return build_map(
         found.place(spectra),
-        raman_shift(axis, _SPECTRAL[kind], laser, path),
+        request.shift(axis, _SPECTRAL[kind], laser),
         found.dims,
         found.coords,
         path=path,
@@ -149,3 +151,62 @@ def _log(content: bytes, offset: int) -> dict[str, str]:
     text = content[offset + int(start) : offset + int(size)].split(b"\0")[0].decode("latin-1")
     pairs = [re.split("[=:]", line, maxsplit=1) for line in re.split(r"[\r\n]+", text)]
     return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2 and pair[0].strip()}
+
+
+# Axis types of the header that are lengths, in um, and times, in s.
+_TO_UM = {2: 1.0, 3: 1e-3, 27: 1e4, 28: 1e6, 29: 1e3}
+_TO_SECONDS = {4: 1.0, 5: 60.0, 11: 86400.0, 12: 31557600.0, 23: 1e-3, 24: 1e-6, 25: 1e-9, 30: 3600.0}
+_COLUMNS = ("sizex", "pointsperline", "nx", "xpoints", "columns")
+_ROWS = ("sizey", "linesperimage", "ny", "ypoints", "rows")
+
+
+def arrange_subfiles(main: Any, headers: Sequence[Any], log: dict[str, str]) -> Arrangement:
+    """A series where Z is a time, a line where it is a length, a map where W is one too or the log counts its points.
+
+    main: the file's header, headers: those of the subfiles, log: the names and values of the log's text.
+    Anything else is a list with the coordinate z_value, as the file has it.
+    """
+    count = len(headers)
+    if count == 1:
+        return arrange(1, {})
+    z, w = _z_values(main, headers), np.array([header.subwlevel for header in headers], np.float64)
+    plain = {re.sub("[^a-z]", "", name.lower()): value for name, value in log.items()}
+    columns, rows = (_integer(plain, names) for names in (_COLUMNS, _ROWS))
+    if columns * rows == count and min(columns, rows) > 1:
+        place = np.arange(count)
+        coords = {"y": np.arange(float(rows)), "x": np.arange(float(columns))}
+        return Arrangement(("y", "x"), (rows, columns), place, coords, "pixel")
+    z_kind, w_kind = axis_type(main, "fztype"), axis_type(main, "fwtype")
+    planes = int(main.fwplanes)
+    if planes > 1 and count % planes == 0:
+        if np.ptp(w) == 0:
+            w = main.fwinc * (np.arange(count) // (count // planes)) + w[0]
+        if z_kind in _TO_UM and w_kind in _TO_UM:
+            return arrange(count, {"x": _TO_UM[z_kind] * z, "y": _TO_UM[w_kind] * w})
+    name, scale = ("time", _TO_SECONDS[z_kind]) if z_kind in _TO_SECONDS else ("distance", _TO_UM.get(z_kind, 0.0))
+    if scale and planes <= 1 and len(np.unique(z)) == count:
+        along = scale * z
+        return Arrangement((name,), (count,), np.arange(count), {name: along if name == "time" else along - along[0]})
+    return Arrangement(("spectrum",), (count,), np.arange(count), {"z_value": ("spectrum", z)})
+
+
+def _z_values(main: Any, headers: Sequence[Any]) -> np.ndarray:
+    """The Z of each subfile: its own, or evenly spaced by the header where the flags say the values are even."""
+    own = np.array([header.subfirst for header in headers], np.float64)
+    planes = max(int(main.fwplanes), 1)
+    if main.ftflgs.TRANDM or main.ftflgs.TORDRD or len(np.unique(own)) * planes >= len(own):
+        return own
+    step = float(main.fzinc) or float(headers[0].subnext) - float(headers[0].subfirst)
+    return own[0] + step * (np.arange(len(own)) % max(len(own) // planes, 1))
+
+
+def axis_type(main: Any, field: str) -> int:
+    """The number of an axis type: the library gives its name, and fails on numbers it has no name for."""
+    return bytes(main)[getattr(type(main), field).offset]
+
+
+def _integer(values: dict[str, str], names: Sequence[str]) -> int:
+    for name in names:
+        if (found := re.match(r"\d+", values.get(name, ""))) is not None:
+            return int(found.group())
+    return 0

@@ -1,10 +1,15 @@
-"""Arrange spectra by the positions at which they were collected: a map, a line, a series or a stack of maps."""
+"""Arrange spectra on the grid of their scan: by their positions, by the axes a file names, or as a block of rows."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from deeper_jax.errors import InputError
 
 _GAP = 10.0
 _MIN_FILLED = 0.25
@@ -171,3 +176,138 @@ def _series(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> A
         return None
     still = {other: ((), places[other][0]) for other in places if other not in moving}
     return Arrangement((name,), (count,), np.arange(count), {name: places[name], **still})
+
+
+_TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+_TO_SECONDS = {"ms": 1e-3, "min": 60.0, "h": 3600.0, "hr": 3600.0}
+_ORDER = ("time", "z", "y", "x")
+
+Axis = tuple[str, str, np.ndarray]
+
+
+def scan_form(
+    spectra: np.ndarray, axes: Sequence[Axis], angle: float, path: Path
+) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any], str]:
+    """(values, dimensions, coordinates, units of the positions) of spectra [N, L].
+
+    axes: (name, unit, values) of each axis of the scan, the fastest first; N is the product of their lengths, or
+    less where the scan was interrupted. angle: of the map's x against the stage's, radians, counter-clockwise.
+    Raises InputError if the spectra are more than the axes have places.
+    """
+    named = [(axis_name(name), _in_base_unit(name, unit, values)) for name, unit, values in axes]
+    sizes = [max(values.size, 1) for _, values in named]
+    planned = int(np.prod(sizes, dtype=int))
+    if len(spectra) > planned:
+        raise InputError(
+            f"{path}: found {len(spectra)} spectra, expected the {planned} that its scan axes give; save it again."
+        )
+    if len(spectra) < planned:
+        missing = np.full((planned - len(spectra), spectra.shape[1]), np.nan)
+        spectra = np.concatenate([spectra.astype(np.result_type(spectra.dtype, np.float32)), missing])
+    long = [(name, values) for name, values in reversed(named) if values.size > 1]
+    still = {name: ((), values[0]) for name, values in named if values.size == 1 and name in _ORDER[1:]}
+    values = spectra.reshape(*[v.size for _, v in long], spectra.shape[1])
+    names = [name for name, _ in long]
+    if len(set(names)) < len(names) or not set(names) <= set(_ORDER):
+        return spectra, ("spectrum",), {}, "um"
+    if len(names) == 1 and names[0] in "xy":
+        return values, ("distance",), _axis_line(names[0], long[0][1], still, angle), "um"
+    lines = dict(long)
+    if len(names) > 1 and ("y" in names) != ("x" in names):
+        # A vertical slice or a line again and again: a stack of maps of one row or column.
+        other = "x" if "y" in names else "y"
+        values, names = values[..., None, :], [*names, other]
+        lines[other] = np.array([still.pop(other)[1] if other in still else 0.0])
+    order = sorted(range(len(names)), key=lambda place: _ORDER.index(names[place]))
+    coords: dict[str, Any] = {name: lines[name] for name in names} | still
+    if angle and {"x", "y"} <= set(names):
+        coords |= _turned(lines["x"], lines["y"], angle)
+    return values.transpose(*order, len(names)), tuple(names[place] for place in order), coords, "um"
+
+
+def axis_name(name: str) -> str:
+    """x, y, z or time for a name as files write it ('X (µm)', 'XA', 'Time (s)', 'Depth'); else the name itself."""
+    plain = name.strip().strip("#").strip().lower()
+    word = plain.split("(")[0].split("[")[0].split("/")[0].strip()
+    known = {"xa": "x", "ya": "y", "za": "z", "xaxis": "x", "t": "time", "depth": "z", "pos x": "x", "pos y": "y"}
+    for letter in "xyz":
+        known |= {f"{letter}{end}": letter for end in ("_um", " um", "pos", "-pos", " position", "_position", " pos")}
+    return known.get(word, "time" if word.startswith("time") or word == "elapsed time" else word)
+
+
+def _in_base_unit(name: str, unit: str, values: np.ndarray) -> np.ndarray:
+    scales = _TO_SECONDS if axis_name(name) == "time" else _TO_UM
+    return scales.get(unit.strip(), 1.0) * values
+
+
+def _axis_line(name: str, along: np.ndarray, still: dict[str, Any], angle: float) -> dict[str, Any]:
+    ends = {"x": np.zeros(along.size), "y": np.zeros(along.size)}
+    ends |= {key: np.full(along.size, value) for key, (_, value) in still.items()} | {name: along}
+    if angle:
+        turned = _turn(ends["x"], ends["y"], angle)
+        ends |= {"x": turned[0], "y": turned[1]}
+    return {"distance": np.abs(along - along[0])} | {key: ("distance", value) for key, value in ends.items()}
+
+
+def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> dict[str, Any]:
+    columns, rows = np.meshgrid(x, y)
+    x_stage, y_stage = _turn(columns, rows, angle)
+    return {"x_stage": (("y", "x"), x_stage), "y_stage": (("y", "x"), y_stage)}
+
+
+def _turn(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    return np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
+
+
+def plane_form(positions: np.ndarray | None, shape: tuple[int, int]) -> tuple[tuple[str, ...], dict[str, Any], str]:
+    """(dimensions, coordinates, units of the positions) for spectra in `shape` = (rows, columns).
+
+    positions: [rows, columns, 3], x, y, z in um of each spectrum, or None where the file tells none; places are
+    then counted in pixels. One row or one column is a line scan, one spectrum has no dimension. A raster along
+    the stage's x and y is a map. A raster whose rows go along z is a stack of maps of one line each. Any other
+    raster is a map along its own two directions, with x_stage and y_stage (y, x).
+    """
+    rows, columns = shape
+    if rows == columns == 1:
+        here = {} if positions is None else dict(zip("xyz", positions[0, 0], strict=True))
+        return (), {name: ((), value) for name, value in here.items()}, "um"
+    if positions is None:
+        if min(shape) == 1:
+            return ("distance",), {"distance": np.arange(float(max(shape)))}, "pixel"
+        return ("y", "x"), {"y": np.arange(float(rows)), "x": np.arange(float(columns))}, "pixel"
+    if min(shape) == 1:
+        return ("distance",), _plane_line(positions.reshape(-1, 3)), "um"
+    return *_raster(positions), "um"
+
+
+def dropped_shape(dims: tuple[str, ...], shape: tuple[int, int]) -> tuple[int, ...]:
+    """The shape of a block [rows, columns] under the dimensions that `plane_form` gave."""
+    if dims == ("z", "y", "x"):
+        return (shape[0], 1, shape[1])
+    return () if not dims else (max(shape),) if len(dims) == 1 else shape
+
+
+def _plane_line(points: np.ndarray) -> dict[str, Any]:
+    distance = np.linalg.norm(points - points[0], axis=1)
+    return {"distance": distance} | {name: ("distance", points[:, i]) for i, name in enumerate("xyz")}
+
+
+def _raster(positions: np.ndarray) -> tuple[tuple[str, ...], dict[str, Any]]:
+    x, y, z = np.moveaxis(positions, -1, 0)
+    tolerance = 1e-6 * max(np.ptp(x), np.ptp(y), np.ptp(z))
+    along_rows = np.ptp(positions, axis=1).max(axis=0) > tolerance
+    along_columns = np.ptp(positions, axis=0).max(axis=0) > tolerance
+    if not along_rows[1] and not along_rows[2] and not along_columns[0] and not along_columns[2]:
+        return ("y", "x"), {"y": y[:, 0], "x": x[0], "z": ((), z[0, 0])}
+    if along_columns[2] and not along_columns[:2].any() and not along_rows[2]:
+        if not along_rows[1]:
+            return ("z", "y", "x"), {"z": z[:, 0], "y": y[0, :1], "x": x[0]}
+        coords = {"z": z[:, 0], "y": np.zeros(1), "x": _distance(positions[0])}
+        return ("z", "y", "x"), coords | {"x_stage": (("y", "x"), x[:1]), "y_stage": (("y", "x"), y[:1])}
+    coords = {"y": _distance(positions[:, 0]), "x": _distance(positions[0])}
+    coords |= {"x_stage": (("y", "x"), x), "y_stage": (("y", "x"), y)}
+    return ("y", "x"), coords | {"z": (("y", "x"), z) if np.ptp(z) > tolerance else ((), z[0, 0])}
+
+
+def _distance(points: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(points - points[0], axis=1)

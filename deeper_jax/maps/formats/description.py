@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
 
 if TYPE_CHECKING:
     import xarray
@@ -55,7 +54,9 @@ def rebuild(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
         values = np.array(record["values"], dtype) if "values" in record else arrays[name]
         values = values.reshape(record["shape"]).astype(dtype, copy=False)
         contents[record["coordinate"]][name] = (tuple(record["dims"]), values, record["attrs"])
-    return load_library("xarray").Dataset(contents[False], contents[True], description["attrs"])
+    import xarray
+
+    return xarray.Dataset(contents[False], contents[True], description["attrs"])
 
 
 def is_description(content: Any) -> TypeGuard[dict[str, Any]]:

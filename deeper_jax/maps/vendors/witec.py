@@ -1,20 +1,22 @@
-"""Read WITec project and data files (.wip, .wid): maps, line scans, depth and time series, single spectra.
+"""Read WITec project and data files (.wip, .wid) and the MATLAB structures that WITec Project exports.
 
 The library witio gives the entries, their arrays and their calibrations. A project holds many measurements; the
 map is taken where there is one, the largest where they are of one kind, and `entry` decides otherwise.
 """
+
+from __future__ import annotations
 
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.io
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.entries import choose_entry
-from deeper_jax.maps.libraries import load_library
-from deeper_jax.maps.raman_map import build_map, empty_to_missing, wavelength_to_shift
-from deeper_jax.maps.scan_plane import dropped_shape, plane_form
+from deeper_jax.maps.grid import dropped_shape, plane_form
+from deeper_jax.maps.raman_map import build_map, empty_to_missing
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -24,9 +26,11 @@ _SPECTRAL = ("TDSpectralTransformation", "TDLUTTransformation", "TDLinearTransfo
 _MAP_FIRST = 1 << 40
 
 
-def read_wip(path: Path, entry: str | int | None = None) -> "xarray.DataArray":
+def read_wip(request: Request) -> xarray.DataArray:
     """A measurement of a .wip or .wid file. Raises InputError if there is none, or several and no `entry`."""
-    witio = load_library("witio", path)
+    import witio
+
+    path = request.path
     _check_complete(path)
     project = witio.read(path)
     graphs = [item for item in project.find(class_name="TDGraph") if _is_spectral(item)]
@@ -36,8 +40,7 @@ def read_wip(path: Path, entry: str | int | None = None) -> "xarray.DataArray":
             "save the spectra in the project."
         )
     names = [str(item.caption) for item in graphs]
-    chosen = graphs[choose_entry(names, [_rank(item) for item in graphs], entry, path)]
-    return _read_graph(chosen, names, path)
+    return _read_graph(graphs[request.choose(names, [_rank(item) for item in graphs])], names, request)
 
 
 def _check_complete(path: Path) -> None:
@@ -76,11 +79,11 @@ def _rank(item: Any) -> int:
     return rows * columns + (_MAP_FIRST if min(rows, columns) > 1 else 0)
 
 
-def _read_graph(item: Any, names: list[str], path: Path) -> "xarray.DataArray":
+def _read_graph(item: Any, names: list[str], request: Request) -> xarray.DataArray:
     values = item.array().transpose(1, 0, 2)
     shape = values.shape[:2]
     laser = _laser(item)
-    wavenumbers = _wavenumbers(item, laser, path)
+    wavenumbers = _wavenumbers(item, laser, request)
     # A calibration polynomial is held constant outside its range: those channels have no place on the axis.
     moves = np.diff(wavenumbers) != 0
     kept = np.append(moves, False) | np.insert(moves, 0, False)
@@ -92,7 +95,7 @@ def _read_graph(item: Any, names: list[str], path: Path) -> "xarray.DataArray":
         wavenumbers[kept],
         dims,
         coords,
-        path=path,
+        path=request.path,
         instrument="WITec",
         title=str(item.caption),
         units="counts" if unit is not None and "cts" in str(unit.scalar()) else "a.u.",
@@ -110,13 +113,14 @@ def _laser(item: Any) -> float | None:
     return float(laser) if laser else None
 
 
-def _wavenumbers(item: Any, laser: float | None, path: Path) -> np.ndarray:
+def _wavenumbers(item: Any, laser: float | None, request: Request) -> np.ndarray:
     values, unit = item.x_axis("nm")
     if unit != "nm":
         raise InputError(
-            f"{path}: found '{item.caption}' with an axis in '{unit}', expected a wavelength; calibrate the spectra."
+            f"{request.path}: found '{item.caption}' with an axis in '{unit}', expected a wavelength; "
+            "calibrate the spectra."
         )
-    return wavelength_to_shift(np.asarray(values), laser, path)
+    return request.shift(np.asarray(values), unit, laser)
 
 
 def _form(item: Any, shape: tuple[int, int]) -> tuple[tuple[str, ...], dict[str, Any], str]:
@@ -162,3 +166,77 @@ def _metadata(item: Any, laser: float | None, names: list[str]) -> dict[str, Any
         if str(text.caption).startswith(prefix) and text.tag.find("TDStream") is not None:
             metadata["information"] = " | ".join(line for line in text.text().splitlines() if line.strip())
     return metadata
+
+
+def read_witec_structure(request: Request) -> xarray.DataArray | None:
+    """The measurement of a .mat file that holds structures with 'data' and 'axisscale'; None if it holds none.
+
+    data: [N, L], the first dimension of imagesize varying fastest; imagesize: [rows, columns] of a map; axisscale:
+    the spectral axis and its unit; imageaxisscale: y and x. Raises InputError if several fit and `entry` is None.
+    """
+
+    path = request.path
+    # WITec's structures are of the class 'dataset'; plain ones from a script will do as well.
+    plain = {"double", "single", "char", "logical", "sparse", "cell"} | {
+        f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)
+    }
+    if {kind for _, _, kind in scipy.io.whosmat(path)} <= plain:
+        return None
+    content = scipy.io.loadmat(path)
+    found = {name: value[0, 0] for name, value in content.items() if _is_dataset(value)}
+    if not found:
+        return None
+    names = list(found)
+    name = names[request.choose(names, [value["data"].size for value in found.values()])]
+    data = found[name]
+    spectra = empty_to_missing(np.atleast_2d(data["data"]))
+    axis, unit = data["axisscale"][1]
+    if axis.size != spectra.shape[1]:
+        raise InputError(
+            f"{path}: found {axis.size} places on the axis of '{name}' for spectra of {spectra.shape[1]} channels, "
+            "expected as many; export it from WITec again."
+        )
+    values, dims, coords, units = _structure_form(data, spectra)
+    return build_map(
+        values,
+        request.shift(axis.ravel(), _text(unit)),
+        dims,
+        coords,
+        path=path,
+        instrument="WITec",
+        title=_text(data["name"]) if "name" in data.dtype.names else name,
+        units="a.u.",
+        metadata={"entries": names, "date": [float(part) for part in np.ravel(data["date"])]}
+        if "date" in data.dtype.names
+        else {},
+        position_units=units,
+    )
+
+
+def _is_dataset(value: object) -> bool:
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        return False
+    return {"data", "axisscale"} <= set(value.dtype.names or ())
+
+
+def _text(value: Any) -> str:
+    return str(np.ravel(value)[0]).strip() if np.size(value) else ""
+
+
+def _structure_form(data: Any, spectra: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any], str]:
+    size = np.ravel(data["imagesize"]).astype(int) if "imagesize" in data.dtype.names else np.zeros(0, int)
+    if len(spectra) == 1:
+        return spectra[0], (), {}, "um"
+    if size.size != 2 or size.prod() != len(spectra):
+        return spectra, ("spectrum",), {}, "um"
+    scales = (
+        [np.ravel(data["imageaxisscale"][place, 0]) for place in (0, 1)] if "imageaxisscale" in data.dtype.names else []
+    )
+    known = len(scales) == 2 and all(scale.size == n for scale, n in zip(scales, size, strict=True))
+    y, x = scales if known else [np.arange(float(n)) for n in size]
+    units = "um" if known else "pixel"
+    cube = spectra.reshape(size[0], size[1], -1, order="F")
+    if 1 in size:
+        along = y if size[0] > 1 else x
+        return spectra, ("distance",), {"distance": along - along[0]}, units
+    return cube, ("y", "x"), {"y": y, "x": x}, units

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import scipy.io
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.description import (
+from deeper_jax.maps.arrays import map_from_arrays, read_arrays
+from deeper_jax.maps.formats.description import (
     DESCRIPTION,
     check_version,
     describe,
@@ -20,6 +22,9 @@ from deeper_jax.maps.description import (
     numeric_arrays,
     rebuild,
 )
+from deeper_jax.maps.formats.hdf5 import is_dataset, is_hdf5, open_hdf5
+from deeper_jax.maps.request import Request
+from deeper_jax.maps.vendors.witec import read_witec_structure
 
 if TYPE_CHECKING:
     import xarray
@@ -82,3 +87,30 @@ def _struct(attrs: Mapping[str, Any]) -> dict[str, Any]:
         name = re.sub(r"\W", "_", key, flags=re.ASCII)
         struct.setdefault((name if name[0].isalpha() else f"a_{name}")[:63], value)
     return struct
+
+
+def mat_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of numbers or text of a .mat file (v4, v5, v7.3) by its name, its axes as MATLAB shows them.
+
+    Version 7.3 is HDF5 and holds each array with its axes reversed; they are turned back here.
+    """
+    if is_hdf5(path):
+        with open_hdf5(path) as file:
+            return {key: np.asarray(item[()]).T for key, item in file.items() if _holds_numbers(item)}
+    return {key: value for key, value in scipy.io.loadmat(path).items() if _is_plain(key, value)}
+
+
+def read_mat(request: Request) -> xarray.DataArray:
+    """The map of a .mat file, which may be WITec's export. Raises InputError as `read_map`."""
+    if not is_hdf5(request.path) and (found := read_witec_structure(request)) is not None:
+        return found
+    return map_from_arrays(read_arrays(request.path), request)
+
+
+def _holds_numbers(item: Any) -> bool:
+    # Passed by: object references (MATLAB cell arrays) and empty arrays, which v7.3 stores as their shape.
+    return is_dataset(item) and item.dtype.kind in "biuf" and "MATLAB_empty" not in item.attrs
+
+
+def _is_plain(key: str, value: object) -> bool:
+    return not key.startswith("__") and isinstance(value, np.ndarray) and value.dtype.kind in "biufcUS"

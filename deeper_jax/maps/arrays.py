@@ -1,16 +1,18 @@
 """Find the spectra, the axis and the positions among the named arrays of a file, and arrange them."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.array_files import find_optional, plain_key
-from deeper_jax.maps.entries import choose_entry
-from deeper_jax.maps.raman_map import build_map, wavelength_to_shift
-from deeper_jax.maps.scan_grid import arrange
+from deeper_jax.maps.grid import arrange
+from deeper_jax.maps.raman_map import build_map
+from deeper_jax.maps.registry import cannot_be_read
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -39,11 +41,9 @@ _FIRST_CHOICE = ("intensity", "intensities")
 
 def map_from_arrays(
     arrays: Mapping[str, np.ndarray],
-    path: Path,
-    entry: str | int | None = None,
-    wavenumbers: np.ndarray | None = None,
+    request: Request,
     dims: Mapping[str, tuple[str, ...]] | None = None,
-) -> "xarray.DataArray":
+) -> xarray.DataArray:
     """The labelled form of one array of spectra: a cube [H, W, L], a stack [D, H, W, L], a list [N, L] or one [L].
 
     The spectral axis is the array called wavenumbers, shift or the like, wavelengths with a laser, or
@@ -51,9 +51,8 @@ def map_from_arrays(
     spectra, [N]. entry: the array to take. dims: the names of the arrays' dimensions, as far as the file tells.
     Raises InputError listing the arrays if none or several fit, and if there is no axis.
     """
-    axis = _find_axis(arrays, path)
-    if axis is None:
-        axis = wavenumbers
+    path = request.path
+    axis = _find_axis(arrays, request)
     places = {name: found for name, names in _POSITIONS.items() if (found := find_optional(arrays, names)) is not None}
     apart = {plain_key(n) for n in (*_AXIS, *_WAVELENGTH, *_LASER, *_SHAPE, *sum(_POSITIONS.values(), ()))}
     spectra = {n: a for n, a in arrays.items() if plain_key(n) not in apart and _may_be_spectra(a, axis)}
@@ -62,24 +61,26 @@ def map_from_arrays(
     if axis is None:
         raise InputError(
             f"{path}: found spectra {_listed(spectra)} and no spectral axis, expected an array 'wavenumbers' in cm^-1; "
-            "give wavenumbers= an array or a text file of them, or put axis.txt beside the file."
+            "give --wavenumbers FILE (in Python, wavenumbers=), or put axis.txt beside the file."
         )
     names = list(spectra)
     ranks = [2 * array.ndim + (plain_key(name) in _FIRST_CHOICE) for name, array in spectra.items()]
-    name = names[choose_entry(names, ranks, entry, path)]
+    name = names[request.choose(names, ranks)]
     values = _spectral_last(spectra[name], axis.size, (dims or {}).get(name, ()))
     return _arranged(values, axis, places, find_optional(arrays, _SHAPE), name, path)
 
 
-def _find_axis(arrays: Mapping[str, np.ndarray], path: Path) -> np.ndarray | None:
+def _find_axis(arrays: Mapping[str, np.ndarray], request: Request) -> np.ndarray | None:
+    if request.wavenumbers is not None:
+        return request.wavenumbers
     axis = find_optional(arrays, _AXIS)
     if axis is not None and axis.dtype.kind in "iuf" and axis.size == max(axis.shape, default=0) > 1:
         return axis.ravel().astype(np.float64)
     wavelengths = find_optional(arrays, _WAVELENGTH)
     if wavelengths is None:
-        return None
+        return request.given_axis()
     laser = find_optional(arrays, _LASER)
-    return wavelength_to_shift(wavelengths.ravel(), None if laser is None else float(laser.ravel()[0]), path)
+    return request.shift(wavelengths.ravel(), "nm", None if laser is None else float(laser.ravel()[0]))
 
 
 def _may_be_spectra(array: np.ndarray, axis: np.ndarray | None) -> bool:
@@ -120,7 +121,7 @@ def _arranged(
     shape: np.ndarray | None,
     name: str,
     path: Path,
-) -> "xarray.DataArray":
+) -> xarray.DataArray:
     form: tuple[np.ndarray, tuple[str, ...], dict[str, Any], str]
     if values.ndim == 1:
         form = values, (), {}, "um"
@@ -165,4 +166,65 @@ def _line_of(place: np.ndarray, name: str, size: Mapping[str, int]) -> np.ndarra
     if name in ("x", "y") and place.shape == (size["y"], size["x"]):
         line = place[0] if name == "x" else place[:, 0]
         return line.astype(np.float64) if np.allclose(place, line if name == "x" else line[:, None]) else None
+    return None
+
+
+ARRAY_SUFFIXES = (".mat", ".npz")
+
+
+def plain_key(name: str) -> str:
+    """The key as it is compared: lower case, letters and digits only ('Train_Inputs' -> 'traininputs')."""
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every numeric or text array of a .mat or .npz file, by its own key, axes as MATLAB or NumPy shows them.
+
+    Version 7.3 .mat files are HDF5 and hold each array with its axes reversed; they are turned back here.
+    Raises InputError if the file is missing, of another kind, damaged, or holds no array.
+    """
+    from deeper_jax.maps.formats.mat import mat_arrays
+    from deeper_jax.maps.formats.npz import npz_arrays
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a {' or '.join(ARRAY_SUFFIXES)} file, check the path.")
+    if path.suffix.lower() not in ARRAY_SUFFIXES:
+        raise InputError(f"{path}: found a '{path.suffix}' file, expected .mat or .npz; export the data as one.")
+    try:
+        arrays = npz_arrays(path) if path.suffix.lower() == ".npz" else mat_arrays(path)
+    except Exception as error:
+        raise cannot_be_read(path, path.suffix, error) from error
+    if not arrays:
+        raise InputError(f"{path}: found no array, expected spectra [N, L]; export the data again.")
+    return arrays
+
+
+def find_array(
+    arrays: Mapping[str, np.ndarray], names: Iterable[str], path: Path, *, only_one: bool = False
+) -> np.ndarray:
+    """The array stored under the first of `names` that the file has, whatever its spelling or case.
+
+    only_one: take the file's only numeric array with two or more axes if no name fits.
+    Raises InputError listing the keys found if nothing fits.
+    """
+    names = tuple(names)
+    found = find_optional(arrays, names)
+    if found is not None:
+        return found
+    numeric = [a for a in arrays.values() if a.dtype.kind in "biuf" and a.ndim >= 2 and a.size > 1]
+    if only_one and len(numeric) == 1:
+        return numeric[0]
+    raise InputError(
+        f"{path}: found the keys {', '.join(map(repr, arrays))}, expected one of "
+        f"{', '.join(map(repr, names))}; rename the array."
+    )
+
+
+def find_optional(arrays: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray | None:
+    """As `find_array`, or None if no name fits."""
+    by_plain_key = {plain_key(key): value for key, value in arrays.items()}
+    for name in names:
+        if plain_key(name) in by_plain_key:
+            return by_plain_key[plain_key(name)]
     return None

@@ -9,8 +9,7 @@ import xarray as xr
 from map_examples import ARRANGEMENTS, raster, rotated, stack_in_depth
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.hyperspy import to_hyperspy_axes
-from deeper_jax.maps.ramanspy import from_ramanspy, preprocessing_step, to_ramanspy
+from deeper_jax.maps.interop import from_ramanspy, preprocessing_step, to_hyperspy_axes, to_ramanspy
 
 KINDS = {
     "single_spectrum": (ramanspy.Spectrum, ()),

@@ -1,4 +1,6 @@
-"""Read WITec's text exports: the graph of three files (header, X axis, Y values) and the table of one."""
+"""Read WITec's text exports: the graph of three files (header, X axis, Y values), the table of one, and TrueMatch."""
+
+from __future__ import annotations
 
 import re
 from pathlib import Path
@@ -8,8 +10,8 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
-from deeper_jax.maps.spectral_axis import raman_shift
-from deeper_jax.maps.text_table import parse_table, read_lines
+from deeper_jax.maps.request import Request
+from deeper_jax.maps.vendors.text_table import parse_table, read_lines
 
 if TYPE_CHECKING:
     import xarray
@@ -40,7 +42,7 @@ def witec_graph_files(path: Path) -> dict[str, Path] | None:
     return files
 
 
-def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
+def read_witec_graph(files: dict[str, Path], request: Request) -> xarray.DataArray:
     """The measurement of a WITec graph export: a map of SizeY x SizeX, x fastest, or a series if either is 1.
 
     Positions run from ScanOriginX and ScanOriginY in steps of ScanWidth / SizeX and ScanHeight / SizeY; pixels are
@@ -63,8 +65,8 @@ def read_witec_graph(files: dict[str, Path]) -> "xarray.DataArray":
             f"{path}: found {len(spectra)} spectra of {axis.size} channels, expected {told[1]} of {told[0]} as "
             f"'{files['Header'].name}' tells; export the three files again."
         )
-    laser = re.search(r"[\d.]+", header.get("ExcitationWavelength", header.get("Excitation Wavelength", "")))
-    shift = raman_shift(axis, header.get("XAxisUnit", ""), float(laser.group()) if laser else None, path)
+    laser = re.search(r"[\d.,]+", header.get("ExcitationWavelength", header.get("Excitation Wavelength", "")))
+    shift = request.shift(axis, header.get("XAxisUnit", ""), float(laser.group().replace(",", ".")) if laser else None)
     dims, coords, units = _graph_form(header, size, len(spectra))
     values = empty_to_missing(spectra).reshape(*_shape(dims, size, len(spectra)), axis.size)
     return _build(values, shift, dims, coords, header, path, units)
@@ -78,19 +80,20 @@ def is_witec_table(lines: list[str]) -> bool:
     return len(first) > 1 and (first[0].strip() == "X-Axis" or "CCD cts" in first[1:])
 
 
-def read_witec_table(lines: list[str], path: Path) -> "xarray.DataArray":
+def read_witec_table(lines: list[str], request: Request) -> xarray.DataArray:
     """The measurement of WITec's table: a list of spectra, or a map where the file tells their places.
 
     Columns named 'graph(column/row)' have theirs; a header with SizeX and SizeY counts them off, x fastest.
     Raises InputError if the columns are not as many as the header tells.
     """
+    path = request.path
     table = parse_table(lines, path)
     heading = [line.split("\t") for line in table.heading]
     names = next((line[1:] for line in heading if line[0].strip() == "X-Axis"), [])
     units = next((line for line in heading if len(line) > 1 and line[0].strip() != "X-Axis"), [""])
     header = _pairs(list(table.heading))
     laser = _float(header, "ExcitationWavelength")
-    shift = raman_shift(table.numbers[:, 0], header.get("XAxisUnit", units[0].strip()), laser, path)
+    shift = request.shift(table.numbers[:, 0], header.get("XAxisUnit", units[0].strip()), laser)
     spectra = empty_to_missing(table.numbers[:, 1:].T)
     header.setdefault("GraphName", re.sub(r"\([\d/]+\)\s*$", "", names[0]).strip() if names else "")
     header.setdefault("DataUnit", units[1].strip() if len(units) > 1 else "")
@@ -174,7 +177,7 @@ def _build(
     header: dict[str, str],
     path: Path,
     position_units: str,
-) -> "xarray.DataArray":
+) -> xarray.DataArray:
     return build_map(
         values,
         shift,
@@ -187,3 +190,63 @@ def _build(
         metadata=header,
         position_units=position_units,
     )
+
+
+_SECTION = re.compile(r"\[([A-Za-z_]+)\]\s*$")
+
+
+def is_truematch(lines: list[str]) -> bool:
+    """Whether the lines begin as a TrueMatch file does."""
+    return bool(lines) and lines[0].strip() == "[WITEC_TRUEMATCH_ASCII_HEADER]"
+
+
+def read_truematch(lines: list[str], request: Request) -> xarray.DataArray:
+    """The spectra of a TrueMatch file, one or a list, on the axis of its section XData.
+
+    Raises InputError if the axes differ, or a spectrum is longer or shorter than its axis.
+    """
+    path = request.path
+    header: dict[str, str] = {}
+    axes: list[np.ndarray] = []
+    spectra: list[np.ndarray] = []
+    titles: list[str] = []
+    for name, body in _sections(lines):
+        if name == "XData":
+            axes.append(_numbers(body))
+        elif name == "SpectrumData":
+            values = _numbers(body)
+            # Two columns where the axis is written beside the values.
+            if not axes or values.size == 2 * axes[-1].size:
+                axes.append(values[::2])
+                values = values[1::2]
+            spectra.append(values)
+        else:
+            pairs = [line.split("=", 1) for line in body if "=" in line]
+            header |= {key.strip(): value.strip() for key, value in pairs}
+            titles += [header["Title"]] if name == "SpectrumHeader" and "Title" in header else []
+    if not spectra or any(not np.array_equal(a, axes[0]) for a in axes) or {s.size for s in spectra} != {axes[0].size}:
+        raise InputError(
+            f"{path}: found {len(spectra)} spectra of {sorted({s.size for s in spectra})} values on {len(axes)} axes, "
+            "expected whole spectra of one axis; the file is cut short or holds different ranges, export it again."
+        )
+    shift = request.shift(axes[0], header.get("XDataKind", ""), _float(header, "ExcitationWavelength"))
+    dims: tuple[str, ...] = () if len(spectra) == 1 else ("spectrum",)
+    coords = {"name": ("spectrum", np.array(titles))} if dims and len(titles) == len(spectra) else {}
+    values = np.stack(spectra) if dims else spectra[0]
+    return build_map(
+        values, shift, dims, coords, path=path, instrument="WITec", title=titles[0] if titles else "", metadata=header
+    )
+
+
+def _sections(lines: list[str]) -> list[tuple[str, list[str]]]:
+    found: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if (match := _SECTION.match(line.strip())) is not None:
+            found.append((match[1], []))
+        elif found and line.strip():
+            found[-1][1].append(line)
+    return found
+
+
+def _numbers(body: list[str]) -> np.ndarray:
+    return np.array(" ".join(body).replace(",", ".").split(), np.float64)

@@ -1,15 +1,15 @@
 """Read Bruker OPUS files (.0, .1, ...): Raman spectra and series of them."""
 
-from pathlib import Path
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
+from deeper_jax.maps.grid import arrange
 from deeper_jax.maps.raman_map import build_map
-from deeper_jax.maps.scan_grid import arrange
-from deeper_jax.maps.spectral_axis import raman_shift
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -19,13 +19,15 @@ _KEYS = ("ra", "rasm", "sm", "e")
 _UNITS = {"WN": "abs 1/cm", "MI": "um", "NM": "nm", "RSH": "", "RAM": "", "": ""}
 
 
-def read_opus_file(path: Path) -> "xarray.DataArray":
+def read_opus(request: Request) -> xarray.DataArray:
     """The Raman block of an OPUS file; a series has its times, or is a list where it has none.
 
     The axis is the Raman shift as OPUS writes it for Raman blocks. Raises InputError if the file holds no Raman
     spectrum or is damaged.
     """
-    brukeropus = load_library("brukeropus", path)
+    import brukeropus
+
+    path = request.path
     file = brukeropus.OPUSFile(str(path))
     if not file.is_opus:
         raise InputError(f"{path}: found no OPUS file, expected one of Bruker OPUS; check the path.")
@@ -52,7 +54,7 @@ def read_opus_file(path: Path) -> "xarray.DataArray":
     unit = "" if keys[0].startswith("ra") and unit == "WN" else _UNITS.get(unit, unit)
     return build_map(
         arrangement.place(spectra),
-        raman_shift(data.x, unit, _laser(file), path),
+        request.shift(data.x, unit, _laser(file)),
         arrangement.dims,
         arrangement.coords,
         path=path,

@@ -1,19 +1,25 @@
 """Read spectra from text: LabSpec, WiRE and WITec exports, and plain tables of rows or columns."""
 
+from __future__ import annotations
+
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.grid import arrange, axis_name
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
-from deeper_jax.maps.scan_axes import axis_name
-from deeper_jax.maps.scan_grid import arrange
-from deeper_jax.maps.spectral_axis import raman_shift
-from deeper_jax.maps.text_table import TextTable, parse_table, read_lines
-from deeper_jax.maps.witec_text import is_witec_table, read_witec_graph, read_witec_table, witec_graph_files
-from deeper_jax.maps.witec_truematch import is_truematch, read_truematch
+from deeper_jax.maps.request import Request
+from deeper_jax.maps.vendors.text_table import TextTable, parse_table, read_lines
+from deeper_jax.maps.vendors.witec_text import (
+    is_truematch,
+    is_witec_table,
+    read_truematch,
+    read_witec_graph,
+    read_witec_table,
+    witec_graph_files,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -23,7 +29,7 @@ _AXIS_WORDS = ("wave", "wavenumber", "wavenumbers", "raman shift", "shift", "ram
 _INTENSITY_WORDS = ("intensity", "intensities", "counts", "signal", "int")
 
 
-def read_text(path: Path) -> "xarray.DataArray":
+def read_text(request: Request) -> xarray.DataArray:
     """The spectra of a text file.
 
     Told apart by their look: WITec's graph (three files, any of them given), table and TrueMatch; the long form
@@ -32,19 +38,20 @@ def read_text(path: Path) -> "xarray.DataArray":
     leading columns without names are x and y, as hyperSpec, rampy and fitspy read LabSpec's; in the long form of
     the old WiRE y and x. Raises InputError if no layout fits.
     """
+    path = request.path
     graph = witec_graph_files(path)
     if graph is not None:
-        return read_witec_graph(graph)
+        return read_witec_graph(graph, request)
     lines = read_lines(path)
     if is_truematch(lines):
-        return read_truematch(lines, path)
+        return read_truematch(lines, request)
     if is_witec_table(lines):
-        return read_witec_table(lines, path)
+        return read_witec_table(lines, request)
     lines = _with_axis_row(lines)
     table = parse_table(lines, path)
     settings = _settings(table.heading)
     for layout in (_long_form, _axis_row, _axis_column):
-        found = layout(table, settings, path)
+        found = layout(table, settings, request)
         if found is not None:
             return found
     raise InputError(
@@ -78,16 +85,16 @@ def _build(
     dims: tuple[str, ...],
     coords: dict[str, Any],
     settings: dict[str, str],
-    path: Path,
+    request: Request,
     instrument: str = "",
-) -> "xarray.DataArray":
+) -> xarray.DataArray:
     labspec = "Acq. time (s)" in settings or "AxisType[0]" in settings
     return build_map(
         values,
-        raman_shift(axis, settings.get("AxisUnit[1]", settings.get("unit", "")), _laser(settings), path),
+        request.shift(axis, settings.get("AxisUnit[1]", settings.get("unit", "")), _laser(settings)),
         dims,
         coords,
-        path=path,
+        path=request.path,
         instrument=instrument or (f"Horiba {settings.get('Instrument', 'LabSpec')}" if labspec else ""),
         title=settings.get("Title", ""),
         units="counts" if settings.get("AxisUnit[0]", "").lower() in ("cnt", "counts") else "a.u.",
@@ -102,7 +109,7 @@ def _laser(settings: dict[str, str]) -> float | None:
     return None
 
 
-def _long_form(table: TextTable, settings: dict[str, str], path: Path) -> "xarray.DataArray | None":
+def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
     """Columns of positions, then wavenumber and intensity: one line for each channel of each spectrum."""
     columns = table.numbers.shape[1]
     if not 3 <= columns <= 6 or np.isnan(table.numbers).any():
@@ -120,18 +127,18 @@ def _long_form(table: TextTable, settings: dict[str, str], path: Path) -> "xarra
         if not names:
             return None
         raise InputError(
-            f"{path}: found {len(axis_column)} lines whose wavenumbers are not the same in every spectrum, expected "
-            "whole spectra of one axis; the file is cut short, export it again."
+            f"{request.path}: found {len(axis_column)} lines whose wavenumbers are not the same in every "
+            "spectrum, expected whole spectra of one axis; the file is cut short, export it again."
         )
     lead = table.numbers[:, :-2].reshape(repeats, length, columns - 2)[:, 0]
     kinds = [axis_name(name) for name in names[:-2]] if names else {1: ["position"], 2: ["y", "x"]}.get(columns - 2, [])
     spectra = table.numbers[:, -1].reshape(repeats, length)
     instrument = "Renishaw" if names and table.heading[-1].startswith("#") else ""
     dims, coords, values = _placed(spectra, lead, kinds)
-    return _build(values, axis_column[:length], dims, coords, settings, path, instrument)
+    return _build(values, axis_column[:length], dims, coords, settings, request, instrument)
 
 
-def _axis_row(table: TextTable, settings: dict[str, str], path: Path) -> "xarray.DataArray | None":
+def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
     """The axis in the first row; columns before it, empty there, hold the positions."""
     numbers = table.numbers
     if len(numbers) < 2:
@@ -147,7 +154,7 @@ def _axis_row(table: TextTable, settings: dict[str, str], path: Path) -> "xarray
     names = _lead_names(lead, settings)
     # LabSpec fills the rest of a map that was stopped with zeros.
     dims, coords, values = _placed(empty_to_missing(spectra) if lead else spectra, positions, names)
-    return _build(values, axis, dims, coords, settings | {"columns": "|".join(names)}, path)
+    return _build(values, axis, dims, coords, settings | {"columns": "|".join(names)}, request)
 
 
 def _lead_names(lead: int, settings: dict[str, str]) -> list[str]:
@@ -161,7 +168,7 @@ def _lead_names(lead: int, settings: dict[str, str]) -> list[str]:
     return {0: [], 1: ["position"], 2: ["x", "y"], 3: ["x", "y", "z"]}.get(lead, [f"position_{i}" for i in range(lead)])
 
 
-def _axis_column(table: TextTable, settings: dict[str, str], path: Path) -> "xarray.DataArray | None":
+def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
     """The axis in the first column, a spectrum in each other one."""
     numbers = table.numbers
     if numbers.shape[1] < 2 or not _is_monotonic(numbers[:, 0]):
@@ -172,7 +179,7 @@ def _axis_column(table: TextTable, settings: dict[str, str], path: Path) -> "xar
     settings = settings | ({"unit": unit} if unit else {})
     names = table.names[1:] if table.names else ()
     coords = {"name": ("spectrum", np.array(names))} if dims and len(set(names)) == len(spectra) else {}
-    return _build(spectra[0] if not dims else spectra, numbers[:, 0], dims, coords, settings, path)
+    return _build(spectra[0] if not dims else spectra, numbers[:, 0], dims, coords, settings, request)
 
 
 def _unit_of(name: str) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.libraries import load_library
 
 if TYPE_CHECKING:
     import xarray
@@ -58,7 +57,8 @@ def from_ramanspy(spectra: Any, like: xarray.DataArray | None = None) -> xarray.
     Without `like` there are no positions, and the unit is "a.u.".
     Raises InputError if the shapes do not fit.
     """
-    xr = load_library("xarray")
+    import xarray as xr
+
     values = np.asarray(spectra.spectral_data)
     if like is not None:
         dims = _their_dims([str(dim) for dim in like.dims])
@@ -121,3 +121,31 @@ def _ramanspy() -> Any:
         return importlib.import_module("ramanspy")
     except ImportError as error:
         raise InputError("ramanspy: the library is not installed; pip install ramanspy.") from error
+
+
+_UNITS = {"um": "µm", "cm-1": "1/cm"}
+# A stage's steps and a linear axis written with a few digits are even for all purposes.
+_EVEN = 1e-4
+
+
+def to_hyperspy_axes(data: xarray.DataArray) -> list[dict[str, Any]]:
+    """One dictionary a dimension of `data`, in its order; the last one, `wavenumber`, is the signal axis.
+
+    Evenly spaced coordinates become 'offset' and 'scale' (each value kept within a ten-thousandth of a step),
+    others 'axis', which HyperSpy 1.7 and later takes; a dimension without a coordinate counts from 0.
+    """
+    return [_axis(data, str(dim)) for dim in data.dims]
+
+
+def _axis(data: xarray.DataArray, dim: str) -> dict[str, Any]:
+    # Without a coordinate, xarray gives 0, 1, 2 ...
+    values = np.asarray(data[dim].values)
+    units = data[dim].attrs.get("units", "") if dim in data.coords else ""
+    described = {"name": dim, "units": _UNITS.get(units, units), "navigate": dim != "wavenumber"}
+    if values.dtype.kind not in "iuf":
+        values = np.arange(len(values))
+    step = float(values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
+    even = np.abs(values - (values[0] + step * np.arange(len(values)))).max() <= _EVEN * abs(step)
+    if even and step != 0:
+        return described | {"size": len(values), "offset": float(values[0]), "scale": step}
+    return described | {"axis": values}

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.description import check_version, describe, exact_as, is_description, numeric_arrays, rebuild
-from deeper_jax.maps.libraries import load_library
+from deeper_jax.maps.formats.description import (
+    check_version,
+    describe,
+    exact_as,
+    is_description,
+    numeric_arrays,
+    rebuild,
+)
+from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
     import xarray
@@ -48,7 +55,9 @@ def write(dataset: xarray.Dataset, path: Path) -> None:
     tag = (_TAG, "s", 0, json.dumps(description), True)
     stored = {name: exact_as(name, arrays[name], _DTYPES) for name in names}
     bigtiff = sum(values.nbytes for values in stored.values()) > _CLASSIC_LIMIT
-    with load_library("tifffile").TiffWriter(path, bigtiff=bigtiff, ome=True) as file:
+    import tifffile
+
+    with tifffile.TiffWriter(path, bigtiff=bigtiff, ome=True) as file:
         for name in names:
             dims = [str(dim) for dim in dataset[name].dims]
             axes = _axes(name, dims)
@@ -66,13 +75,14 @@ def write(dataset: xarray.Dataset, path: Path) -> None:
 
 def read(path: Path) -> xarray.Dataset | None:
     """What `write` wrote; None if the file is none of ours."""
-    tifffile = load_library("tifffile")
+    import tifffile
+
     try:
         file = tifffile.TiffFile(path)
     except (tifffile.TiffFileError, OSError):
         return None
     with file:
-        tag = file.pages[0].tags.get(_TAG)
+        tag = file.pages.first.tags.get(_TAG)
         description = json.loads(tag.value) if tag is not None else None
         if not is_description(description):
             return None
@@ -134,3 +144,11 @@ def _step(dataset: xarray.Dataset, dim: str | None) -> float | None:
         return None
     step = float(np.median(np.abs(np.diff(dataset[dim].values.astype(np.float64)))))
     return step if 0 < step < np.inf else None
+
+
+def refuse_foreign(request: Request) -> xarray.DataArray:
+    """Raises InputError: a TIFF that others wrote tells no wavenumbers."""
+    raise InputError(
+        f"{request.path}: found a TIFF that was not written by deeper_jax, expected one with wavenumbers; export the "
+        "spectra as text, HDF5, .npz or .mat."
+    )

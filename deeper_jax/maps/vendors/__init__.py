@@ -1,0 +1,1 @@
+"""Readers of the files of instruments and of their programs' exports."""
