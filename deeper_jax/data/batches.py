@@ -25,8 +25,14 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 def evaluation_batches(arrays: Mapping[str, np.ndarray], batch_size: int) -> Iterator[tuple[Batch, np.ndarray]]:
     """Every example once, in order, in batches of one size: ({name: [B, ...]}, mask [B] bool).
 
-    arrays: equally long along axis 0. The last batch is filled by repeating its last example; the mask is
-    False there. Raises ValueError if the lengths differ.
+    The last batch is filled by repeating its last example; the mask is False there.
+
+    Args:
+        arrays: equally long along axis 0.
+        batch_size: B.
+
+    Raises:
+        ValueError: the lengths differ.
     """
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) != 1 or batch_size < 1:
@@ -48,12 +54,20 @@ def image_evaluation_batches(
 ) -> Iterator[tuple[Batch, np.ndarray]]:
     """Every image once, in order, without any randomness: ({'lr_image', 'hr_image', ...}, mask [B] bool).
 
-    patch: side of the centre crop, smaller images being padded by reflection, as the released code evaluates;
-    None takes each image whole, less the last lines and columns that fill no LR pixel. raster_offset: first
-    sampled pixel, None for `default_raster_offset`. Each hr_image [B, H, W, L] is divided by its own maximum,
-    which stands in 'maximum' [B]; 'truth', where there is one, by the same. A batch holds images of one size;
-    where it is not full its last image is repeated and the mask is False. Raises InputError if a size does not
-    fit the scale.
+    Each hr_image [B, H, W, L] is divided by its own maximum, which stands in 'maximum' [B]; 'truth', where there is
+    one, by the same. A batch holds images of one size; where it is not full its last image is repeated and the mask
+    is False.
+
+    Args:
+        images: what to evaluate on.
+        batch_size: B.
+        scale: s.
+        patch: side of the centre crop, smaller images being padded by reflection, as the released code evaluates;
+            None takes each image whole, less the last lines and columns that fill no LR pixel.
+        raster_offset: first sampled pixel, None for `default_raster_offset`.
+
+    Raises:
+        InputError: a size does not fit the scale.
     """
     raster_offset = default_raster_offset(scale) if raster_offset is None else raster_offset
     if batch_size < 1:

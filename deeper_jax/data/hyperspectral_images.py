@@ -120,10 +120,16 @@ def split_images(
 ) -> dict[str, HyperspectralImages]:
     """Split whole images in their order into 'train', 'validation' and 'test'; empty ones are left out.
 
-    fractions: shares of the three, adding up to 1; rounded as the released code does (169 images: 144, 17,
-    8), but from three images on no positive share stays empty. test_names: test on these instead (None: on
-    those that the source marks, if any); then the other two shares divide the rest. validation_names:
-    likewise. Raises InputError on impossible fractions, unknown or doubly used names, or nothing to train on.
+    Args:
+        images: what to split.
+        fractions: shares of the three, adding up to 1; rounded as the released code does (169 images: 144, 17, 8),
+            but from three images on no positive share stays empty.
+        test_names: test on these instead (None: on those that the source marks, if any); then the other two shares
+            divide the rest.
+        validation_names: likewise.
+
+    Raises:
+        InputError: impossible fractions, unknown or doubly used names, or nothing to train on.
     """
     if min(fractions) < 0 or fractions[0] <= 0 or not np.isclose(sum(fractions), 1):
         raise InputError(

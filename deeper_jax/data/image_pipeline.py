@@ -33,18 +33,25 @@ def image_training_batches(
     process_count: int = 1,
     prefetch: int = 2,
 ) -> Iterator[Batch]:
-    """The augmented batches of steps start_step ... total_steps - 1: {'lr_image', 'hr_image'}, float32.
+    """The augmented batches of steps start_step ... total_steps - 1: {'lr_image', 'hr_image'}, float32, read-only.
 
-    hr_image: [B, patch, patch, L], each divided by its own maximum; lr_image: [B, patch / scale, patch / scale,
-    L], its raster. B = batch_size // process_count: this process's slice of the global batch, whose content
-    does not depend on the number of processes. The batch of step i depends on (seed, i) only, so a run resumed
-    at `start_step` sees the same bits. An epoch shows each image once, but for the remainder that fills no
-    batch; with fewer images than `batch_size` it is one batch in which images repeat.
-    patch: None for `default_patch`. raster_offsets: those to draw from, None for `default_raster_offset` alone;
-    `raster.raster_offset_choices` are the released code's. augmentation: None for the published one. prefetch: batches
-    made ahead, beside the 4 that may be in the making. Images are read where they lie, so memory-mapped ones
-    stay on disk.
-    The arrays are read-only. Raises InputError if the patch is no multiple of the scale, else ValueError.
+    hr_image: [B, patch, patch, L], each divided by its own maximum; lr_image: [B, patch / scale, patch / scale, L],
+    its raster. Steps, seed, epochs, processes and order as for `spectra_pipeline.training_batches`. Images are read
+    where they lie, so memory-mapped ones stay on disk.
+
+    Args:
+        images: what to draw from.
+        batch_size, seed, total_steps, start_step, shuffle, process_index, process_count: as there.
+        scale: s.
+        patch: None for `default_patch`.
+        raster_offsets: those to draw from, None for `default_raster_offset` alone; `raster.raster_offset_choices` are
+            the released code's.
+        augmentation: None for the published one.
+        prefetch: batches made ahead, beside the 4 that may be in the making.
+
+    Raises:
+        InputError: the patch is no multiple of the scale.
+        ValueError: other impossible settings.
     """
     config = augmentation or ImageAugmentationConfig()
     patch = default_patch(scale) if patch is None else patch

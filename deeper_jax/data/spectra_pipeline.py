@@ -31,14 +31,24 @@ def training_batches(
     process_count: int = 1,
     prefetch: int = 2,
 ) -> Iterator[Batch]:
-    """The augmented batches of steps start_step ... total_steps - 1: {'noisy', 'target'}, [B, L] float32.
+    """The augmented batches of steps start_step ... total_steps - 1: {'noisy', 'target'}, [B, L] float32, read-only.
 
-    B = batch_size // process_count: this process's slice of the global batch, whose content does not depend
-    on the number of processes. The batch of step i depends on (seed, i) only, so a run resumed at
-    `start_step` sees the same bits. An epoch shows each example once, but for the remainder that fills no
-    batch; with fewer examples than `batch_size` it is one batch in which examples repeat.
-    shift, flip, mixup, mixup_alpha: see `AugmentationConfig`. prefetch: batches made ahead.
-    The arrays are read-only. Raises ValueError on impossible settings.
+    The batch of step i depends on (seed, i) only, so a run resumed at `start_step` sees the same bits. An epoch shows
+    each example once, but for the remainder that fills no batch; with fewer examples than `batch_size` it is one
+    batch in which examples repeat.
+
+    Args:
+        pairs: what to draw from.
+        batch_size: examples of the global batch, whose content does not depend on the number of processes.
+        seed: of everything random.
+        total_steps, start_step: steps of the whole run, and the first one wanted.
+        shift, flip, mixup, mixup_alpha: see `AugmentationConfig`.
+        shuffle: a new order for each epoch; else that of the rows.
+        process_index, process_count: this process's slice, B = batch_size // process_count, is given.
+        prefetch: batches made ahead.
+
+    Raises:
+        ValueError: impossible settings.
     """
     config = AugmentationConfig(shift, flip, mixup, mixup_alpha)
     if batch_size % process_count or not 0 <= process_index < process_count:

@@ -26,11 +26,19 @@ def split_by_cell(
 ) -> dict[str, SpectralPairs]:
     """Split into 'train', 'validation' and, if `test_cells` are named, 'test'; no cell is in two of them.
 
-    validation_fraction: share of the spectra that are not tested, in [0, 1); whole cells are drawn by `seed`
-    until their share is closest to it (at least one, never all). validation_cells: take these instead.
     A single remaining cell cannot be split by cell: its rows are split in file order, the last ones for
     validation (as the released code does, 90:10), and neighbouring pixels then stand on both sides.
-    Raises InputError on unknown names, cells named twice, or if nothing would be left to train on.
+
+    Args:
+        pairs: what to split.
+        validation_fraction: share of the spectra that are not tested, in [0, 1); whole cells are drawn by `seed`
+            until their share is closest to it (at least one, never all).
+        validation_cells: take these instead.
+        test_cells: cells to test on.
+        seed: of the draw.
+
+    Raises:
+        InputError: unknown names, cells named twice, or nothing left to train on.
     """
     test, validation = tuple(test_cells), tuple(validation_cells)
     if not 0 <= validation_fraction < 1:
@@ -62,9 +70,10 @@ def split_by_cell(
 
 
 def leave_one_cell_out(cell_names: Sequence[str]) -> list[Fold]:
-    """One fold a cell: test on it, train (and validate) on all others, in the order of the names.
+    """One fold a cell: test on it, train (and validate) on all others, in the order of the names (paper: 11 cells).
 
-    The paper does this with 11 cells. Raises InputError for fewer than two cells or repeated names.
+    Raises:
+        InputError: fewer than two cells, or repeated names.
     """
     if len(cell_names) < 2 or len(set(cell_names)) < len(cell_names):
         raise InputError(
