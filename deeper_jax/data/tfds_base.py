@@ -41,10 +41,7 @@ class FilesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         )
 
     def _read(
-        self,
-        dl_manager: tfds.download.DownloadManager,
-        read: Callable[[Any], Any],
-        simulate: Callable[[Path], None],
+        self, dl_manager: tfds.download.DownloadManager, read: Callable[[Any], Any], simulate: Callable[[Path], None]
     ) -> Any:
         """What was given, else what `read` finds in the manual directory or in a folder that `simulate` writes."""
         if self._content is not None:

@@ -241,13 +241,7 @@ def _draw_input(
 def _mark(panel: Axes, row: int, column: int, label: str) -> None:
     panel.plot(column, row, "+", color="#FFFFFF", ms=8, mew=1.3, path_effects=OUTLINE)
     panel.annotate(
-        label,
-        (column, row),
-        (5, 3),
-        textcoords="offset points",
-        color="#FFFFFF",
-        fontsize=9,
-        path_effects=OUTLINE,
+        label, (column, row), (5, 3), textcoords="offset points", color="#FFFFFF", fontsize=9, path_effects=OUTLINE
     )
 
 
@@ -281,11 +275,7 @@ def spectra_figure(
 
 
 def channels_figure(
-    rows: Sequence[SuperResolutionRow],
-    pair: EvaluationPair,
-    colours: Mapping[str, str],
-    *,
-    data_note: str = "",
+    rows: Sequence[SuperResolutionRow], pair: EvaluationPair, colours: Mapping[str, str], *, data_note: str = ""
 ) -> Figure:
     """Draw each method's MSE by wavenumber, mean over images, over the mean spectrum of one target."""
     axis = np.asarray(pair.wavenumbers, np.float64)

@@ -23,12 +23,7 @@ _AXIS_WORDS = {
 
 
 def mse_figure(
-    path: str | Path,
-    rows: Sequence[Row],
-    *,
-    network: str = REFERENCE,
-    data_note: str = "",
-    metric: str = "mse",
+    path: str | Path, rows: Sequence[Row], *, network: str = REFERENCE, data_note: str = "", metric: str = "mse"
 ) -> None:
     """Draw the mean error of each method with its 95 % interval and a point for each image.
 
@@ -53,11 +48,7 @@ def mse_figure(
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
     figure.legend(
-        handles=_mse_legend(summaries, network),
-        loc="outside lower center",
-        ncols=2,
-        frameon=False,
-        fontsize=9,
+        handles=_mse_legend(summaries, network), loc="outside lower center", ncols=2, frameon=False, fontsize=9
     )
     images = len({row.image for row in rows})
     interval = f"95 % interval over {images} images" if images > 1 else "one image, no interval"

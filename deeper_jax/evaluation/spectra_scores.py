@@ -163,10 +163,7 @@ def _released(image: EvaluationImage, method: Method, output: Array, target: Arr
 
 
 def _on_image(
-    metric: Callable[[Array, Array], float | None],
-    output: Array,
-    target: Array,
-    image_shape: tuple[int, int] | None,
+    metric: Callable[[Array, Array], float | None], output: Array, target: Array, image_shape: tuple[int, int] | None
 ) -> float | None:
     if image_shape is None:
         return None

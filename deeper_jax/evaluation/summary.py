@@ -165,11 +165,7 @@ def best_classical(rows: Sequence[EvaluationRow], metric: str = "mse", reference
 
 
 def compare_metric(
-    rows: Sequence[EvaluationRow],
-    metric: str,
-    *,
-    reference: str = REFERENCE,
-    methods: Sequence[str] | None = None,
+    rows: Sequence[EvaluationRow], metric: str, *, reference: str = REFERENCE, methods: Sequence[str] | None = None
 ) -> MetricComparison:
     """Analyse one metric over images.
 

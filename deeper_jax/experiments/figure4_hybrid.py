@@ -197,11 +197,7 @@ def _fitting(methods: Sequence[ReferenceMethod], views: Sequence[tuple[Array, Ar
 
 
 def _evaluate(
-    cell: Cell,
-    denoiser: Denoiser,
-    fine: SuperResolver,
-    classical: Mapping[str, ReferenceMethod],
-    config: ConfigDict,
+    cell: Cell, denoiser: Denoiser, fine: SuperResolver, classical: Mapping[str, ReferenceMethod], config: ConfigDict
 ) -> CellResult:
     noisy, wanted = _coarse(cell, fine)
 

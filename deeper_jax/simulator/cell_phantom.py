@@ -75,15 +75,7 @@ def draw_cell_phantom(key: Array, height: int, width: int, config: SimulatorConf
     grains = jax.nn.relu(smooth_field(draws, rows, columns, 3.0))
     cytoplasm = inside * (1.0 - nucleus)
     regions = jnp.stack(
-        [
-            density * (1.0 - nucleus),
-            cytoplasm * thickness * grains,
-            density * nucleus,
-            nucleoli,
-            droplets,
-            rim,
-        ],
-        axis=-1,
+        [density * (1.0 - nucleus), cytoplasm * thickness * grains, density * nucleus, nucleoli, droplets, rim], axis=-1
     )
     mixture = jnp.array([CYTOPLASM, MITOCHONDRIA, NUCLEUS, NUCLEOLUS, DROPLET, RIM])
     amounts = jnp.maximum(regions @ mixture, 0.0)

@@ -75,12 +75,7 @@ def draw_instrument(
 
 
 def record_image(
-    offset_key: Array,
-    noise_key: Array,
-    amounts: Array,
-    density: Array,
-    instrument: Instrument,
-    config: SimulatorConfig,
+    offset_key: Array, noise_key: Array, amounts: Array, density: Array, instrument: Instrument, config: SimulatorConfig
 ) -> SimulatedImage:
     """Record both exposures of a phantom.
 

@@ -107,10 +107,7 @@ def pseudo_voigt(wavenumbers: Array, position: Array | np.ndarray, width: Array,
 
 
 def draw_endmembers(
-    key: Array,
-    wavenumbers: Array | np.ndarray,
-    config: SimulatorConfig,
-    molecules: tuple[str, ...],
+    key: Array, wavenumbers: Array | np.ndarray, config: SimulatorConfig, molecules: tuple[str, ...]
 ) -> Array:
     """Draw the spectra of the molecules in one sample, each band moved, widened and rescaled a little.
 

@@ -28,10 +28,7 @@ MOST_ENDMEMBERS = 8
 
 
 def false_colour_image(
-    abundances: npt.ArrayLike,
-    *,
-    maxima: npt.ArrayLike | None = None,
-    colours: Sequence[str] | None = None,
+    abundances: npt.ArrayLike, *, maxima: npt.ArrayLike | None = None, colours: Sequence[str] | None = None
 ) -> Array:
     """Add up one colour an endmember, each as bright as its abundance over its maximum.
 

@@ -67,10 +67,7 @@ def _words(own_titles: dict[str, str], own_meanings: dict[str, str], order: str,
 DENOISING = _words(
     heading="Denoising: every method on every image",
     leading_columns=("method", "image", "mse", "psnr", "ssim", "mse_truth", "mse_fit"),
-    own_titles={
-        "mse_fit": "MSE fit",
-        "mse_fit_truth": "MSE fit to truth",
-    },
+    own_titles={"mse_fit": "MSE fit", "mse_fit_truth": "MSE fit to truth"},
     own_meanings={
         "mse": "mean squared error to the target, each spectrum divided by its own maximum (the paper's metric)",
         "psnr": "peak signal-to-noise ratio of the same spectra, peak = maximum of the target; higher is better",
