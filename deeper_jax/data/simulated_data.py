@@ -16,7 +16,6 @@ from deeper_jax.simulator import (
     SimulatedImage,
     SimulatorConfig,
     cartilage_config,
-    default_config,
     default_wavenumbers,
     simulate_cartilage,
     simulate_cell,
@@ -140,7 +139,7 @@ def write_simulated_images(
       height: pixels of each image, of 0.5 micrometres for a cell and 1 for cartilage.
       width: the same.
       seed: of everything random; the same seed gives the same images.
-      config: ranges of the simulator; by default those of the sample, `default_config` or `cartilage_config`.
+      config: ranges of the simulator; by default those of the sample, `SimulatorConfig()` or `cartilage_config()`.
 
     Raises:
       InputError: the sample is unknown, the numbers do not fit together, or `folder` is not empty.
@@ -163,7 +162,7 @@ def write_simulated_images(
         "test_names": names[images - test_images :],
     }
     if sample == "cell":
-        parts = _cells(names, height, width, seed, config or default_config())
+        parts = _cells(names, height, width, seed, config or SimulatorConfig())
     else:
         groups = names[: images - test_images], names[images - test_images :]
         sections = [section for group in groups for section in _sections(group, height, width)]

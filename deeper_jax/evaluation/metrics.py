@@ -7,7 +7,6 @@ computes, mistakes included, only so that figures can be compared with that code
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 
 Array = npt.NDArray[np.float64]
 
@@ -108,17 +107,6 @@ def released_ssim(output: npt.ArrayLike, target: npt.ArrayLike) -> float | None:
     """
     first, second = _pair(output, target)
     return ssim(first, second, data_range=float(first.max() - second.max()))
-
-
-def released_savgol(noisy: npt.ArrayLike, target: npt.ArrayLike, order: int = 1, frame: int = 9) -> float:
-    """MSE of Savitzky-Golay as the released code has it: each filtered spectrum minus its own minimum.
-
-    `noisy` and `target` `[N, L]` are divided by their own maxima first, the filtered spectra are not scaled
-    again. No other method is treated so there.
-    """
-    first, second = _pair(noisy, target)
-    filtered = scipy.signal.savgol_filter(over_own_maximum(first), frame, order, axis=-1)
-    return mse(filtered - filtered.min(axis=-1, keepdims=True), over_own_maximum(second))
 
 
 def _pair(output: npt.ArrayLike, target: npt.ArrayLike) -> tuple[Array, Array]:

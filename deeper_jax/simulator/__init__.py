@@ -5,9 +5,7 @@ from deeper_jax.simulator.config import (
     CELL_MOLECULES,
     SimulatorConfig,
     cartilage_config,
-    default_config,
     default_wavenumbers,
-    reference_cell_config,
 )
 from deeper_jax.simulator.image import SimulatedImage
 from deeper_jax.simulator.samples import simulate_cartilage, simulate_cell, simulate_spectra
@@ -20,9 +18,7 @@ __all__ = [
     "SimulatorConfig",
     "VariedSpectra",
     "cartilage_config",
-    "default_config",
     "default_wavenumbers",
-    "reference_cell_config",
     "simulate_cartilage",
     "simulate_cell",
     "simulate_spectra",

@@ -133,35 +133,6 @@ class SimulatorConfig:
                 raise InputError(f"SimulatorConfig.{field.name} is {value!r}: it cannot be negative.")
 
 
-def default_config() -> SimulatorConfig:
-    """Return the calibrated settings, with honest variation from cell to cell."""
-    return SimulatorConfig()
-
-
-def reference_cell_config() -> SimulatorConfig:
-    """Return settings with every optical and detector constant fixed at its measured value.
-
-    Only the molecules' jitter and the cell's shape still vary. Use it to check a figure against the
-    measured detection law: low variance 0.213 mean + 0.586, high variance 0.196 mean + 5.9.
-    """
-    middle = {
-        field.name: (sum(value) / 2,) * 2
-        for field in dataclasses.fields(SimulatorConfig)
-        if isinstance(value := field.default, tuple) and field.name not in _SHAPE_FIELDS
-    }
-    measured = {
-        "signal_level": (1.0, 1.0),
-        "low_offset": (2.4, 2.4),
-        "exposure_ratio": (20.8, 20.8),
-        "low_gain": (0.213, 0.213),
-        "high_gain": (0.196, 0.196),
-        "read_noise": (0.709, 0.709),
-        "low_cosmic_rate": 0.0,
-        "high_cosmic_rate": 0.0,
-    }
-    return SimulatorConfig(**{**middle, **measured})  # type: ignore[arg-type]
-
-
 def cartilage_config() -> SimulatorConfig:
     """Return settings for tissue-engineered cartilage: the same spectrometer, another sample.
 
@@ -177,6 +148,3 @@ def cartilage_config() -> SimulatorConfig:
         cell_fluorescence_counts=(0.8, 3.0),
         blur=(0.35, 0.55),
     )
-
-
-_SHAPE_FIELDS = ("cell_diameter", "nucleus_diameter", "droplet_count", "droplet_diameter", "cosmic_height")

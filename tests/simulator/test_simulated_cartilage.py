@@ -135,7 +135,7 @@ def test_bands_lie_where_the_molecules_are(rows, molecule, positions):
 
 def test_cartilage_is_unlike_cells():
     simulate_cell = jax.jit(simulator.simulate_cell, static_argnums=(1, 2, 4))
-    cell = simulate_cell(jax.random.key(0), 16, 16, AXIS, simulator.default_config())
+    cell = simulate_cell(jax.random.key(0), 16, 16, AXIS, simulator.SimulatorConfig())
     means = [
         np.asarray(apply_steps(np.mean(image.high_truth, (0, 1)), AXIS, PUBLISHED_STEPS)[0])
         for image in (cell, section())
