@@ -18,7 +18,7 @@ from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.resunet1d import ResUNet1D, piece_size
 from deeper_jax.training.sharding import data_mesh, replicate, shard_batch, state_shardings
-from deeper_jax.training.state import TrainState, create_state, make_train_step
+from deeper_jax.training.step import TrainState, create_state, make_train_step
 from tests.torch_twins import TorchHyRISR, TorchResUNet1D
 
 RATE = 1e-5
