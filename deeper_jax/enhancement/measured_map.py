@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-
-# The networks halve a spectrum four times.
-FEWEST_CHANNELS = 32
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 
 
 def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any, np.ndarray]:

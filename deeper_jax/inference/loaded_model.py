@@ -12,10 +12,9 @@ from flax import nnx
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.spectra.resampling import resampling_matrix
 
-# cm⁻¹; no light is shifted so far, so that the numbers are in another unit.
-LARGEST_SHIFT = 20_000
 # Beyond it squares overflow.
 LARGEST_VALUE = 1e100
 # The networks halve a spectrum four times; of fewer channels nothing is left.
@@ -115,7 +114,7 @@ class LoadedModel:
         Raises:
             InputError: none does, the weights carry no axis, or this is none.
         """
-        axis, own = _axis_values("covers", wavenumbers), self.wavenumbers
+        axis, own = checked_axis(wavenumbers, np.size(wavenumbers), "covers()"), self.wavenumbers
         if self.any_axis:
             return np.ones(axis.shape, bool)
         if own is None:
@@ -134,7 +133,7 @@ class LoadedModel:
         low, high = self.wavenumbers.min(), self.wavenumbers.max()
         return f"The spectra cover {axis.min():.0f}-{axis.max():.0f} cm⁻¹, the model {low:.0f}-{high:.0f} cm⁻¹"
 
-    def checked_axis(
+    def given_axis(
         self, name: str, wavenumbers: Any, shape: tuple[int, ...] | None = None, *, remedy: str | None = ""
     ) -> np.ndarray | None:
         """The axis that a method was given.
@@ -162,14 +161,13 @@ class LoadedModel:
                     f"{name}() was given an array of shape {shape}; it takes spectra [..., L], L ≥ {FEWEST_CHANNELS}."
                 )
             return None
-        axis = _axis_values(name, wavenumbers)
-        if shape is not None and len(axis) != shape[-1]:
-            turned = len(axis) in shape[:-1]
-            last = ": put the spectral axis last, with numpy.moveaxis" if turned else ""
+        size = np.size(wavenumbers)
+        if shape is not None and size != shape[-1] and size in shape[:-1]:
             raise InputError(
-                f"{name}() was given {len(axis)} wavenumbers and an array of shape {shape}, whose last axis is the "
-                f"spectral one{last}."
+                f"{name}() was given {size} wavenumbers and an array of shape {shape}: put the spectral axis last "
+                "(numpy.moveaxis)."
             )
+        axis = checked_axis(wavenumbers, size if shape is None else shape[-1], f"{name}()")
         inside = self.covers(axis)
         if remedy is not None and not inside.all():
             raise InputError(f"{self._ranges(axis)}: crop them to the model's range first{remedy}.")
@@ -197,26 +195,6 @@ class LoadedModel:
         """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""
         matrices = self._resampling(axis)
         return spectra if matrices is None else spectra @ (matrices[0] @ matrices[1])
-
-
-def _axis_values(name: str, wavenumbers: Any) -> np.ndarray:
-    """Wavenumbers as the method `name` was given them, [L] float64."""
-    try:
-        axis = np.asarray(wavenumbers, np.float64)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name}() takes wavenumbers in cm⁻¹, numbers [L]; found {wavenumbers!r:.60}.") from error
-    steps = np.diff(axis) if axis.ndim else axis
-    if axis.ndim != 1 or not np.isfinite(axis).all() or not ((steps > 0).all() or (steps < 0).all()):
-        raise InputError(
-            f"wavenumbers has the shape {axis.shape}; {name}() takes one strictly rising or falling value for each "
-            "channel [L], in cm⁻¹."
-        )
-    if len(axis) and np.abs(axis).max() > LARGEST_SHIFT:
-        raise InputError(
-            f"wavenumbers run from {axis.min():g} to {axis.max():g}; {name}() takes Raman shifts in cm⁻¹, within "
-            f"±{LARGEST_SHIFT:,}."
-        )
-    return axis
 
 
 def real_array(name: str, values: Any) -> np.ndarray:

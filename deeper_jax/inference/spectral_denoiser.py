@@ -64,7 +64,7 @@ class SpectralDenoiser(LoadedModel):
         if given.ndim == 0:
             raise InputError("denoise() was given a single number; it takes spectra [..., L].")
         remedy = None if outside == "keep" else ", or pass outside='keep'"
-        axis = self.checked_axis("denoise", wavenumbers, given.shape, remedy=remedy)
+        axis = self.given_axis("denoise", wavenumbers, given.shape, remedy=remedy)
         dtype = np.float64 if given.dtype == np.float64 else np.float32
         flat = given.reshape(-1, given.shape[-1]).astype(np.float64)
         deviation = checked_noise(noise, given.shape)

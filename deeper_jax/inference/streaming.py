@@ -38,7 +38,7 @@ class SpectrumStream:
         longest: int = LONGEST,
     ) -> None:
         """See `SpectralDenoiser.stream`; `model` is the loaded denoiser."""
-        self._model, self._axis = model, model.checked_axis("stream", wavenumbers)
+        self._model, self._axis = model, model.given_axis("stream", wavenumbers)
         self._length = _length(model, self._axis, channels)
         if noise is not None and not (np.isreal(noise) and np.isfinite(noise) and noise > 0):
             raise InputError(f"noise is {noise!r}; give its standard deviation, above 0, in the spectra's unit.")

@@ -93,7 +93,7 @@ class SuperResolver(LoadedModel):
             raise InputError(
                 f"overlap is {overlap!r} and tile {tile!r}: give whole pixels, the overlap less than half of the tile."
             )
-        matrices = self._resampling(self.checked_axis("super_resolve", wavenumbers, image.shape))
+        matrices = self._resampling(self.given_axis("super_resolve", wavenumbers, image.shape))
         maximum = float(image.max())
         if maximum <= 0:
             raise InputError("super_resolve() was given a map with no positive value.")

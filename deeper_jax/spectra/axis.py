@@ -59,7 +59,7 @@ def checked_axis(wavenumbers: Any, length: int, source: str | Path, *, any_order
             f"{source}: found {int((~np.isfinite(axis)).sum())} wavenumbers that are missing or no numbers, "
             f"first at entry {at}, expected a value in cm^-1 for every channel; correct the axis."
         )
-    if np.abs(axis).max() > _LARGEST_SHIFT:
+    if np.abs(axis).max(initial=0.0) > _LARGEST_SHIFT:
         raise InputError(
             f"{source}: found the wavenumber {axis[np.abs(axis).argmax()]:g} cm^-1, expected Raman shifts, which are "
             "a few thousand; correct the axis or its unit."

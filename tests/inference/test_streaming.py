@@ -116,7 +116,7 @@ def test_a_denoiser_of_one_axis_streams_too():
         ({}, np.where(np.arange(128).reshape(2, 64) == 5, np.nan, VALUES[:2]), "single NaN"),
         ({"noise": 0.0}, None, "noise is 0.0"),
         ({"longest": 0}, None, "longest is 0"),
-        ({"wavenumbers": [1.0, 3.0, 2.0]}, None, "strictly rising or falling"),
+        ({"wavenumbers": [1.0, 3.0, 2.0]}, None, "stream.*turn back at entry 2"),
         ({"wavenumbers": AXIS, "channels": 60}, None, "60 and 64 channels"),
     ],
 )
