@@ -34,10 +34,12 @@ def main(argv: list[str]) -> None:
 def _train() -> None:
     from deeper_jax.cli.compilation_cache import keep_compiled_programs
     from deeper_jax.tasks.registry import training_job
+    from deeper_jax.training.cpu_devices import use_all_cores
     from deeper_jax.training.cpu_memory import keep_freed_memory
     from deeper_jax.training.loop import train
 
     if FLAGS.distributed is None:
+        use_all_cores(FLAGS.config)
         keep_freed_memory()
     keep_compiled_programs()
     train(FLAGS.config, training_job(FLAGS.config), FLAGS.workdir)

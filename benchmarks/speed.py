@@ -129,6 +129,8 @@ def compare(
 
     dtype = jnp.bfloat16 if half else jnp.float32
     sides = {"deeper_jax": (our_inference if kind == "inference" else our_training)(case, dtype)}
+    if kind == "training" and not on_gpu and ", BatchNorm" in case.name:
+        sides["deeper_jax, ordered sums"] = our_training(case, dtype, ordered=True)
     device = "cuda" if on_gpu else "cpu"
     eager = TorchSide(case, device, half=half, compiled=False)
     sides["PyTorch eager"] = eager.timed(kind)

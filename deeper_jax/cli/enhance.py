@@ -7,11 +7,11 @@ import warnings
 from pathlib import Path
 
 from deeper_jax.cli.command_line import log_shown
-from deeper_jax.enhancement.options import OUTSIDE
+from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
 from deeper_jax.errors import InputError
 
 # Variables of an enhanced map after the intensity; .csv writes each to a file of its own.
-_FURTHER = ("uncertainty", "flagged", "pixel_flagged")
+_FURTHER = ("uncertainty", "measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged")
 _PAGES = (".html", ".htm")
 
 
@@ -35,6 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--single-spectra", action="store_true", help="every spectrum by itself, not the whole map")
     parser.add_argument(
         "--noise", type=float, metavar="STD", help="standard deviation of the noise (default: estimated from the map)"
+    )
+    parser.add_argument(
+        "--cosmic-rays",
+        choices=COSMIC_RAYS,
+        default="remove",
+        help="remove those that are certain and mark what is suspected, mark both and change nothing, or keep all "
+        "without looking (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resolution",
+        type=float,
+        metavar="CM",
+        help="full width at half maximum of a narrow line, cm⁻¹: what is less than half as wide is a cosmic ray "
+        "(default: as the file tells, or measured on the map's sharpest bands)",
     )
     parser.add_argument("--entry", metavar="NAME", help="which of several measurements in IN, by name or number")
     page = parser.add_mutually_exclusive_group()
@@ -69,6 +83,8 @@ def run(options: argparse.Namespace) -> None:
             outside=options.outside,
             use_map=not options.single_spectra,
             noise=options.noise,
+            cosmic_rays=options.cosmic_rays,
+            resolution=options.resolution,
             progress=True,
         )
         log.info("writing %s", output.name)

@@ -1,80 +1,226 @@
-"""Cosmic rays out of a map: what is too narrow and too high for a band, and is not in the pixels nearby either."""
+"""Cosmic rays: sharp features found, and removed only on evidence that they are not the sample.
+
+A feature is suspected if it stands far out of the noise, is narrower than two channels at half its height, and is not
+seen nearby. It is removed if one of these speaks against the sample:
+
+- shape: it is less than half as wide as the instrument resolves (told, or measured on the bands of the map);
+- repeats: in a list or a series, most other spectra are the same but for it;
+- its kind: several features of about one channel, rare in a map or long list, each at a wavenumber of its own.
+
+Otherwise it stays and is marked: a narrow band of a small particle looks the same.
+"""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import label, maximum_filter1d
+from scipy.signal import find_peaks, peak_widths
 
-from deeper_jax.spectra.preprocessing import remove_cosmic_rays
+from deeper_jax.spectra.noise import NoiseModel, estimate_noise
+from deeper_jax.spectra.sharp_features import SharpFeatures, height_over_surroundings, sharp_features
 
-# A spike at the same channel of more than a tenth of the spectra (and more than two) is a band narrower than usual.
+# Standard deviations of noise that a feature is higher than, and that its flanks and its likes elsewhere are.
+_HEIGHT, _FLANK, _SHOWS = 7.0, 4.0, 5.0
+# Features of at most four channels are looked at, as an opening of five channels leaves them.
+_WINDOW = 5
+# Widths at half height, channels, that are suspicious, and that hardly any spectrometer makes.
+_SUSPECT, _ODD = 2.0, 1.5
+# A feature so many times narrower than the instrument resolves is not the sample's.
+_NARROWER = 0.5
+# A feature counts as shared if the neighbour has this share of its height; so many pixels away are neighbours.
+_SHARE_OF_HEIGHT, _NEAR = 0.1, 2
+# Seen at the same channel in more than this share of the spectra, and more than so many, it is a band.
 _SHARE_STRUCK, _FEW_STRUCK = 0.1, 2
-# Neighbours so many pixels away are asked, and answer that it is a band if they have this share of its height.
-_NEAR, _SHARE_OF_HEIGHT = 2, 0.5
-# Channels beside a spike that may hold some of it.
-_BESIDE = 2
+# So many features of about one channel, so high and in at most this share of the spectra, are cosmic rays.
+_SEVERAL, _CLEAR, _RARE = 2, 8.0, 0.05
+# Spectra that must repeat one for it to be judged by them.
+_REPEATS = 3
+# Bands, spectra and channels that a resolution is measured on: the widest that instruments spread it over.
+_BANDS, _SPECTRA, _FEWEST, _WIDEST, _NARROWEST = 3, 2000, 24, 8.0, 1.8
+SPATIAL = frozenset({"x", "y", "z", "distance"})
 
 
-def without_cosmic_rays(cube: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, int]:
-    """The measured spectra with cosmic rays filled in from both sides, and how many spectra had any.
+class CosmicRays(NamedTuple):
+    """What was found in P spectra, [P, L] each.
 
-    `deeper_jax.spectra.preprocessing.remove_cosmic_rays` looks at one spectrum and takes a sharp, strong band for one.
-    In a map, what it finds stays unless it is alone: a pixel nearby, its spectrum brought to the same scale, must not
-    show it too, nor many others at the same channel.
+    Attributes:
+        spectra: those given, with what was removed filled in from both sides; the same to the last bit elsewhere.
+        removed: bool.
+        suspected: bool; left as it is.
+    """
+
+    spectra: np.ndarray
+    removed: np.ndarray
+    suspected: np.ndarray
+
+
+def find_cosmic_rays(
+    cube: np.ndarray,
+    present: np.ndarray,
+    axis: np.ndarray,
+    *,
+    spatial: bool = True,
+    resolution: float | None = None,
+    noise_model: NoiseModel | None = None,
+    remove: bool = True,
+) -> CosmicRays:
+    """Find cosmic rays in all spectra of a measurement.
 
     Args:
-        cube: [..., L] on the grid of the map.
+        cube: [..., L] on the grid of the map, of any number of axes.
         present: [...], false where no spectrum was measured.
-
-    Returns:
-        [P, L], and a number of spectra.
+        axis: [L], cm⁻¹.
+        spatial: whether neighbours on the grid are neighbours in the sample; false for lists and repeats.
+        resolution: full width at half maximum of a line as the instrument shows it, cm⁻¹; None: measured on the map's
+            own sharpest bands where there are several.
+        noise_model: None: estimated.
+        remove: whether to change anything; false: all are only suspected.
     """
     spectra = cube[present]
-    cleaned = _spectrum_by_spectrum(spectra)
-    changed = cleaned != spectra
-    often = maximum_filter1d(changed.sum(0), 3) > max(_FEW_STRUCK, _SHARE_STRUCK * len(spectra))
-    changed &= ~often
-    places = np.argwhere(present)
-    for row in np.flatnonzero(changed.any(1)):
-        neighbours = _neighbours(cube, present, tuple(places[row]))
-        spikes, count = label(changed[row])
-        for number in range(1, count + 1):
-            spike = spikes == number
-            if any(_shows(spectra[row], cleaned[row], each, spike, changed[row]) for each in neighbours):
-                changed[row, spike] = False
-    return np.where(changed, cleaned, spectra), int(changed.any(1).sum())
+    noise_model = noise_model or estimate_noise(spectra)
+    excess = height_over_surroundings(spectra, _WINDOW)
+    # The surroundings follow the lower edge of the noise.
+    noise = noise_model.std(spectra - excess)
+    noise = noise_model.std(spectra - excess + noise)
+    removed, suspected = np.zeros(spectra.shape, bool), np.zeros(spectra.shape, bool)
+    found = sharp_features(spectra, excess, noise, _HEIGHT)
+    step = float(np.abs(np.diff(axis)).mean())
+    width = sharpest_band(spectra, noise_model) if resolution is None else resolution / step
+    impossible = found.narrower(_NARROWER * width, 3.0) if width else np.zeros(len(found.row), bool)
+    odd = impossible | found.narrower(_SUSPECT, 1.0)
+    found, impossible = found.of(odd), impossible[odd]
+    alone = ~_shared(found, excess, noise, present, spatial)
+    found, impossible = found.of(alone), impossible[alone]
+    if not len(found.row):
+        return CosmicRays(spectra, removed, suspected)
+    evidence = impossible | _several_struck(found, len(spectra))
+    if not spatial:
+        evidence |= _missing_in_repeats(found, spectra, excess, noise)
+    cleaned = spectra.copy()
+    for i in np.argsort(-found.height):
+        row, channel = found.row[i], found.channel[i]
+        if removed[row, channel] or suspected[row, channel]:
+            continue
+        run, filled = _extent(cleaned[row], channel, noise[row])
+        if remove and evidence[i]:
+            cleaned[row, run], removed[row, run] = filled, True
+        else:
+            suspected[row, run] = True
+    return CosmicRays(cleaned, removed, suspected & ~removed)
 
 
-def _spectrum_by_spectrum(spectra: np.ndarray) -> np.ndarray:
-    """[P, L], equal to the input to the last bit where nothing was found."""
-    offset = spectra.min(1, keepdims=True)
-    unit = np.maximum(np.ptp(spectra, axis=1, keepdims=True), 1e-300)
-    scaled = ((spectra - offset) / unit).astype(np.float32)
-    rows = 1 << (len(scaled) - 1).bit_length()  # few compiled programs
-    cleaned = np.asarray(remove_cosmic_rays(np.pad(scaled, ((0, rows - len(scaled)), (0, 0)))))[: len(scaled)]
-    return np.where(cleaned != scaled, cleaned * unit + offset, spectra)
+def sharpest_band(spectra: np.ndarray, noise_model: NoiseModel) -> float | None:
+    """Full width at half maximum of the sharpest bands of a map's mean spectrum, channels.
+
+    None where it says nothing of the instrument: fewer than three bands or 24 spectra, or bands so wide that they are
+    the sample's own, or so narrow that they are the detector's.
+    """
+    if len(spectra) < _FEWEST:
+        return None
+    spectra = spectra[np.linspace(0, len(spectra) - 1, min(len(spectra), _SPECTRA)).astype(int)]
+    median = np.median(spectra, axis=0)
+    spread = np.maximum(1.4826 * np.median(np.abs(spectra - median), axis=0), noise_model.std(median))
+    mean = np.minimum(spectra, median + 5 * spread).mean(0)  # without features of few spectra
+    noise = noise_model.std(mean) / np.sqrt(len(spectra))
+    peaks, properties = find_peaks(mean, prominence=0)
+    clear = properties["prominences"] > np.maximum(10 * noise[peaks], 0.02 * np.ptp(mean))
+    if clear.sum() < _BANDS:
+        return None
+    width = float(np.sort(peak_widths(mean, peaks[clear], rel_height=0.5)[0])[1])
+    return width if _NARROWEST <= width <= _WIDEST else None
 
 
-def _neighbours(cube: np.ndarray, present: np.ndarray, place: tuple[int, ...]) -> list[np.ndarray]:
-    near = []
-    for shift in itertools.product(range(-_NEAR, _NEAR + 1), repeat=len(place)):
-        there = tuple(position + step for position, step in zip(place, shift, strict=True))
-        inside = all(0 <= position < size for position, size in zip(there, present.shape, strict=True))
-        if any(shift) and inside and present[there]:
-            near.append(cube[there])
-    return near
+def _shared(
+    found: SharpFeatures, excess: np.ndarray, noise: np.ndarray, present: np.ndarray, spatial: bool
+) -> np.ndarray:
+    """Which features are in a neighbour too, or in many spectra; [N]."""
+    near = np.stack([np.clip(found.channel + step, 0, excess.shape[1] - 1) for step in (-1, 0, 1)])
+    often = np.zeros(excess.shape[1], int)
+    for channels in {(int(row), int(at)) for row, at in zip(found.row, found.channel, strict=True)}:
+        often[channels[1]] += 1
+    shared = often[near].sum(0) > max(_FEW_STRUCK, _SHARE_STRUCK * len(excess))
+    if not spatial or not len(found.row):
+        return shared
+    rows = np.full(present.shape, -1)
+    rows[present] = np.arange(len(excess))
+    places = np.argwhere(present)[found.row]
+    for shift in itertools.product(range(-_NEAR, _NEAR + 1), repeat=present.ndim):
+        there = places + np.array(shift, int)
+        inside = ((there >= 0) & (there < present.shape)).all(1) & any(shift)
+        other = np.where(inside, rows[tuple(np.where(inside[:, None], there, 0).T)], -1)
+        seen = excess[other, near] > np.maximum(_SHOWS * noise[other, near], _SHARE_OF_HEIGHT * found.height)
+        shared |= (other >= 0) & seen.any(0)
+    return shared
 
 
-def _shows(
-    spectrum: np.ndarray, cleaned: np.ndarray, neighbour: np.ndarray, spike: np.ndarray, spoiled: np.ndarray
-) -> bool:
-    """Whether a neighbour, scaled to the spectrum outside of all spikes, has much of this one."""
-    good = maximum_filter1d(spoiled, 2 * _BESIDE + 1) == 0
-    centred = neighbour[good] - neighbour[good].mean()
-    power = float((centred**2).sum())
-    if power == 0:
-        return False
-    scale = max(0.0, float((centred * spectrum[good]).sum()) / power)
-    highest = int(np.argmax(np.where(spike, spectrum - cleaned, -np.inf)))
-    expected = spectrum[good].mean() + scale * (neighbour[highest] - neighbour[good].mean())
-    return bool(expected - cleaned[highest] > _SHARE_OF_HEIGHT * (spectrum[highest] - cleaned[highest]))
+def _several_struck(found: SharpFeatures, spectra: int) -> np.ndarray:
+    """Whether several features of about one channel, at wavenumbers of their own, show that cosmic rays struck; [N]."""
+    single = found.narrower(_ODD, 2.0) & (found.height > _CLEAR * found.noise)
+    channels = np.sort(found.channel[single])
+    apart = 1 + int((np.diff(channels) > 1).sum()) if len(channels) else 0
+    if apart < _SEVERAL or len(np.unique(found.row)) > _RARE * spectra:
+        return np.zeros(len(single), bool)
+    return np.ones(len(single), bool)
+
+
+def _missing_in_repeats(found: SharpFeatures, spectra: np.ndarray, excess: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Features of spectra that others repeat, whose repeats lack them; [N].
+
+    Another spectrum repeats one if the two, scaled, differ by noise only but for the features, and have more in
+    common than noise; those with features of their own are not asked.
+    """
+    missing = np.zeros(len(found.row), bool)
+    clean = np.setdiff1d(np.arange(len(spectra)), found.row)
+    if len(clean) < _REPEATS:
+        return missing
+    for row in np.unique(found.row):
+        mine = np.flatnonzero(found.row == row)
+        good = np.ones(spectra.shape[1], bool)
+        for channel in found.channel[mine]:
+            good[max(0, channel - _WINDOW) : channel + _WINDOW + 1] = False
+        if good.sum() < spectra.shape[1] / 2:
+            continue
+        own, others = spectra[row, good], spectra[clean][:, good]
+        own, others = own - own.mean(), others - others.mean(1, keepdims=True)
+        variance = noise[row, good] ** 2
+        power = (others**2 / variance).sum(1)
+        scale = np.maximum((others * own / variance).sum(1) / np.maximum(power, 1e-300), 1e-6)[:, None]
+        both = variance + scale**2 * noise[clean][:, good] ** 2
+        count = good.sum()
+        alike = ((own - scale * others) ** 2 / both).mean(1) < 1 + 6 * np.sqrt(2 / count)
+        structured = scale[:, 0] ** 2 * power > count * (1 + 10 * np.sqrt(2 / count))
+        repeats = clean[alike & structured]
+        if len(repeats) < _REPEATS:
+            continue
+        for i in mine:
+            near = slice(max(0, found.channel[i] - 1), found.channel[i] + 2)
+            lacking = excess[repeats, near].max(1) < np.maximum(
+                _SHARE_OF_HEIGHT * found.height[i], _SHOWS * noise[repeats, near].max(1)
+            )
+            mean = excess[repeats, near].mean(0).max()
+            missing[i] = lacking.sum() >= max(_REPEATS, 0.9 * len(repeats)) and mean < 0.3 * found.height[i]
+    return missing
+
+
+def _extent(spectrum: np.ndarray, peak: int, noise: np.ndarray) -> tuple[slice, np.ndarray]:
+    """The channels of a feature, and what is expected there of the channels beside it."""
+    first = last = peak
+    while last - first < _WINDOW - 1:
+        left, right = _beside(spectrum, first, last)
+        ends = [(first - 1, left), (last + 1, right)]
+        grow = [at for at, level in ends if 0 <= at < len(spectrum) and spectrum[at] - level > _FLANK * noise[at]]
+        if not grow:
+            break
+        best = max(grow, key=lambda at: spectrum[at])
+        first, last = min(first, best), max(last, best)
+    left, right = _beside(spectrum, first, last)
+    share = np.arange(1, last - first + 2) / (last - first + 2)
+    return slice(first, last + 1), left + (right - left) * share
+
+
+def _beside(spectrum: np.ndarray, first: int, last: int) -> tuple[float, float]:
+    """Medians of three channels on both sides of a run; at an end of the spectrum the other side's."""
+    sides = spectrum[max(0, first - 3) : first], spectrum[last + 1 : last + 4]
+    left, right = (float(np.median(side)) if len(side) else None for side in sides)
+    both = [each for each in (left, right) if each is not None]
+    return both[0] if left is None else left, both[-1] if right is None else right

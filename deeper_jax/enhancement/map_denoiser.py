@@ -15,8 +15,8 @@ from scipy.ndimage import uniform_filter1d
 
 from deeper_jax.enhancement.components import MapComponents, find_components
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
-from deeper_jax.enhancement.uncertainty import residual_outliers
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
+from deeper_jax.spectra.residuals import LIMIT, residual_outliers
 
 # From spectra [N, L] and the standard deviation of their noise [N, L] to denoised spectra and their errors.
 Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -84,7 +84,7 @@ def _averaged(parts: MapComponents, present: np.ndarray) -> np.ndarray:
 
 def _with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
     """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
-    rows = np.flatnonzero(residual_outliers(spectra - estimate.spectra, estimate.noise).any(1))
+    rows = np.flatnonzero(residual_outliers(spectra - estimate.spectra, estimate.noise, LIMIT).any(1))
     if not len(rows):
         return estimate
     by_itself, error = network(spectra[rows], estimate.noise[rows])

@@ -1,5 +1,7 @@
 """What an instrument delivered, made ready for denoising: its channels chosen, its gaps known."""
 
+import json
+import re
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,16 @@ def _both_ranges(axis: np.ndarray, covered: np.ndarray, models: list[Any]) -> st
         f"{(~covered).sum()} of {len(axis)} channels lie outside: set outside to 'keep' to pass them through unchanged "
         "or to 'drop' to leave them out."
     )
+
+
+def resolution_of(data: Any) -> float | None:
+    """The instrument's resolution in cm⁻¹ where the map's file tells it (`metadata`), else None."""
+    try:
+        told = str(json.loads(data.attrs.get("metadata", "{}")).get("resolution") or "")
+    except (ValueError, AttributeError):
+        return None
+    number = re.match(r"\s*(\d+(?:\.\d*)?)\s*(?:cm\s*(?:-1|⁻¹|\^-1)|1/cm)?\s*$", told)
+    return float(number[1]) or None if number else None
 
 
 def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from deeper_jax.errors import InputError
 
 OUTSIDE = ("error", "keep", "drop")
+COSMIC_RAYS = ("remove", "mark", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,10 @@ class EnhanceOptions:
             them through unchanged (only without a super-resolver), 'drop' leaves them out.
         use_map: let pixels help each other; false: every spectrum by itself.
         noise: standard deviation of the noise in the map's unit, the same everywhere; None: estimated from the map.
+        cosmic_rays: 'remove' those that evidence shows to be some (`find_cosmic_rays`) and mark what is suspected;
+            'mark' all and change nothing; 'keep' everything, without looking.
+        resolution: full width at half maximum of a narrow line as the instrument shows it, cm⁻¹: what is less than
+            half as wide is a cosmic ray. None: as the file tells, else measured on the sharpest bands of a map.
         entry: which of several measurements in a file, by name or number.
         progress: show bars, with the time still needed, for parts that take longer than a moment.
 
@@ -32,14 +37,23 @@ class EnhanceOptions:
     outside: str = "error"
     use_map: bool = True
     noise: float | None = None
+    cosmic_rays: str = "remove"
+    resolution: float | None = None
     entry: str | int | None = None
     progress: bool = False
 
     def __post_init__(self) -> None:
-        if self.outside not in OUTSIDE:
-            raise InputError(f"outside is {self.outside!r}; choose one of {', '.join(OUTSIDE)}.")
-        if self.noise is not None and not (np.isfinite(self.noise) and self.noise > 0):
-            raise InputError(f"noise is {self.noise}; give its standard deviation, above 0, in the map's unit.")
+        for name, words in {"outside": OUTSIDE, "cosmic_rays": COSMIC_RAYS}.items():
+            if getattr(self, name) not in words:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(words)}.")
+        kinds = {
+            "noise": "its standard deviation, above 0, in the map's unit",
+            "resolution": "a full width at half maximum, above 0, in cm⁻¹",
+        }
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name} is {value}; give {kind}.")
 
     @classmethod
     def of(cls, **settings: Any) -> "EnhanceOptions":

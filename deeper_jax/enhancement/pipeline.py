@@ -1,5 +1,6 @@
 """`deeper_jax.enhance`: a map from an instrument in, the same map denoised, super-resolved and judged out."""
 
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -8,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from deeper_jax.enhancement.cosmic_rays import without_cosmic_rays
+from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record
 from deeper_jax.enhancement.map_denoiser import Estimate, alone, denoise_map
-from deeper_jax.enhancement.measured_map import inside, measured_spectra
+from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
-from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap, residual_outliers
+from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
 from deeper_jax.errors import InputError
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
+from deeper_jax.spectra.residuals import LIMIT, SINGLE_LIMIT, restore_outliers
 from deeper_jax.tasks.load import load_as
 
 if TYPE_CHECKING:
@@ -38,13 +40,17 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         source: an instrument's file or any other that `deeper_jax.maps.read_map` reads, or what it returns:
             dimensions (..., "wavenumber"), spectra that were not measured NaN.
         model: a loaded denoiser or the path of one; None: the one that comes with the package.
-        **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, entry, progress.
+        **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, cosmic_rays, resolution,
+            entry, progress.
 
     Returns:
         A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`,
-        one standard deviation of its error, of the same shape; `flagged` (bool), where input less output is not
-        noise, and `pixel_flagged`, where a spectrum has such a channel, on the grid that was measured; after
-        super-resolution also `denoised`, the map before it. The attributes say how it was made.
+        one standard deviation of its error, of the same shape. On the grid that was measured: `measured`, the values
+        as given; `cosmic_ray` (bool), every channel removed as one or suspected of it, and `cosmic_ray_removed`,
+        those of them that were filled in from the channels beside; `flagged` (bool), where the denoiser took away
+        more than noise, so that the measured value was kept, or where measured less denoised is no noise, and
+        `pixel_flagged`, where a spectrum has such a channel; after super-resolution also `denoised`, the map before
+        it. The attributes say how it was made.
 
     Raises:
         InputError: a file, map, model or setting that cannot be used.
@@ -66,43 +72,87 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     if super_resolver is not None:
         check_super_resolvable(data.copy(data=cube), super_resolver)
 
+    axis = np.asarray(data["wavenumber"], np.float64)
+    measured = cube[present]
+    given = None if options.noise is None else NoiseModel(0.0, options.noise**2, options.noise**2)
     _log.info("looking for cosmic rays and noise")
-    spectra, struck = without_cosmic_rays(cube, present)
-    cube[present] = spectra
-    noise = options.noise
-    noise_model = estimate_noise(spectra) if noise is None else NoiseModel(0.0, noise**2, noise**2)
-    count = f"{len(spectra):,} {'spectrum' if len(spectra) == 1 else 'spectra'}"
-    _log.info("denoising %s of %d channels", count, data.sizes["wavenumber"])
+    if options.cosmic_rays == "keep":
+        nothing = np.zeros(measured.shape, bool)
+        rays = CosmicRays(measured, nothing, nothing)
+    else:
+        rays = find_cosmic_rays(
+            *(cube, present, axis),
+            spatial=bool(SPATIAL & set(data.dims)),
+            resolution=options.resolution or resolution_of(data),
+            noise_model=given,
+            remove=options.cosmic_rays == "remove",
+        )
+    cube[present] = rays.spectra
+    noise_model = given or estimate_noise(rays.spectra)
+    count = f"{len(measured):,} {'spectrum' if len(measured) == 1 else 'spectra'}"
+    _log.info("denoising %s of %d channels", count, len(axis))
     use_map = options.use_map and model.knows_uncertainty
-    estimate = _denoised(
-        model, cube, present, noise_model, np.asarray(data["wavenumber"], np.float64), use_map, options
-    )
-    # A window that stands out may reach over channels that nothing was done to.
-    flagged = residual_outliers(spectra - estimate.spectra, estimate.noise) & ~unchanged
+    estimate = _denoised(model, cube, present, noise_model, axis, use_map, options)
+    estimate, flagged, noise = _checked(measured, rays, estimate, noise_model, given is not None, unchanged)
 
-    chosen = {
-        "outside": options.outside,
-        "dropped": channels - data.sizes["wavenumber"],
-        "kept_unchanged": int(unchanged.sum()),
-    }
     steps: list[dict[str, Any]] = [
-        {"name": "choose_channels", **chosen},
-        {"name": "remove_cosmic_rays", "spectra_changed": struck},
         {
-            "name": "estimate_noise" if noise is None else "given_noise",
+            "name": "choose_channels",
+            "outside": options.outside,
+            "dropped": channels - len(axis),
+            "kept_unchanged": int(unchanged.sum()),
+        },
+        {
+            "name": "cosmic_rays",
+            "mode": options.cosmic_rays,
+            "spectra_changed": int(rays.removed.any(1).sum()),
+            "spectra_suspected": int(rays.suspected.any(1).sum()),
+        },
+        {
+            "name": "estimate_noise" if given is None else "given_noise",
             "gain": noise_model.gain,
             "floor": noise_model.floor,
         },
         {"name": "denoise", "whole_map": use_map},
     ]
-    result = enhanced_map(data, present, estimate, flagged, steps)
+    result = enhanced_map(data, present, measured, estimate, flagged, rays, steps)
     result.attrs["model"] = json.dumps(model_record(model))
     if super_resolver is None:
         return result
     _log.info("super-resolving %d times", super_resolver.scale)
-    finer = super_resolved(result, super_resolver, progress=options.progress)
+    finer = super_resolved(result, super_resolver, noise.reshape(data.shape), progress=options.progress)
     steps = [*json.loads(result.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
     return finer.assign_attrs(steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver)))
+
+
+def _checked(
+    measured: np.ndarray,
+    rays: CosmicRays,
+    estimate: Estimate,
+    noise_model: NoiseModel,
+    given: bool,
+    unchanged: np.ndarray,
+) -> tuple[Estimate, np.ndarray, np.ndarray]:
+    """The estimate with what was wrongly taken from it given back, where it is flagged, and what counts as noise.
+
+    Args:
+        measured: [P, L].
+        rays: found in them; what was removed stays removed.
+        estimate: of `rays.spectra`.
+        noise_model: of these.
+        given: whether the user said so.
+        unchanged: [L], channels that nothing was done to: a window may reach over them.
+    """
+    # Correlated noise makes the map's larger than the model's, and the flank of a high line is not as noisy as the
+    # line: what counts as noise is the smallest.
+    noise = estimate.noise
+    models = [noise_model] if given else [noise_model, estimate_noise(rays.spectra, without_lines=True)]
+    for expected, model in itertools.product((smooth_intensity(rays.spectra), estimate.spectra), models):
+        noise = np.minimum(noise, model.std(expected))
+    spectra, std, lost = restore_outliers(rays.spectra, estimate.spectra, estimate.std, noise, LIMIT)
+    spectra[:, unchanged] = rays.spectra[:, unchanged]
+    flagged = (lost & ~unchanged) | (np.abs(measured - spectra) > SINGLE_LIMIT * noise)
+    return Estimate(spectra, std, estimate.noise), flagged, noise
 
 
 def _as_map(source: Any, entry: str | int | None) -> Any:

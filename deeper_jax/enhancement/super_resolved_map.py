@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from deeper_jax.enhancement.enhanced_map import ON_MEASURED_GRID
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.residuals import SINGLE_LIMIT, residual_outliers, sharp_losses
 
 
 def check_super_resolvable(image: Any, super_resolver: Any) -> None:
@@ -25,13 +27,20 @@ def check_super_resolvable(image: Any, super_resolver: Any) -> None:
             ) from error
 
 
-def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) -> Any:
+def super_resolved(result: Any, super_resolver: Any, noise: np.ndarray, *, progress: bool = False) -> Any:
     """Super-resolve the `intensity` of an enhanced map (`deeper_jax.enhance`).
 
     Pixel raster_offset + i * scale of the fine grid lies on pixel i of the map (`SuperResolver.grid`). `uncertainty`
     there is that of denoising, interpolated, and the difference between the network and cubic interpolation, added in
-    squares; it is not calibrated. The marks stay on the measured grid, whose dimensions are renamed `y_measured` and
-    `x_measured`; `denoised` is the map on it. With `progress` a bar shows the tiles done.
+    squares; it is not calibrated. Where the fine map differs from the map in a measured pixel by more than the noise
+    of the measurement, a particle of one pixel say, the difference is given back, interpolated linearly. The marks
+    stay on the measured grid, whose dimensions are renamed `y_measured` and `x_measured`; `denoised` is the map on it.
+
+    Args:
+        result: the enhanced map.
+        super_resolver: the loaded network.
+        noise: of the measurement, standard deviation [H, W, L].
+        progress: show a bar of the tiles done.
 
     Raises:
         InputError: as `check_super_resolvable`.
@@ -47,6 +56,8 @@ def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) 
     # Sharp bands that the network's own, wider channels cannot hold are not lost but interpolated.
     lost = values - super_resolver.holds(values, np.asarray(axis, np.float64))
     fine = fine + _interpolated(lost, places, order=1)
+    sampled = slice(super_resolver.raster_offset, None, super_resolver.scale)
+    fine = fine + _interpolated(_not_noise(result, fine[sampled, sampled], noise), places, order=1)
     spread = _interpolated(result["uncertainty"].values, places, order=1)
     spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
     coordinates = {
@@ -62,8 +73,21 @@ def super_resolved(result: Any, super_resolver: Any, *, progress: bool = False) 
         },
         coordinates,
     )
-    finer = finer.assign({name: measured[name] for name in ("denoised", "flagged", "pixel_flagged")})
+    finer = finer.assign({name: measured[name] for name in ("denoised", *ON_MEASURED_GRID)})
     return finer.assign_attrs(result.attrs, scale=super_resolver.scale, raster_offset=super_resolver.raster_offset)
+
+
+def _not_noise(result: Any, output: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """What `output` [H, W, L], in the measured pixels, lacks of the enhanced map where that is no noise; else 0."""
+    length = output.shape[-1]
+    denoised, measured, found, std = (
+        np.asarray(each, np.float64).reshape(-1, length)
+        for each in (result["intensity"].values, result["measured"].values, output, noise)
+    )
+    lacking = denoised - found
+    strange = residual_outliers(lacking, std) | sharp_losses(denoised, found, std)
+    strange |= np.abs(measured - found) > SINGLE_LIMIT * std
+    return np.where(strange, lacking, 0.0).reshape(output.shape)
 
 
 def _places(shape: tuple[int, ...], super_resolver: Any) -> np.ndarray:

@@ -1,19 +1,14 @@
-"""How sure an estimate is: its standard deviation, its calibration, and where its residual is not noise."""
+"""How sure an estimate is: its standard deviation, and its calibration."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 from scipy.optimize import minimize
 
 # 90 % of the errors of a normal distribution lie within so many standard deviations.
 NINETY_PERCENT = 1.6449
 DRAWS = 8
-# Widths of the windows looked through, channels: single channels, narrow bands, wide bands, broad slopes.
-WINDOWS = (1, 3, 7, 15, 31)
-# A residual this many standard deviations from 0 is no noise: among 100,000 spectra one is so by chance.
-LIMIT = 6.0
 
 
 def parametric_bootstrap(
@@ -36,30 +31,6 @@ def parametric_bootstrap(
     for _ in range(draws):
         total += (denoise(output + noise * generator.standard_normal(output.shape)) - output) ** 2
     return np.sqrt(total / draws)
-
-
-def residual_outliers(residual: np.ndarray, noise: np.ndarray, limit: float = LIMIT) -> np.ndarray:
-    """Where a residual is not noise, [P, L] bool.
-
-    A band that the output lost, or one that it invented, leaves a residual that is too large over the width of a band.
-
-    Args:
-        residual: [P, L], input less output.
-        noise: [P, L], standard deviation of the input's noise.
-        limit: standard deviations. In a window of n channels the sum of the residuals, in units of the noise, is
-            compared with sqrt(n) times it; every channel of a window beyond it is marked.
-    """
-    normal = residual / noise
-    marked = np.zeros(residual.shape, bool)
-    for width in WINDOWS:
-        if width > residual.shape[1]:
-            break
-        strange = np.abs(uniform_filter1d(normal, width, axis=1, mode="nearest")) * np.sqrt(width) > limit
-        # Windows over the end see the last channel more than once.
-        edge = width // 2
-        strange[:, :edge] = strange[:, strange.shape[1] - edge :] = False
-        marked |= uniform_filter1d(strange.astype(np.float64), width, axis=1, mode="constant") > 0.5 / width
-    return marked
 
 
 class Case(NamedTuple):

@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import minimum_filter1d
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import LoadedModel, checked_values
 from deeper_jax.inference.streaming import LONGEST, SpectrumStream
-from deeper_jax.spectra.noise import estimate_noise, smooth_intensity
+from deeper_jax.spectra.noise import SMOOTHING, estimate_noise, smooth_intensity
+from deeper_jax.spectra.residuals import restore_outliers
 
 OUTSIDE = ("error", "keep")
 
@@ -26,6 +28,8 @@ class SpectralDenoiser(LoadedModel):
         self, spectra: Any, wavenumbers: Any = None, *, noise: Any = None, outside: str = "error"
     ) -> np.ndarray:
         """Denoise spectra one by one, in the user's own units; `deeper_jax.enhance` uses a map as a whole.
+
+        Where a network that is told the noise takes away more than noise, a narrow band say, that is given back.
 
         Args:
             spectra: [..., L], any real type and unit; a single spectrum, [N, L], a map [H, W, L].
@@ -76,10 +80,10 @@ class SpectralDenoiser(LoadedModel):
                 deviation = deviation[:, inside]
             elif self.knows_uncertainty:
                 deviation = estimate_noise(chosen).std(smooth_intensity(chosen))
-            answer, found = self.on_axis(chosen, deviation, None if axis is None else axis[inside], **settings)
+            answer, found = self.checked_answer(chosen, deviation, None if axis is None else axis[inside], **settings)
             output[:, inside] = answer
             if found is not None:
-                error[:, inside] = self.calibrated(found, deviation)
+                error[:, inside] = found
         denoised, uncertainty = (each.reshape(given.shape).astype(dtype) for each in (output, error))
         return denoised, uncertainty if self.knows_uncertainty else None
 
@@ -97,6 +101,17 @@ class SpectralDenoiser(LoadedModel):
             Denoised spectra and the standard deviation of their error or None, float64 [N, L].
         """
         raise NotImplementedError
+
+    def checked_answer(
+        self, spectra: np.ndarray, noise: np.ndarray | None, axis: np.ndarray | None, **settings: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """`on_axis`, calibrated; where the noise is known, what it took away that is no noise is given back."""
+        answer, error = self.on_axis(spectra, noise, axis, **settings)
+        if error is None or noise is None:
+            return answer, error
+        # Near a high line the mean intensity, and the noise by it, is larger than in the line's flanks.
+        lowest = minimum_filter1d(noise, SMOOTHING, axis=1)
+        return restore_outliers(spectra, answer, self.calibrated(error, noise), lowest)[:2]
 
     def calibrated(self, deviation: np.ndarray, noise: Any) -> np.ndarray:
         """Standard deviations of errors as held-out data show them to be; as they are where nothing is known of it."""

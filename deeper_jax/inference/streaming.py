@@ -138,8 +138,8 @@ class SpectrumStream:
             count = len(spectra[part])
             padding = ((0, self._rows - count), (0, 0))
             padded = [np.pad(each[part], padding, mode="edge") for each in (spectra, noise)]
-            answer, error = self._model.on_axis(padded[0], padded[1], self._axis)
-            error = np.full(answer.shape, np.nan) if error is None else self._model.calibrated(error, padded[1])
+            answer, error = self._model.checked_answer(padded[0], padded[1], self._axis)
+            error = np.full(answer.shape, np.nan) if error is None else error
             parts.append((answer[:count], error[:count]))
         return np.concatenate([answer for answer, _ in parts]), np.concatenate([error for _, error in parts])
 

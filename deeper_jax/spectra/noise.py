@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.optimize import nnls
 
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.sharp_features import height_over_surroundings, sharp_features
 
 # Fourth differences: a band three channels wide all but vanishes in them, white noise does not.
 _DIFFERENCES = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
@@ -15,7 +16,9 @@ _MEDIAN_OF_SQUARE = 0.4549  # median of the chi-square distribution with one deg
 _CLIP, _VARIANCE_BELOW = 4.0, 0.9989
 _TRUSTED = 1.3
 _BINS = 24
-_SMOOTHING = 9  # channels
+_FEW = 24  # spectra
+_LINE_HEIGHT, _LINE_WIDTH = 10.0, 3.2  # standard deviations, channels
+SMOOTHING = 9  # channels over which the expected intensity is taken
 # Noise is never taken to be less than this share of a spectrum's range: numbers in files are rounded.
 _SMALLEST_SHARE = 1e-5
 
@@ -43,14 +46,18 @@ class NoiseModel(NamedTuple):
         return NoiseModel(self.gain * factor, self.floor * factor, self.least * factor)
 
 
-def estimate_noise(spectra: np.ndarray) -> NoiseModel:
+def estimate_noise(spectra: np.ndarray, *, without_lines: bool | None = None) -> NoiseModel:
     """Fit shot and read noise to what is rough in the spectra.
+
+    A line of one or two channels is rough too. In a few spectra it would raise the noise of all high intensities, so
+    a second fit leaves out what surrounds lines that are far above the noise by the first.
 
     The fourth differences along each spectrum are all but free of its bands. Their robust variance in bins of
     equal numbers of channels, ordered by the smoothed intensity, is fitted by a line that does not fall.
 
     Args:
         spectra: [N, L] of one measurement, any unit, L at least 16, all finite.
+        without_lines: whether to fit twice; None: if there are fewer than 24 spectra.
 
     Raises:
         InputError: another shape.
@@ -59,11 +66,25 @@ def estimate_noise(spectra: np.ndarray) -> NoiseModel:
     if spectra.ndim != 2 or spectra.shape[1] < 16 or not len(spectra):
         raise InputError(f"Noise is estimated from spectra [N, L] of 16 channels or more; found {spectra.shape}.")
     squares = fourth_differences(spectra) ** 2
-    expected = uniform_filter1d(spectra, _SMOOTHING, axis=1)[:, 2:-2]
-    order = np.argsort(expected, axis=None)
+    expected = uniform_filter1d(spectra, SMOOTHING, axis=1)[:, 2:-2]
+    model = _fit(squares.ravel(), expected.ravel(), spectra)
+    if without_lines if without_lines is not None else len(spectra) < _FEW:
+        excess = height_over_surroundings(spectra, SMOOTHING)
+        lines = sharp_features(spectra, excess, model.std(spectra - excess), _LINE_HEIGHT)
+        lines = lines.of(lines.narrower(_LINE_WIDTH))
+        rough = np.zeros(spectra.shape, bool)
+        rough[lines.row, lines.channel] = True
+        calm = ~maximum_filter1d(rough, 2 * SMOOTHING - 1, axis=1)[:, 2:-2]
+        if rough.any() and calm.mean() > 0.5:
+            model = _fit(squares[calm], expected[calm], spectra)
+    return model
+
+
+def _fit(squares: np.ndarray, expected: np.ndarray, spectra: np.ndarray) -> NoiseModel:
+    order = np.argsort(expected)
     parts = np.array_split(order, min(_BINS, max(2, order.size // 60)))
-    variance = np.array([_robust_mean(squares.ravel()[part]) for part in parts])
-    level = np.array([expected.ravel()[part].mean() for part in parts])
+    variance = np.array([_robust_mean(squares[part]) for part in parts])
+    level = np.array([expected[part].mean() for part in parts])
     return _line(level, variance, _smallest_variance(spectra))
 
 
@@ -99,4 +120,4 @@ def _smallest_variance(spectra: np.ndarray) -> float:
 
 def smooth_intensity(spectra: np.ndarray) -> np.ndarray:
     """What is expected in each channel as far as noise needs to know, `[N, L]`: the mean over nine channels."""
-    return uniform_filter1d(np.asarray(spectra, np.float64), _SMOOTHING, axis=-1)
+    return uniform_filter1d(np.asarray(spectra, np.float64), SMOOTHING, axis=-1)

@@ -1,7 +1,10 @@
 """Optimizers by name, with PyTorch's defaults and PyTorch's meaning of weight decay."""
 
 from collections.abc import Collection
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from deeper_jax.errors import InputError
@@ -67,16 +70,20 @@ def make_optimizer(
 
 
 def _freeze(frozen: Collection[str]) -> optax.GradientTransformation:
-    def mask(params: optax.Params) -> dict[str, bool]:
+    def init(params: optax.Params) -> optax.OptState:
         unknown = sorted(set(frozen) - set(params))
         if unknown:
             raise InputError(
                 f"optimizer.frozen names {', '.join(map(repr, unknown))}, which the network does not have; its parts "
                 f"are {', '.join(sorted(params))}."
             )
-        return {name: name in frozen for name in params}
+        return optax.EmptyState()
 
-    return optax.transforms.freeze(mask)
+    def update(updates: optax.Updates, state: optax.OptState, _: optax.Params | None = None) -> Any:
+        kept = {name: jax.tree.map(jnp.zeros_like, part) if name in frozen else part for name, part in updates.items()}
+        return kept, state
+
+    return optax.GradientTransformation(init, update)
 
 
 def _check(good: bool, setting: str, expected: str, found: object) -> None:

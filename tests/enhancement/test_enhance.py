@@ -162,7 +162,7 @@ def test_the_attributes_say_how_it_was_made(model):
         "network": model.config["model"],
     }
     steps = {step["name"]: step for step in json.loads(attrs["steps"])}
-    assert list(steps) == ["choose_channels", "remove_cosmic_rays", "estimate_noise", "denoise", "residual_check"]
+    assert list(steps) == ["choose_channels", "cosmic_rays", "estimate_noise", "denoise", "residual_check"]
     assert steps["denoise"]["whole_map"] is True
     assert attrs["noise_rms"] == pytest.approx(2.0, rel=0.15) and attrs["spectra"] == 42
     given_noise = json.loads(deeper_jax.enhance(given, model, noise=3.0, use_map=False).attrs["steps"])
@@ -177,7 +177,8 @@ def test_cosmic_rays_go_and_sharp_bands_that_neighbours_share_stay():
     sharp[4, 5, 20] = 1400.0
     struck = sharp.copy()
     struck[10, 2, 40:42] = 3000.0
-    result = deeper_jax.enhance(given + struck, tiny_denoiser(random=False), use_map=False, noise=0.5)
+    settings = {"use_map": False, "noise": 0.5, "resolution": 18.0}
+    result = deeper_jax.enhance(given + struck, tiny_denoiser(random=False), **settings)
     assert result.attrs["spectra_with_cosmic_rays"] == 1
     np.testing.assert_allclose(result["intensity"][10, 2], given[10, 2], atol=8.0)
     np.testing.assert_allclose(result["intensity"][3:6, 4:7], (given + sharp)[3:6, 4:7], atol=1e-3)

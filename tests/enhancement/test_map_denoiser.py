@@ -12,7 +12,6 @@ from deeper_jax.enhancement.uncertainty import (
     coverage,
     fit_calibration,
     parametric_bootstrap,
-    residual_outliers,
 )
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise
@@ -109,16 +108,6 @@ def test_averages_are_the_weighted_means_that_the_definition_says():
         weights = np.exp(-((places - here) ** 2).sum(1) / (2 * 1.5**2))
         expected = (weights[:, None] * scores[tuple(places.T)]).sum(0) / weights.sum()
         assert_allclose(average[tuple(here)], expected, atol=1e-12)
-
-
-def test_noise_does_not_stand_out_and_a_lost_band_does():
-    rng = np.random.default_rng(9)
-    residual, noise = 2 * rng.standard_normal((3000, 200)), np.full((3000, 200), 2.0)
-    assert not residual_outliers(residual, noise).any()
-    residual[7] += 8 * band(100, 5)
-    marked = residual_outliers(residual, noise)
-    assert marked[7, 97:104].all() and not marked[7, :70].any() and not marked[7, 130:].any()
-    assert not np.delete(marked, 7, 0).any()
 
 
 def smoothing(spectra, noise):

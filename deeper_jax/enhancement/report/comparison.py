@@ -29,6 +29,8 @@ class Comparison(NamedTuple):
         after: denoised.
         std: standard deviation of its error.
         flagged: bool.
+        cosmic_ray: bool, removed or suspected.
+        removed: bool, those of them that were removed.
         positions: of the axes before the last.
         unit: of the intensities.
         note: which slice of a stack this is, or ''.
@@ -40,6 +42,8 @@ class Comparison(NamedTuple):
     after: np.ndarray
     std: np.ndarray
     flagged: np.ndarray
+    cosmic_ray: np.ndarray
+    removed: np.ndarray
     positions: tuple[Positions, ...]
     unit: str
     note: str
@@ -60,13 +64,13 @@ def compare(measured: Any, result: Any) -> Comparison:
         std = std[sampled, sampled]
     shared = np.isin(np.asarray(measured["wavenumber"], np.float64), axis)
     arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), std]
-    arrays.append(result["flagged"].values)
+    arrays += [result[name].values for name in ("flagged", "cosmic_ray", "cosmic_ray_removed")]
     positions = tuple(_positions(after, str(dim)) for dim in after.dims[:-1])
     index, notes = _shown(positions)
-    before, shown, spread, flagged = (array[index] for array in arrays)
+    before, shown, spread, flagged, struck, removed = (array[index] for array in arrays)
     left = tuple(each for each, which in zip(positions, index, strict=True) if isinstance(which, slice))
     return Comparison(
-        *(axis, before, shown, spread, flagged, left),
+        *(axis, before, shown, spread, flagged, struck, removed, left),
         unit=str(measured.attrs.get("units", "a.u.")),
         note=", ".join(notes),
         finer=np.asarray(result["intensity"], np.float64) if finer else None,

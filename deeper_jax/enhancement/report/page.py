@@ -13,7 +13,7 @@ from deeper_jax.enhancement.report.comparison import Comparison, compare
 from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.series_figure import series_figure
 from deeper_jax.enhancement.report.spectrum_figure import spectrum_figure
-from deeper_jax.enhancement.report.words import MEANING, provenance_rows, summary_sentences
+from deeper_jax.enhancement.report.words import MEANING, cosmic_ray_rows, provenance_rows, summary_sentences
 from deeper_jax.evaluation.plot_style import save_png
 from deeper_jax.evaluation.report.tables import Section, TextTable
 from deeper_jax.evaluation.report.web_page import list_html, picture_html, section_html, write_web_page
@@ -43,6 +43,13 @@ def write_page(path: str | Path, measured: "xarray.DataArray", result: "xarray.D
             save_png(figure, files[-1])
             parts.append(picture_html(files[-1], caption))
         parts.append(section_html(Section("What to believe", MEANING)))
+        if rays := cosmic_ray_rows(result):
+            words = [
+                "Every feature removed as a cosmic ray, or suspected to be one, by wavenumber; the highest channel of "
+                "each as measured and in the denoised spectrum."
+            ]
+            columns = ["at", "spectrum", "", "measured", "denoised"]
+            parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays))))
         table = TextTable(["", ""], provenance_rows(result))
         parts.append(section_html(Section("How it was made", [], table)))
         _stack(files, path.with_suffix(".png"))
@@ -71,7 +78,7 @@ _SERIES_CAPTION = (
 )
 _SPECTRA_CAPTION = (
     "Spectra chosen by the height of their strongest bands: measured (grey), denoised and its 90 % band (orange), "
-    "flagged channels shaded."
+    "flagged channels and cosmic rays shaded."
 )
 
 

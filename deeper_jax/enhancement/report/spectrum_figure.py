@@ -1,4 +1,4 @@
-"""Example spectra: measured, denoised with its 90 % band, flagged channels shaded."""
+"""Example spectra: measured, denoised with its 90 % band, flagged channels and cosmic rays shaded."""
 
 from typing import Any
 
@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 from deeper_jax.enhancement.report.bands import band_height, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison
 from deeper_jax.enhancement.report.map_figure import WIDTH
+from deeper_jax.enhancement.report.words import runs
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
 
-_FLAG = "#CC79A7"
+_FLAG, _RAY, _SUSPECTED = "#CC79A7", "#0072B2", "#F0E442"
 
 
 def spectrum_figure(shown: Comparison) -> Figure:
-    """Up to four spectra under each other: those of strongest, median and weakest bands, and a flagged one.
+    """Up to five spectra: those of strongest, median and weakest bands, a flagged one, and one with a cosmic ray.
 
     They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
     """
@@ -32,7 +33,7 @@ def spectrum_figure(shown: Comparison) -> Figure:
     handles = {
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     return figure
 
 
@@ -43,9 +44,16 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     band = (after - NINETY_PERCENT * std, after + NINETY_PERCENT * std)
     panel.fill_between(axis, *band, color=COLOURS["network"], alpha=0.3, lw=0, label="90 % band")
     panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
-    for start, stop in _runs(shown.flagged[index]):
-        edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
-        panel.axvspan(*edges, color=_FLAG, alpha=0.3, lw=1.0, label="flagged")
+    struck, removed = shown.cosmic_ray[index], shown.removed[index]
+    shades = {
+        "flagged": (shown.flagged[index] & ~struck, _FLAG),
+        "cosmic ray, removed": (removed, _RAY),
+        "cosmic ray? kept": (struck & ~removed, _SUSPECTED),
+    }
+    for name, (marks, colour) in shades.items():
+        for start, stop in runs(marks):
+            edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
+            panel.axvspan(*edges, color=colour, alpha=0.35, lw=1.0, label=name)
     panel.set_xlim(axis[0], axis[-1])
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)
@@ -71,10 +79,8 @@ def _examples(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
     marks = shown.flagged.reshape(-1, len(shown.axis)).sum(1)
     if marks.max() > 0:
         chosen.setdefault(int(marks.argmax()), "most channels flagged")
+    struck = shown.cosmic_ray.reshape(-1, len(shown.axis))
+    if struck.any():
+        height = np.where(struck, np.nan_to_num(shown.before).reshape(struck.shape), -np.inf).max(1)
+        chosen.setdefault(int(height.argmax()), "highest cosmic ray, removed or suspected")
     return [(name, tuple(int(i) for i in np.unravel_index(index, grid))) for index, name in chosen.items()]
-
-
-def _runs(marks: np.ndarray) -> list[tuple[int, int]]:
-    """First channel and the one after the last of each run of true values."""
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
-    return [(int(start), int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]

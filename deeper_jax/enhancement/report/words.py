@@ -12,9 +12,14 @@ MEANING = [
     "Uncertainty is one standard deviation of the error that is expected of each value, as the network says it and as "
     "held-out simulated spectra showed it to be on average; the 90 % band is 1.645 of them to both sides. It was not "
     "checked on samples like yours: repeat one measurement with a long exposure to check it there.",
-    "Flagged are channels where measured less denoised is larger than noise explains, over the width of a band: "
-    "something was taken away, or added, that is no noise. Look at the measured spectrum there before you use the "
-    "denoised one.",
+    "Flagged are channels where denoising would have taken away, or added, more than noise explains, over the width of "
+    "a band or in a single channel (4.5 standard deviations, which noise alone passes in one channel of 150,000). A "
+    "band that was about to be lost so is given back, with the noise of the measurement; look at the measured spectrum "
+    "there before you use the denoised one.",
+    "A cosmic ray is removed only on evidence that it is not the sample: narrower than half of what the instrument "
+    "resolves, missing in repeats of the spectrum, or one of several features of about one channel that only single "
+    "spectra of a map have. What is only suspected stays: a narrow band of a small particle looks the same. Both are "
+    "in the mask `cosmic_ray`, and all values as measured in `measured`.",
     "What neither can know: a band weaker than the noise that was removed leaves nothing to be flagged by, and its "
     "absence from the denoised spectrum does not show that it is absent from the sample. Faults of the instrument that "
     "are no noise (calibration, fringes, a fluorescent background, etaloning) are neither removed nor marked.",
@@ -39,18 +44,19 @@ def _noise(result: Any) -> str:
 
 
 def _flags(result: Any) -> str:
-    attrs, flagged = result.attrs, result["flagged"].values
-    if not attrs["spectra_flagged"]:
-        return "Nothing is flagged: what was taken away looks like noise everywhere."
+    attrs, flagged = result.attrs, result["flagged"].values & ~result["cosmic_ray_removed"].values
+    if not flagged.any():
+        return "Nothing is flagged: what was taken away looks like noise everywhere" + (
+            " but for the cosmic rays." if attrs["spectra_with_cosmic_rays"] else "."
+        )
     channels, share = int(flagged.sum()), flagged.sum() / (attrs["spectra"] * flagged.shape[-1])
     amount = (
         f"{channels:,} channel{'s'[: channels > 1]} in all" if share < 0.01 else f"{_percent(share)} of all channels"
     )
     where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
     return (
-        f"Flagged: {attrs['spectra_flagged']:,} of {attrs['spectra']:,} spectra, {amount}, most often near "
-        f"{_listed(where)} cm⁻¹: measured less denoised is not noise there, so trust the measured spectrum rather "
-        "than the denoised."
+        f"Flagged: {int(flagged.any(-1).sum()):,} of {attrs['spectra']:,} spectra, {amount}, most often near "
+        f"{_listed(where)} cm⁻¹: denoising would take away more than noise there; bands were given back as measured."
     )
 
 
@@ -71,10 +77,61 @@ def flagged_regions(flagged: np.ndarray, axis: np.ndarray, count: int = 3) -> li
 
 
 def _cosmic_rays(result: Any) -> str:
-    struck = result.attrs["spectra_with_cosmic_rays"]
-    if not struck:
-        return "No cosmic rays were found."
-    return f"Cosmic rays were removed from {struck:,} of {result.attrs['spectra']:,} spectra."
+    attrs = result.attrs
+    if '"mode": "keep"' in attrs["steps"]:
+        return "Cosmic rays were not looked for."
+    removed = result["cosmic_ray_removed"].values
+    sentences = [
+        _where(removed, result, "Cosmic rays were removed from"),
+        _where(result["cosmic_ray"].values & ~removed, result, "Kept, but perhaps cosmic rays, are narrow features of"),
+    ]
+    return " ".join(filter(None, sentences)) or "No cosmic rays were found."
+
+
+def _where(marks: np.ndarray, result: Any, what: str) -> str:
+    """The sentence on marks [..., L], '' where there are none."""
+    if not marks.any():
+        return ""
+    near = _listed(flagged_regions(marks, np.asarray(result["wavenumber"], np.float64)))
+    often = "most often near" if marks.any(-1).sum() > 1 else "near"
+    return f"{what} {int(marks.any(-1).sum()):,} of {result.attrs['spectra']:,} spectra, {often} {near} cm⁻¹."
+
+
+def cosmic_ray_rows(result: Any, most: int = 100) -> list[list[str]]:
+    """(cm⁻¹, place, what, highest value as measured, as put in place) of each cosmic ray, by wavenumber.
+
+    Args:
+        result: what `deeper_jax.enhance` answered with.
+        most: rows; a last one says how many there are more.
+    """
+    axis = np.asarray(result["wavenumber"], np.float64)
+    struck, removed = result["cosmic_ray"].values, result["cosmic_ray_removed"].values
+    after = result["denoised" if "denoised" in result else "intensity"].values
+    found = []
+    for index in np.argwhere(struck.any(-1)):
+        place = tuple(int(i) for i in index)
+        for start, stop in runs(struck[place]):
+            peak = start + int(result["measured"].values[place][start:stop].argmax())
+            found.append((axis[peak], place, peak))
+    unit = result["intensity"].attrs.get("units", "a.u.")
+    names = [str(dim).removesuffix("_measured") for dim in result["measured"].dims[:-1]]
+    rows = [
+        [
+            f"{wavenumber:.0f} cm⁻¹",
+            ", ".join(f"{name} {i}" for name, i in zip(names, place, strict=True)),
+            "removed" if removed[place][peak] else "suspected, kept",
+            f"{result['measured'].values[place][peak]:.4g} {unit}",
+            f"{after[place][peak]:.4g} {unit}",
+        ]
+        for wavenumber, place, peak in sorted(found)[:most]
+    ]
+    return rows if len(found) <= most else [*rows, [f"and {len(found) - most:,} more", "", "", "", ""]]
+
+
+def runs(marks: np.ndarray) -> list[tuple[int, int]]:
+    """First channel and the one after the last of each run of true values."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
+    return [(int(start), int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
 
 
 def _channels(result: Any) -> str:
