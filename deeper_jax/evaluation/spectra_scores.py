@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
+from deeper_jax.spectra.axis import checked_axis
 
 Array = npt.NDArray[np.float64]
 Method = Callable[[npt.NDArray], npt.ArrayLike]
@@ -54,8 +55,8 @@ def check_values(
     for what, array in arrays.items():
         if array is not None and not np.isfinite(array).all():
             raise InputError(f"{name}: {what} has NaN or infinite values; remove them first.")
-    if wavenumbers is not None and np.shape(wavenumbers) != (channels,):
-        raise InputError(f"{name}: wavenumbers have shape {np.shape(wavenumbers)}, expected ({channels},).")
+    if wavenumbers is not None:
+        checked_axis(wavenumbers, channels, name)
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -66,7 +66,7 @@ def checked_axis(wavenumbers: Any, length: int, source: str | Path, *, any_order
         )
     steps = np.diff(axis)
     if not any_order and not ((steps > 0).all() or (steps < 0).all()):
-        at = int(np.flatnonzero(np.sign(steps) != np.sign(axis[-1] - axis[0]))[0]) + 1
+        at = int(np.flatnonzero(np.sign(steps) != (np.sign(axis[-1] - axis[0]) or 1))[0]) + 1
         raise InputError(
             f"{source}: found wavenumbers that turn back at entry {at} ({axis[at - 1]:g} then {axis[at]:g}), expected "
             "a strictly ascending or descending axis in cm^-1; correct the axis."

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.unmixing.checks import Array, real_array
 
 
@@ -64,17 +65,9 @@ def band_area(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, low: float, hi
 
 def _ascending(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike) -> tuple[Array, Array]:
     """Spectra and axis from the lowest wavenumber to the highest: views where they can be."""
-    values, axis = real_array("spectra", spectra), real_array("wavenumbers", wavenumbers)
-    if axis.shape != values.shape[-1:]:
-        raise InputError(
-            f"wavenumbers: found shape {axis.shape}, expected ({values.shape[-1]},), as the spectra have "
-            f"{values.shape[-1]} channels."
-        )
-    if axis[0] > axis[-1]:
-        values, axis = values[..., ::-1], axis[::-1]
-    if (np.diff(axis) <= 0).any():
-        raise InputError("wavenumbers: they neither rise nor fall from each channel to the next; sort the channels.")
-    return values, axis
+    values = real_array("spectra", spectra)
+    axis = checked_axis(wavenumbers, values.shape[-1], "wavenumbers")
+    return (values[..., ::-1], axis[::-1]) if axis[0] > axis[-1] else (values, axis)
 
 
 def _read(values: Array, axis: Array, position: float) -> Array:

@@ -84,13 +84,13 @@ def test_bands_outside_the_axis_are_refused_with_both_ranges():
 
 def test_unusable_axes_are_refused():
     image = random_image()
-    with pytest.raises(InputError, match="8 channels"):
+    with pytest.raises(InputError, match="8 spectral channels and 7"):
         peak_intensity(image, AXIS[:-1], 610)
-    with pytest.raises(InputError, match="sort the channels"):
+    with pytest.raises(InputError, match="turn back"):
         peak_intensity(image, AXIS[[0, 1, 3, 2, 4, 5, 6, 7]], 610)
-    with pytest.raises(InputError, match="sort the channels"):
+    with pytest.raises(InputError, match="turn back"):
         band_area(image, np.full(8, 610.0), 600, 620)
-    with pytest.raises(InputError, match="wavenumbers: some values are NaN"):
+    with pytest.raises(InputError, match="wavenumbers: found 1 wavenumbers that are missing"):
         peak_intensity(image, np.where(AXIS == 615, np.nan, AXIS), 610)
 
 
