@@ -34,7 +34,7 @@ SCORES = {
     for method, mean in {"raw": 3.0, "filter": 1.4, "network": 1.0}.items()
 }
 TINY = {
-    "folds": 3,
+    "folds": 2,
     "denoising.model.width": 4,
     "denoising.train.steps": 30,
     "denoising.train.evaluate_every": 15,
@@ -142,14 +142,14 @@ def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     done = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "data/deeper is not there, SIMULATED data" in done.stdout
-    for number in range(3):
+    for number in range(2):
         data = deeper_jax.load(tmp_path / "runs" / "denoising" / f"fold_{number:02d}").record["data"]
         learnt_from = {*data["train_cells"], *data["validation_cells"]}
         assert learnt_from == {"cell_000", "cell_001", "cell_002"} - {f"cell_{number:03d}"}
     table = (tmp_path / "denoising" / "metrics.csv").read_bytes()
     assert table.count(b"\n") > 30
-    # Again from the third fold on, killed on the way, and once more.
-    fold = tmp_path / "runs" / "denoising" / "fold_02"
+    # Again from the second fold on, killed on the way, and once more.
+    fold = tmp_path / "runs" / "denoising" / "fold_01"
     shutil.rmtree(fold)
     shutil.rmtree(tmp_path / "denoising")
     process = subprocess.Popen(eval_command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
@@ -159,7 +159,7 @@ def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     assert process.poll() is None, "ended before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (fold / "scores.json").exists() and (fold.parent / "fold_01" / "scores.json").exists()
+    assert not (fold / "scores.json").exists() and (fold.parent / "fold_00" / "scores.json").exists()
     again = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
     assert again.returncode == 0, again.stderr[-2000:]
     assert "Resuming at step" in again.stdout
