@@ -54,7 +54,7 @@ CAPTIONS = {
     "figure_super_resolution_channels.png": "Mean squared error of each wavenumber channel, mean over images, "
     "over the target's mean spectrum; shaded: the band groups of the table.",
 }
-"""What is under each known picture."""
+"""What is under each picture that lies in the folder."""
 
 
 def write_tables(
@@ -62,7 +62,6 @@ def write_tables(
     folder: str | Path,
     context: Mapping[str, Any],
     *,
-    reference: str = REFERENCE,
     wavenumbers: npt.ArrayLike | None = None,
 ) -> dict[str, Path]:
     """Write metrics.csv, metrics.json and metrics.md into a folder, which is made where it is missing.
@@ -73,7 +72,6 @@ def write_tables(
         context: what the figures rest on. Known keys: `command`, `data_source`, `simulated` (bool),
             `checkpoint`, `tuned_on` (words), `tuned_parameters` (by method), `versions`; any other key goes
             into the JSON as it is. `versions` is filled in where it is missing.
-        reference: the method that the others are compared with.
         wavenumbers: the images' common axis `[L]` in cm^-1; super-resolution then has its error by band in
             bands.csv, metrics.json and metrics.md too.
 
@@ -86,9 +84,9 @@ def write_tables(
     if not rows:
         raise ValueError("there are no rows to write")
     full_context = {"versions": package_versions(), **context}
-    content = _content(rows, full_context, reference)
+    content = _content(rows, full_context)
     lines = [f"# {words_of(rows).heading}", ""]
-    for section in report_sections(rows, full_context, reference, wavenumbers):
+    for section in report_sections(rows, full_context, wavenumbers):
         lines += markdown_section(section)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,9 +117,11 @@ def package_versions() -> dict[str, str]:
 
 
 def json_ready(value: Any) -> Any:
-    """Turn a value into plain JSON types: NaN and infinities become None, NumPy scalars and arrays plain."""
+    """Turn a value into plain JSON types: NaN and infinities become None, named tuples dictionaries, NumPy plain."""
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -136,20 +136,16 @@ def write_report_page(
     rows: Sequence[EvaluationRow],
     context: Mapping[str, Any],
     *,
-    figures: Sequence[str | Path] | None = None,
     title: str | None = None,
-    reference: str = REFERENCE,
     wavenumbers: npt.ArrayLike | None = None,
 ) -> Path:
-    """Write index.html: what the data are, the pictures, the tables and what the metrics mean.
+    """Write index.html: what the data are, the pictures that lie there, the tables and what the metrics mean.
 
     Args:
         folder: where to write; made where it is missing.
         rows: as for `write_tables`.
         context: as for `write_tables`.
-        figures: PNG files to show; by default those of `CAPTIONS` that lie in the folder.
         title: the page's heading; None: the task's name and "evaluation".
-        reference: the method whose line is marked.
         wavenumbers: as for `write_tables`.
 
     Returns:
@@ -157,17 +153,15 @@ def write_report_page(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if figures is None:
-        figures = [folder / name for name in CAPTIONS if (folder / name).exists()]
     title = title or f"{words_of(rows).heading.partition(':')[0]} evaluation"
-    introduction, means, *others = report_sections(rows, context, reference, wavenumbers)
+    introduction, means, *others = report_sections(rows, context, wavenumbers)
     data, *remarks = introduction.items
     parts = [
         data_html(data),
-        *(picture_html(path, CAPTIONS.get(path.name, path.stem.replace("_", " "))) for path in map(Path, figures)),
-        section_html(means, reference),
+        *(picture_html(folder / name, words) for name, words in CAPTIONS.items() if (folder / name).exists()),
+        section_html(means, REFERENCE),
         list_html(remarks),
-        *(section_html(each, reference) for each in others),
+        *(section_html(each, REFERENCE) for each in others),
     ]
     return write_web_page(folder / "index.html", title, parts)
 
@@ -175,7 +169,6 @@ def write_report_page(
 def report_sections(
     rows: Sequence[EvaluationRow],
     context: Mapping[str, Any],
-    reference: str = REFERENCE,
     wavenumbers: npt.ArrayLike | None = None,
 ) -> list[Section]:
     """Everything said about an evaluation; the first section holds the notes, that on the data first."""
@@ -184,11 +177,11 @@ def report_sections(
     details = {words.titles[name]: own for name, own in scores.items() if name in words.details}
     meanings = [f"{words.titles[name]}: {words.meanings[name]}." for name in scores]
     sections = [
-        Section("", notes(rows, context, reference)),
-        Section("Mean over images [95 % interval], least MSE first", [], summary_table(rows, reference)),
+        Section("", notes(rows, context)),
+        Section("Mean over images [95 % interval], least MSE first", [], summary_table(rows)),
         *([Section("In detail: mean over images [95 % interval]", [], score_table(details))] if details else []),
         Section("What the metrics mean", meanings),
-        *[comparison_section(each, words.titles[each.metric], reference) for each in comparisons(rows, reference)],
+        *[comparison_section(each, words.titles[each.metric]) for each in comparisons(rows)],
     ]
     if wavenumbers is not None and isinstance(rows[0], SuperResolutionRow):
         items = ["MSE of each method over the channels of a band, target over its global maximum."]
@@ -196,15 +189,15 @@ def report_sections(
     return [*sections, Section("MSE of every image", [], image_table(scores["mse"], "mse"))]
 
 
-def summary_table(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> TextTable:
+def summary_table(rows: Sequence[EvaluationRow]) -> TextTable:
     """One line a method, least mean MSE first: mean [95 % interval] of each metric, ratio and p for MSE."""
     words = words_of(rows)
     names = [name for name in words.titles if name not in words.details]
     table = score_table({words.titles[name]: own for name in names if (own := scores_of(rows, name))})
     at = table.header.index("MSE") + 1
-    table.header[at:at] = [f"MSE / {reference}'s", "p"]
+    table.header[at:at] = [f"MSE / {REFERENCE}'s", "p"]
     table.header.insert(1, "looks at")
-    for cells, each in zip(table.body, summarise_rows(rows, reference), strict=True):
+    for cells, each in zip(table.body, summarise_rows(rows), strict=True):
         test = each.tests.get("mse")
         p_value = "" if test is None or test.p_value is None or test.n < 2 else f"{test.p_value:.2g}"
         cells[at:at] = [f"{each.ratio['mse']:.2f}" if "mse" in each.ratio else "", p_value]
@@ -212,10 +205,10 @@ def summary_table(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> 
     return table
 
 
-def comparisons(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> list[MetricComparison]:
+def comparisons(rows: Sequence[EvaluationRow]) -> list[MetricComparison]:
     """Repeated-measures statistics of the metrics that the task asks for, where there are enough images."""
     metrics = [name for name in words_of(rows).analysis if name in metric_names(rows)]
-    found = [compare_metric(rows, metric, reference=reference) for metric in metrics]
+    found = [compare_metric(rows, metric) for metric in metrics]
     return [each for each in found if each.anova is not None]
 
 
@@ -257,25 +250,17 @@ def _csv_field(value: Any) -> Any:
     return f"{value:.9g}" if isinstance(value, float) else value
 
 
-def _content(rows: Sequence[EvaluationRow], context: Mapping[str, Any], reference: str) -> dict[str, Any]:
+def _content(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> dict[str, Any]:
     """What metrics.json holds."""
     names = _table_fields(rows)
     content: dict[str, Any] = {
         "context": context,
-        "reference": reference,
-        "summary": [_summary_record(each) for each in summarise_rows(rows, reference)],
+        "reference": REFERENCE,
+        "summary": [_summary_record(each) for each in summarise_rows(rows)],
         "rows": [{name: getattr(row, name) for name in names} for row in rows],
     }
     if words_of(rows).analysis:
-        content["statistics"] = [
-            {
-                **each._asdict(),
-                "anova": None if each.anova is None else each.anova._asdict(),
-                "tukey": [pair._asdict() for pair in each.tukey],
-                "paired": None if each.paired is None else each.paired._asdict(),
-            }
-            for each in comparisons(rows, reference)
-        ]
+        content["statistics"] = comparisons(rows)
     return content
 
 
@@ -304,7 +289,6 @@ def _summary_record(summary: MethodSummary) -> dict[str, Any]:
         if metric in summary.ratio:
             entry["ratio_to_reference"] = summary.ratio[metric]
         if metric in summary.tests:
-            test = summary.tests[metric]
-            entry["wilcoxon"] = {"p_value": test.p_value, "n": test.n, "note": test.note}
+            entry["wilcoxon"] = summary.tests[metric]
         record[metric] = entry
     return record

@@ -13,10 +13,10 @@ from deeper_jax.evaluation.statistics import (
     summarise,
     tukey_paired,
 )
-from deeper_jax.evaluation.summary import MetricComparison, Scores
+from deeper_jax.evaluation.summary import REFERENCE, MetricComparison, Scores
 
 
-def comparison_section(comparison: MetricComparison, title: str, reference: str) -> Section:
+def comparison_section(comparison: MetricComparison, title: str) -> Section:
     """Repeated measures of a metric, and the network against the best registered classical method."""
     items = [] if comparison.anova is None else [_anova_sentence(comparison.anova)]
     paired = comparison.paired
@@ -30,7 +30,7 @@ def comparison_section(comparison: MetricComparison, title: str, reference: str)
             paired.note,
         ]
         items.append(
-            f"{reference} minus the best registered classical method ({comparison.best_classical}, chosen on these "
+            f"{REFERENCE} minus the best registered classical method ({comparison.best_classical}, chosen on these "
             f"very images, which favours it), {paired.n} images, two-tailed: {'; '.join(filter(None, numbers))}."
         )
     return Section(f"Statistics: {title}", items, _tukey_table(comparison.methods, comparison.tukey, comparison.metric))

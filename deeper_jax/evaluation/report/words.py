@@ -141,7 +141,7 @@ def data_sentence(context: Mapping[str, Any], words: TaskWords = DENOISING) -> s
     return f"{kind}. Source: {context.get('data_source') or 'not stated'}."
 
 
-def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any], reference: str = REFERENCE) -> list[str]:
+def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> list[str]:
     """Everything that a reader of the figures has to know, a sentence or two an item."""
     images = len({row.image for row in rows})
     return [
@@ -151,7 +151,7 @@ def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any], reference: 
         _looks_sentence(rows),
         *_raster_sentences(rows),
         _interval_sentence(images),
-        _test_sentence(images, reference),
+        _test_sentence(images),
     ]
 
 
@@ -202,11 +202,11 @@ def _interval_sentence(images: int) -> str:
     return f"Intervals are 95 % Student-t intervals of the mean over {images} images."
 
 
-def _test_sentence(images: int, reference: str) -> str:
+def _test_sentence(images: int) -> str:
     if images < 2:
         return "One image: no paired test over images."
     sentence = (
-        f"p: two-tailed Wilcoxon signed-rank test of the MSE, paired by image, against {reference}; "
+        f"p: two-tailed Wilcoxon signed-rank test of the MSE, paired by image, against {REFERENCE}; "
         "not corrected for the number of methods."
     )
     if images >= SMALLEST_N_FOR_SIGNIFICANCE:
