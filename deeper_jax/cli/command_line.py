@@ -1,30 +1,78 @@
-"""What the entry points share: quiet libraries, and mistakes of the user's as one sentence."""
+"""What the commands share: mistakes as one sentence, messages on the terminal, compiled programs kept between runs."""
 
+import argparse
 import contextlib
 import logging
-import re
+import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
-
-import absl.logging
-from absl import flags
+from typing import NoReturn, TextIO
 
 from deeper_jax.errors import InputError
 
-_RESUMES = "stopped; the same command resumes from the latest checkpoint."
+STOPPED = "stopped."
+# What brings the libraries that a plain installation leaves out.
+EXTRAS = {
+    "tensorflow": "train",
+    "tensorflow_datasets": "train",
+    "pywt": "train",
+    "torch": "torch",
+    "pybaselines": "test",
+}
 
 
-def run_quietly(name: str, work: Callable[[], None], *, stopped: str = _RESUMES) -> None:
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence and exit status 2."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings, allow_abbrev=False)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message with the way to help, and exit."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+
+
+def run_command(parser: Parser, arguments: Sequence[str], name: str) -> None:
+    """Parse a command line and call the `run` that the command has set as a default.
+
+    Commands that set `takes_settings` find the `--config.KEY=VALUE` in `options.settings`; all find the whole line in
+    `options.command_line`.
+    """
+    options, rest = parser.parse_known_args(arguments)
+    options.settings = _settings(parser, rest, allowed=getattr(options, "takes_settings", False))
+    options.command_line = shlex.join([*(["python"] if name.endswith(".py") else []), name, *arguments])
+    run_quietly(name, lambda: options.run(options), stopped=getattr(options, "stopped", STOPPED))
+
+
+def _settings(parser: Parser, rest: list[str], allowed: bool) -> list[str]:
+    """`--config.KEY VALUE` and `--config.KEY=VALUE`, all as the latter."""
+    found: list[str] = []
+    for argument in rest:
+        if allowed and found and "=" not in found[-1] and not argument.startswith("--"):
+            found[-1] += f"={argument}"
+        elif allowed and argument.startswith("--config."):
+            found.append(argument)
+        else:
+            parser.error(f"unexpected argument {argument!r}")
+    for argument in found:
+        if "=" not in argument:
+            parser.error(f"{argument} has no value: give {argument}=VALUE")
+    return found
+
+
+def run_quietly(name: str, work: Callable[[], None], *, stopped: str = STOPPED) -> None:
     """Call `work`; an InputError is printed as `name: sentence`, without a traceback, and exits with 2.
 
-    `stopped` is what the user is told who interrupts it.
+    So is a library that is not installed and comes with an extra. `stopped` is what the user is told who interrupts.
     """
-    # Orbax reports every file it touches at the level of information.
+    # Orbax reports every file it touches at the level of information, through a logger that absl makes its own.
+    import absl.logging
+
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
-        with log_shown(sys.stdout):
+        with log_shown(sys.stdout), extras_named():
             work()
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
@@ -49,20 +97,40 @@ def log_shown(stream: TextIO, line: str = "%(message)s") -> Iterator[logging.Log
         log.setLevel(before[1])
 
 
-def parse_flags(arguments: list[str]) -> list[str]:
-    """For `app.run(flags_parser=...)`: a mistake on the command line or in a config is one sentence too."""
-    name = Path(arguments[0]).name
+@contextlib.contextmanager
+def extras_named() -> Iterator[None]:
+    """A library that an extra would bring, and that is missing, is an InputError that names the extra."""
     try:
-        rest = flags.FLAGS(arguments)
-        if "config" in flags.FLAGS and flags.FLAGS.config is not None:
-            _ = flags.FLAGS.config.to_dict()  # a config that could not be read complains only when it is used
-        return rest
-    except AttributeError as error:
-        settings = [argument for argument in arguments[1:] if argument.startswith("--config.")]
-        unknown = "".join(re.findall(r"\w+", str(error))[:1])
-        message = f"the config has no setting {unknown!r} (given: {' '.join(settings)}); its file lists those it has."
-    except (flags.Error, ValueError, KeyError, TypeError, OSError) as error:
-        # The last sentence is the cause; the libraries wrap it in several others.
-        message = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
-    print(f"{name}: {message}", file=sys.stderr)
-    sys.exit(2)
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            raise
+        raise InputError(
+            f"this needs {library}, which is not installed: pip install 'deeper-jax[{EXTRAS[library]}]'."
+        ) from error
+
+
+def keep_compiled_programs() -> None:
+    """Turn on JAX's persistent compilation cache, in the user's cache folder, where there is a GPU or the like.
+
+    JAX_COMPILATION_CACHE_DIR and JAX_ENABLE_COMPILATION_CACHE are obeyed where set. Not on CPUs: JAX refuses many of
+    its own stored CPU programs, loudly, and may crash on those of another CPU (jax-ml/jax issue 38445).
+
+    Raises:
+        InputError: JAX cannot start on the device that it was told to use.
+    """
+    import jax
+
+    try:
+        on_cpu = jax.default_backend() == "cpu"
+    except RuntimeError as error:
+        raise InputError(f"JAX finds no device to compute on ({error}): see JAX_PLATFORMS and the driver.") from error
+    if on_cpu or jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+        return
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deeper_jax"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # nowhere to write: the run compiles anew
+    jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     _check_source(source)
     _check_targets(source, output, page, options)
 
-    from deeper_jax.cli.compilation_cache import keep_compiled_programs
+    from deeper_jax.cli.command_line import keep_compiled_programs
     from deeper_jax.enhancement.pipeline import enhance
     from deeper_jax.maps import read_map, write_map
 

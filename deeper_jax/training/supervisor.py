@@ -31,7 +31,7 @@ def supervise(name: str, sentence: str) -> int:
 
     Signals to stop are passed on. After an abort, `name: sentence` is printed.
     """
-    child = subprocess.Popen([sys.executable, *sys.argv], env={**os.environ, _MARK: "1"})
+    child = subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env={**os.environ, _MARK: "1"})
 
     def pass_on(number: int, _: Any) -> None:
         child.send_signal(number)

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from deeper_jax.cli.compilation_cache import keep_compiled_programs
+from deeper_jax.cli.command_line import keep_compiled_programs
 
 
 @pytest.fixture
