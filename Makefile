@@ -11,19 +11,33 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export MALLOC_TOP_PAD_ ?= 268435456
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup setup-test demo test test-all lint clean
+.PHONY: setup setup-test setup-docs demo test test-all lint docs clean
 
-$(VENV)/.installed: pyproject.toml requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e '.[maps]'
-	touch $@
+# Without byte-compiling ahead what is mostly never imported: that takes longer than unpacking it.
+INSTALL = $(BIN)/pip install -q --no-compile --disable-pip-version-check -r requirements.txt
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt -e '.[maps,test]'
-	touch $@
+$(VENV)/bin/pip:
+	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version)."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml requirements.txt | $(VENV)/bin/pip
+	@echo "Installing JAX, TensorFlow and the rest of requirements.txt into $(VENV): about 2 GB, a minute or two."
+	@$(INSTALL) -e '.[train]'
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml requirements.txt | $(VENV)/bin/pip
+	@echo "Installing requirements.txt and what the tests need, PyTorch too, into $(VENV): about 3 GB, two minutes."
+	@$(INSTALL) -e '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml requirements.txt | $(VENV)/bin/pip
+	@echo "Installing requirements.txt, Sphinx and what the notebooks need into $(VENV): about 3 GB, two minutes."
+	@$(INSTALL) -e '.[test,docs]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 setup: $(VENV)/.installed
 setup-test: $(VENV)/.installed-test
+setup-docs: $(VENV)/.installed-docs
 
 demo: setup
 	$(BIN)/python train.py --config=configs/denoising_demo.py --workdir=$(DEMO)/run
@@ -43,5 +57,10 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest $(PARALLEL)
 
+# Warnings are errors.
+docs: setup-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 clean:
-	rm -rf $(VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(DEMO) build dist docs/_build *.egg-info

@@ -1,6 +1,6 @@
 """Train a network, from a clone: python train.py is deeper-jax train.
 
-    python train.py --config=FILE[:args] --workdir=DIR [--config.key=value]
+python train.py --config=FILE[:args] --workdir=DIR [--config.key=value]
 """
 
 from deeper_jax.cli.main import run_script

@@ -1,11 +1,13 @@
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
 from ml_collections import ConfigDict
 
 from configs.common import parse_arg
-from deeper_jax.cli.main import load_config, main
+from deeper_jax.cli.configs import SHIPPED, load_config, shipped_configs
+from deeper_jax.cli.main import main
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import MODELS
 from deeper_jax.tasks.registry import TASKS, training_job
@@ -71,12 +73,70 @@ def test_arguments_are_typed_and_unknown_ones_refused():
             parse_arg(text, scale=2, fast=False)
 
 
-def test_load_config_reads_what_train_reads():
-    assert load_config("configs/super_resolution.py:scale=3").model.scale == 3
-    with pytest.raises(InputError, match="no such config file"):
+def test_a_config_is_found_by_name_and_by_file(tmp_path, monkeypatch):
+    assert SHIPPED == Path(__file__).parents[1] / "configs"
+    assert {"denoising", "default_denoiser", "experiments"} <= set(shipped_configs())
+    monkeypatch.chdir(tmp_path)
+    for name in ("super_resolution:scale=3", f"{SHIPPED / 'super_resolution.py'}:scale=3"):
+        assert load_config(name).model.scale == 3
+    with pytest.raises(InputError, match=r"configs/nothing.py: there is no such config file.*cartilage"):
         load_config("configs/nothing.py")
     with pytest.raises(InputError, match="unknown config argument 'size'"):
-        load_config("configs/super_resolution.py:size=3")
+        load_config("super_resolution:size=3")
+
+
+def test_a_config_elsewhere_imports_the_shipped_ones_and_its_neighbours(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "base.py").write_text("WIDTH = 4\n")
+    (tmp_path / "configs" / "mine.py").write_text(
+        "from configs import base, denoising\n"
+        "def get_config(arg=None):\n"
+        "    return denoising.get_config(f'width={base.WIDTH}')\n"
+    )
+    before = {name: module for name, module in sys.modules.items() if name.startswith("configs")}
+    assert load_config(str(tmp_path / "configs" / "mine.py")).model.width == 4
+    # Another folder's configs are not mixed up with these.
+    assert before == {name: module for name, module in sys.modules.items() if name.startswith("configs")}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("def get_config(arg=None): return {}", "returns a ConfigDict"),
+        ("x = 1", "returns a ConfigDict"),
+        ("def get_config(", "SyntaxError"),
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("def get_config(arg=None): return 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_one_sentence(text, sentence, tmp_path):
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        load_config(str(tmp_path / "mine.py"))
+
+
+def test_settings_are_changed_and_keep_their_types():
+    given = ["model.batch_norm=false", "train.steps=7", "schedule.learning_rate=1e-3", "data.path=a b", "data.fold=2"]
+    config = load_config("denoising", [f"--config.{setting}" for setting in [*given, "optimizer.frozen=('encoder1',)"]])
+    assert config.model.batch_norm is False and config.train.steps == 7 and config.schedule.learning_rate == 1e-3
+    assert config.data.path == "a b" and config.data.fold == 2 and config.optimizer.frozen == ("encoder1",)
+    assert config.is_locked
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("data.pth=x", "no setting 'pth'; did you mean 'path'"),
+        ("train.steps.few=1", "no setting 'few'"),
+        ("speed=1", "no setting 'speed'; there are: augment, data"),
+        ("train.steps=many", "many"),
+        ("train.steps=1.5", "1.5"),
+        ("model.batch_norm=perhaps", "perhaps"),
+    ],
+)
+def test_unknown_settings_and_wrong_values_are_one_sentence(setting, sentence):
+    with pytest.raises(InputError, match=sentence):
+        load_config("denoising", [f"--config.{setting}"])
 
 
 @pytest.mark.parametrize("sizes", ["2", pytest.param("2,8", marks=pytest.mark.slow)])

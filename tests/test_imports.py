@@ -24,8 +24,8 @@ ALLOWED = {
     "tasks": {"spectra", "simulator", "kernels", "evaluation", "models", "data", "inference", "training"},
     "enhancement": {"spectra", "unmixing", "evaluation", "maps", "inference", "tasks"},
     "experiments": {"spectra", "unmixing", "evaluation", "data", "inference", "training", "tasks"},
-    "cli": {"maps", "data", "inference", "training", "tasks", "enhancement"},
-    "__init__.py": {"tasks", "enhancement"},
+    "cli": {"maps", "data", "inference", "training", "tasks", "enhancement", "experiments"},
+    "__init__.py": {"maps", "tasks", "enhancement"},
     "__main__.py": {"cli"},
     "errors.py": set(),
     "version.py": set(),
@@ -98,8 +98,38 @@ def test_only_the_maps_import_the_libraries_of_instruments_at_once():
             assert "xarray" not in {module.split(".")[0] for module in modules_imported_at_once(path)}, path
 
 
-def test_a_plain_import_is_light():
-    heavy = "{'tensorflow', 'torch', 'xarray', 'matplotlib', 'h5py', 'deeper_jax.maps'}"
-    code = f"import sys, deeper_jax; deeper_jax.enhance; deeper_jax.load; print({heavy} & set(sys.modules))"
+def in_a_process(code: str) -> str:
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.strip() == "set()", result.stdout + result.stderr
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+HEAVY = {"jax", "flax", "scipy", "numpy", "tensorflow", "torch", "xarray", "matplotlib", "h5py", "deeper_jax.maps"}
+
+
+def test_importing_the_package_imports_almost_nothing_until_a_name_is_used():
+    assert in_a_process(f"import sys, deeper_jax; print({HEAVY} & set(sys.modules))") == "set()"
+    used = "deeper_jax.enhance; deeper_jax.load"
+    late = HEAVY - {"jax", "flax", "scipy", "numpy"}
+    assert in_a_process(f"import sys, deeper_jax; {used}; print({late} & set(sys.modules))") == "set()"
+
+
+def test_help_needs_no_jax():
+    code = (
+        "import sys, contextlib, io\n"
+        "from deeper_jax.cli.main import main\n"
+        "for arguments in (['--help'], ['train', '--help'], ['evaluate', '--help'], ['enhance', '--help']):\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        main(arguments)\n"
+        f"print({HEAVY - {'numpy'}} & set(sys.modules))"
+    )
+    assert in_a_process(code) == "set()"
+
+
+def test_the_public_names_are_there_and_no_others():
+    code = "import deeper_jax; deeper_jax.load; deeper_jax.maps.read_map; print(*dir(deeper_jax))"
+    assert in_a_process(code).split() == ["InputError", "__version__", "enhance", "load", "maps"]
+    code = "import deeper_jax; print([callable(deeper_jax.enhance), hasattr(deeper_jax, 'nothing')])"
+    assert in_a_process(code) == "[True, False]"
+    code = "from deeper_jax import *; print(enhance.__name__, load.__name__, maps.__name__)"
+    assert in_a_process(code) == "enhance load deeper_jax.maps"

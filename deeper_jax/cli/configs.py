@@ -60,7 +60,9 @@ def _find(file: str) -> Path:
     path = Path(file)
     if not path.is_file():
         names = ", ".join(shipped_configs())
-        raise InputError(f"{file}: there is no such config file; give one, or one that comes with the package: {names}.")
+        raise InputError(
+            f"{file}: there is no such config file; give one, or one that comes with the package: {names}."
+        )
     return path
 
 

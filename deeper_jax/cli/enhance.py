@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> None:
     """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
     warnings.showwarning = lambda message, *_, **__: print(f"deeper-jax: warning: {message}", file=sys.stderr)
     source = Path(options.input)
+    _check_source(source)
     output = Path(options.output) if options.output else source.with_name(f"{source.stem}_enhanced.h5")
     page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
-    _check_source(source)
     _check_targets(source, output, page, options)
 
     from deeper_jax.cli.command_line import keep_compiled_programs

@@ -1,4 +1,4 @@
-"""`deeper-jax evaluate` and `eval.py`: a trained network beside the reference methods, or an experiment of the paper."""
+"""`deeper-jax evaluate` and `eval.py`: a network beside the reference methods, or an experiment of the paper."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="folder for tables and pictures")
     model = parser.add_argument_group("with --workdir")
-    model.add_argument("--data", metavar="PATH", help="pairs to evaluate on (default: the test cells of the run's data)")
+    model.add_argument(
+        "--data",
+        metavar="PATH",
+        help="pairs of spectra or images to evaluate on (default: the test cells of the run's own data, or simulated "
+        "ones where it was trained on the simulator)",
+    )
     model.add_argument("--image-shape", metavar="H,W", help="of raster data whose file does not say it")
     model.add_argument(
         "--released", action="store_true", help="also give the metrics as the released code computes them"
@@ -66,9 +71,7 @@ def _run_experiment(options: argparse.Namespace) -> None:
     from deeper_jax.experiments.catalogue import run_experiments
 
     keep_compiled_programs()
-    page = run_experiments(
-        options.experiment, options.output, config, jobs=options.jobs, command=options.command_line
-    )
+    page = run_experiments(options.experiment, options.output, config, jobs=options.jobs, command=options.command_line)
     print(f"Report: {page}")
 
 

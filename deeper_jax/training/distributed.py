@@ -58,7 +58,7 @@ def join(how: str, heartbeat_timeout: int) -> None:
       InputError: `how` is not understood, or the environment is not that of such a job.
     """
     if heartbeat_timeout < 1:
-        raise InputError(f"--heartbeat_timeout is {heartbeat_timeout}; give 1 second or more.")
+        raise InputError(f"--heartbeat-timeout is {heartbeat_timeout}; give 1 second or more.")
     address, rank, count, method = None, None, None, DETECTED.get(how)
     if how not in DETECTED:
         address, rank, count = read_coordinator(how)

@@ -1,10 +1,14 @@
 """What a run leaves to read: metrics.jsonl, TensorBoard files, and a progress bar."""
 
 import json
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
+
+log = logging.getLogger(__name__)
 
 
 class RunLog:
@@ -14,14 +18,18 @@ class RunLog:
     """
 
     def __init__(self, workdir: Path, start_step: int, total_steps: int, batch_size: int) -> None:
-        # Imported late: it costs half a second that inference does not need.
-        from tensorboardX import SummaryWriter
+        self._board: Any = None
+        try:
+            # Imported late: it costs half a second that inference does not need.
+            from tensorboardX import SummaryWriter
 
+            self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
+        except ModuleNotFoundError:
+            log.info("No files for TensorBoard are written: pip install 'deeper-jax[train]' brings what they need.")
         self._path = workdir / "metrics.jsonl"
         self._batch_size = batch_size
         self._keep_until(start_step)
         self._file = self._path.open("a")
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
         self._bar = tqdm(
             total=total_steps,
             initial=start_step,
@@ -54,7 +62,7 @@ class RunLog:
         """Record scalars at `step`; names are like `train/loss` and `validation/mse`."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
-        for name, value in values.items():
+        for name, value in values.items() if self._board else ():
             self._board.add_scalar(name, value, step)
         for name in ("train/loss", "validation/mse"):
             if name in values:
@@ -67,7 +75,8 @@ class RunLog:
     def close(self) -> None:
         """Flush and close everything."""
         self._bar.close()
-        self._board.close()
+        if self._board:
+            self._board.close()
         self._file.close()
 
 

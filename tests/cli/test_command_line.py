@@ -1,9 +1,10 @@
-"""Where compiled programs are kept, and where not."""
+"""What the commands share: mistakes, settings, and where compiled programs are kept."""
 
 import jax
 import pytest
 
-from deeper_jax.cli.command_line import keep_compiled_programs
+from deeper_jax.cli.command_line import Parser, keep_compiled_programs, run_command, run_quietly
+from deeper_jax.cli.main import COMMANDS, main
 
 
 @pytest.fixture
@@ -31,3 +32,80 @@ def test_kept_in_the_users_cache_folder_on_gpus_alone(folder_of, tmp_path):
 def test_a_folder_that_cannot_be_made_is_done_without(folder_of, tmp_path):
     (tmp_path / "file").write_text("")
     assert folder_of("gpu", home=tmp_path / "file") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "deeper-jax: the following arguments are required: COMMAND"),
+        (["nothing"], "invalid choice: 'nothing'"),
+        (["--nothing", "enhance", "a.wdf"], "unexpected argument '--nothing'"),
+        (["enhance"], "required: IN"),
+        (["enhance", "a.wdf", "b.wdf"], "unexpected argument 'b.wdf'"),
+        (["enhance", "."], "deeper-jax: .: a folder"),
+        (["enhance", "a.wdf", "--noise=much"], "argument --noise: invalid float value: 'much'"),
+        (["enhance", "a.wdf", "--config.seed=1"], "unexpected argument '--config.seed=1'"),
+        (["train", "--config=tiny"], "required: --workdir"),
+        (["train", "--config=tiny", "--workdir=w", "stray"], "unexpected argument 'stray'"),
+        (["train", "--config=tiny", "--workdir=w", "--config.seed"], "--config.seed has no value"),
+        (["train", "--config=tiny", "--workdir=w", "--speed=2"], "unexpected argument '--speed=2'"),
+        (["train", "--config=tiny", "--workdir=w", "--config.data.pth=x"], "no setting 'pth'"),
+        (["train", "--config=denoising:depth=3", "--workdir=w"], "unknown config argument 'depth'"),
+        (["train", "--config=nowhere.py", "--workdir=w"], "nowhere.py: there is no such config file"),
+        (["train", "--config=nowhere.py", "--workdir=w", "--distributed=auto"], "no such config file"),
+        (["evaluate", "--output=out"], "one of the arguments --workdir --experiment is required"),
+        (["evaluate", "--workdir=a", "--experiment=all", "--output=out"], "not allowed with"),
+        (["evaluate", "--workdir=a", "--output=out", "--image-shape=8x8"], "give two numbers, H,W"),
+        (["evaluate", "--workdir=a", "--output=out", "--config.seed=1"], "settings are of an experiment"),
+        (["memory", "tiny", "--batch-sizes=0"], "give whole numbers"),
+        (["memory", "experiments"], "has no task"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(arguments, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    printed = capsys.readouterr()
+    assert ended.value.code == 2
+    assert sentence in printed.err and printed.err.count("\n") == 1 and not printed.out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0 and f"deeper-jax {command}" in capsys.readouterr().out
+
+
+def test_settings_are_collected_with_and_without_an_equals_sign():
+    found = []
+    parser = Parser(prog="train.py")
+    parser.add_argument("--config")
+    parser.set_defaults(takes_settings=True, run=found.append)
+    line = ["--config.a.b=1", "--config", "tiny", "--config.c", "x y", "--config.d=-1"]
+    run_command(parser, line, "train.py")
+    (options,) = found
+    assert options.config == "tiny" and options.settings == ["--config.a.b=1", "--config.c=x y", "--config.d=-1"]
+    assert options.command_line == "python train.py --config.a.b=1 --config tiny --config.c 'x y' --config.d=-1"
+
+
+def test_a_library_of_an_extra_that_is_missing_is_named_and_others_are_defects(capsys):
+    def work(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    with pytest.raises(SystemExit) as ended:
+        run_quietly("deeper-jax", lambda: work("tensorflow.io"))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("tensorflow, which is not installed: pip install 'deeper-jax[train]'.\n")
+    with pytest.raises(ModuleNotFoundError):
+        run_quietly("deeper-jax", lambda: work("nothing_of_ours"))
+
+
+def test_an_interruption_is_a_sentence_and_status_130(capsys):
+    def work():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run_quietly("deeper-jax", work, stopped="stopped; again.")
+    assert ended.value.code == 130 and capsys.readouterr().err == "deeper-jax: stopped; again.\n"

@@ -77,7 +77,7 @@ class Job:
             with file.open("w") as output:
                 self.processes.append(
                     subprocess.Popen(
-                        [sys.executable, "train.py", *arguments, *options, f"--heartbeat_timeout={HEARTBEAT}"],
+                        [sys.executable, "train.py", *arguments, *options, f"--heartbeat-timeout={HEARTBEAT}"],
                         cwd=ROOT,
                         env=environment(devices),
                         stdout=output,
