@@ -128,7 +128,7 @@ def test_settings_are_changed_and_keep_their_types():
     [
         ("data.pth=x", "no setting 'pth'; did you mean 'path'"),
         ("train.steps.few=1", "no setting 'few'"),
-        ("speed=1", "no setting 'speed'; there are: augment, data"),
+        ("window=1", "no setting 'window'; there are: augment, data"),
         ("train.steps=many", "many"),
         ("train.steps=1.5", "1.5"),
         ("model.batch_norm=perhaps", "perhaps"),

@@ -113,7 +113,7 @@ def test_evaluation_writes_tables_and_pictures_and_twice_the_same(whole_run, tmp
 @pytest.mark.parametrize(
     ("script", "arguments", "sentence"),
     [
-        ("eval.py", ["--workdir=nowhere", "--output=out"], "eval.py: nowhere: does not exist"),
+        ("eval.py", ["--workdir=nowhere", "--output=out"], "nowhere: does not exist"),
         ("train.py", ["--config=configs/tiny.py", "--config.task=cooking"], "config.task is 'cooking'"),
         ("train.py", ["--config=denoising", "--config.data.path=no_such_folder"], "no_such_folder"),
     ],
