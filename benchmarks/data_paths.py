@@ -50,7 +50,7 @@ def config_of(way: str, output: Path, seed: int, steps: int) -> ConfigDict:
         config.data.steps = [dict(step) for step in PUBLISHED_STEPS]
     else:
         config.data.path, config.data.tfds_dir = str(output / "cells"), str(output / "tfds")
-        config.data.simulate, config.data.feed = ConfigDict(CELLS), way
+        config.data.simulate, config.data.input_pipeline = ConfigDict(CELLS), way
     config.seed, config.train.steps, config.train.evaluate_every = seed, steps, steps // 4
     return config
 

@@ -19,7 +19,7 @@ from flax import nnx
 from benchmarks.speed import set_up
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.resunet1d import ResUNet1D, piece_size
+from deeper_jax.models.resunet1d import ResUNet1D
 
 LENGTH = 500
 
@@ -32,17 +32,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     options = parser.parse_args()
     on_gpu = set_up()
-    dtype, multiple = (jnp.bfloat16, 8) if on_gpu else (jnp.float32, 1)
+    dtype = jnp.bfloat16 if on_gpu else jnp.float32
     denoiser = FunctionalModel(ResUNet1D(LENGTH, 64, dtype=dtype, rngs=nnx.Rngs(0)))
     size = {"groups": options.groups, "blocks": options.blocks}
-    resolver = FunctionalModel(HyRISR(4, **size, dtype=dtype, channel_multiple=multiple, rngs=nnx.Rngs(1)))
+    resolver = FunctionalModel(HyRISR(4, **size, dtype=dtype, rngs=nnx.Rngs(1)))
     weights = jax.device_put(((denoiser.params, denoiser.stats), (resolver.params, resolver.stats)))
 
     @jax.jit
     def chain(weights, noisy):
         spectra = noisy.reshape(-1, LENGTH)
         spectra = spectra / spectra.max(1, keepdims=True)
-        clean = denoiser.evaluate_in_pieces(*weights[0], spectra, piece_size(LENGTH, 64)).reshape(noisy.shape)
+        clean = denoiser.evaluate(*weights[0], spectra).reshape(noisy.shape)
         return resolver.evaluate(*weights[1], (clean / clean.max())[None])[0]
 
     print(

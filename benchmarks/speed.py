@@ -104,12 +104,8 @@ def set_up() -> bool:
     import jax
     import torch
 
-    from deeper_jax.inference.loaded_model import core_count
-
-    # Before JAX starts: in the main thread, whose allocations the settings above govern; and devices for the cases
-    # that train with one a core.
+    # Before JAX starts: in the main thread, whose allocations the settings above govern.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    jax.config.update("jax_num_cpu_devices", 1 << core_count().bit_length() - 1)
     on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
     if on_gpu:
         torch.set_float32_matmul_precision("high")
@@ -129,8 +125,6 @@ def compare(
 
     dtype = jnp.bfloat16 if half else jnp.float32
     sides = {"deeper_jax": (our_inference if kind == "inference" else our_training)(case, dtype)}
-    if kind == "training" and not on_gpu and ", BatchNorm" in case.name:
-        sides["deeper_jax, ordered sums"] = our_training(case, dtype, ordered=True)
     device = "cuda" if on_gpu else "cpu"
     eager = TorchSide(case, device, half=half, compiled=False)
     sides["PyTorch eager"] = eager.timed(kind)

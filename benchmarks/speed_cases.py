@@ -16,9 +16,9 @@ from jax.sharding import Mesh
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.models.resunet1d import ResUNet1D, piece_size
+from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.sharding import data_mesh, replicate, shard_batch, state_shardings
-from deeper_jax.training.state import TrainState, create_state, make_train_step
+from deeper_jax.training.step import TrainState, create_state, make_train_step
 from tests.torch_twins import TorchHyRISR, TorchResUNet1D
 
 RATE = 1e-5
@@ -32,9 +32,6 @@ class Case(NamedTuple):
     target_shape: tuple[int, ...]
     ours: Callable[..., nnx.Module]
     theirs: Callable[[], torch.nn.Module]
-    piece: int = 0
-    # Whether training on the CPU has one device a core, as `cpu_devices` decides.
-    spread: bool = False
 
 
 class Timed(NamedTuple):
@@ -51,28 +48,24 @@ def cases(quick: bool, on_gpu: bool) -> list[Case]:
     groups, blocks = (1, 1) if quick else (18, 6) if on_gpu else (2, 2)
     size = {"groups": groups, "blocks": blocks}
     spectra = ((batch, 500), (batch, 500))
-    piece = piece_size(500, 64)
     return [
         Case(
             f"ResUNet1D, width 64, BatchNorm, length 500, batch {batch}",
             *spectra,
             functools.partial(ResUNet1D, 500, 64),
             TorchResUNet1D,
-            piece,
         ),
         Case(
             f"ResUNet1D, width 64, without BatchNorm, length 500, batch {batch}",
             *spectra,
             functools.partial(ResUNet1D, 500, 64, batch_norm=False),
             functools.partial(TorchResUNet1D, batch_norm=False),
-            piece,
-            spread=True,
         ),
         Case(
             f"HyRISR 4x, {groups} x {blocks} blocks, width 250, {4 * side} x {4 * side} x 500, batch {images}",
             (images, side, side, 500),
             (images, 4 * side, 4 * side, 500),
-            functools.partial(HyRISR, 4, **size, channel_multiple=8 if on_gpu else 1),
+            functools.partial(HyRISR, 4, **size),
             functools.partial(TorchHyRISR, 4, **size),
         ),
     ]
@@ -102,7 +95,7 @@ def our_inference(case: Case, dtype: Any) -> Timed:
     module = case.ours(dtype=dtype, rngs=nnx.Rngs(0))
     model, x = FunctionalModel(module), batch_of(case)["input"]
     compiled, seconds, held = _compiled(jax.jit(model.evaluate), model.params, model.stats, jnp.asarray(x))
-    if case.piece and jax.default_backend() == "cpu":
+    if len(case.input_shape) == 2 and jax.default_backend() == "cpu":
         denoiser, start = Denoiser(module, {}), time.perf_counter()
         denoiser.network(x)
         return Timed(lambda: denoiser.network(x), time.perf_counter() - start, held)
@@ -110,26 +103,19 @@ def our_inference(case: Case, dtype: Any) -> Timed:
     return Timed(lambda: jax.block_until_ready(compiled(model.params, model.stats, on_device)), seconds, held)
 
 
-def training_step(case: Case, dtype: Any, *, ordered: bool = False) -> tuple[Any, TrainState, Mesh]:
+def training_step(case: Case, dtype: Any) -> tuple[Any, TrainState, Mesh]:
     """`make_train_step` with Adam and the L1 loss as train.py makes it, the first state, and where it lies."""
     model, optimizer = FunctionalModel(case.ours(dtype=dtype, rngs=nnx.Rngs(0))), optax.adam(RATE)
-    spread = case.spread and jax.default_backend() == "cpu"
-    mesh = data_mesh(jax.devices() if spread else jax.devices()[:1])
+    mesh = data_mesh(jax.devices()[:1])
     # A copy: the step takes the state's buffers.
     state = replicate(jax.tree.map(jnp.copy, create_state(model, optimizer)), mesh)
-    step = make_train_step(
-        model,
-        optimizer,
-        ordered_on=mesh if ordered else None,
-        shardings=state_shardings(state, mesh),
-        piece=case.piece if spread else 0,
-    )
+    step = make_train_step(model, optimizer, shardings=state_shardings(state, mesh))
     return step, state, mesh
 
 
-def our_training(case: Case, dtype: Any, *, ordered: bool = False) -> Timed:
-    """`training_step` on one batch; `ordered` sums as training with BatchNorm on the CPU does by default."""
-    step, state, mesh = training_step(case, dtype, ordered=ordered)
+def our_training(case: Case, dtype: Any) -> Timed:
+    """`training_step` on one batch."""
+    step, state, mesh = training_step(case, dtype)
     batch = shard_batch(batch_of(case), mesh)
     compiled, seconds, held = _compiled(step, state, batch)
     kept = [state]

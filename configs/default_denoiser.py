@@ -43,7 +43,6 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.accumulate_steps = 1
     config.train.shard_parameters = False
     config.train.ema_decay = 0.998
-    config.train.ordered_sums = False
     config.train.log_every = 50
     config.train.evaluate_every = 1000
     config.train.checkpoint_every = 500

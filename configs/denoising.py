@@ -36,7 +36,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.path = "data/deeper"
     # How training data reach the device: 'tf.data', made on the host; or 'device', kept whole in the memory of each
     # device and augmented there. The same distribution, other random numbers.
-    config.data.feed = "tf.data"
+    config.data.input_pipeline = "tf.data"
     # Where the prepared copy of the data is kept.
     config.data.tfds_dir = "data/tfds"
     # By cell where cells are known; else the last part of the file, as the released code does.
@@ -64,9 +64,6 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.shard_parameters = False
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
-    # BatchNorm on the CPU: sum over the batch in one order, for the same bits on any number of devices. Costs up to
-    # half as much time again; without it, or on GPUs, runs on other numbers of devices slowly part.
-    config.train.ordered_sums = True
     config.train.log_every = 100
     config.train.evaluate_every = 561
     config.train.checkpoint_every = 561

@@ -41,14 +41,12 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model = ConfigDict({"name": "hyrisr", "scale": arg.scale, "length": 500, "width": 250})
     config.model.groups, config.model.blocks, config.model.reduction = 18, arg.blocks, 16
     config.model.dtype, config.model.remat, config.model.padding = arg.dtype, arg.remat, "zeros"
-    # What the matrix units of GPUs want of bfloat16; the function and the parameters stay what they are.
-    config.model.channel_multiple = 8 if arg.dtype == "bfloat16" else 1
 
     config.data = ConfigDict()
     config.data.path = "data/deeper_images"
     # How training data reach the device: 'tf.data', made on the host; or 'device', kept whole in the memory of each
     # device and augmented there. The same distribution, other random numbers.
-    config.data.feed = "tf.data"
+    config.data.input_pipeline = "tf.data"
     # Where the prepared copy of the data is kept.
     config.data.tfds_dir = "data/tfds"
     # Range in cm^-1 that all spectra are resampled to, in `model.length` even steps, so that other instruments' or

@@ -15,13 +15,10 @@ ONE_DEVICE = data_mesh(jax.devices()[:1])
 
 
 def small_config(**train_settings) -> ConfigDict:
-    """The same number of steps wherever possible: the schedule is part of the compiled step.
-
-    Sums in the compiler's order, because ordered ones take seconds more to compile.
-    """
+    """The same number of steps wherever possible: the schedule is part of the compiled step."""
     config = tiny.get_config()
     config.model.length = LENGTH
-    config.train.update({"steps": STEPS, "evaluate_every": STEPS, "ordered_sums": False} | train_settings)
+    config.train.update({"steps": STEPS, "evaluate_every": STEPS} | train_settings)
     return config
 
 

@@ -58,12 +58,10 @@ def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
 
     from deeper_jax.tasks.registry import training_job
-    from deeper_jax.training.cpu_devices import use_all_cores
     from deeper_jax.training.cpu_memory import keep_freed_memory
     from deeper_jax.training.loop import train
 
     if options.distributed is None:
-        use_all_cores(config)
         keep_freed_memory()
     keep_compiled_programs()
     with extras_named():

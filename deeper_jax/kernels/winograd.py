@@ -1,4 +1,4 @@
-"""Convolutions three wide by minimal filtering (Winograd, Toom-Cook): fewer multiplications, as matrix products.
+"""Winograd convolution (minimal filtering, Toom-Cook) of kernels three wide: fewer multiplications, as matrix products.
 
 Four neighbouring outputs of a filter of three taps take twelve multiplications. Evaluated at six points, as
 polynomials are multiplied, they take six, and over images sixteen outputs take 36 instead of 144. What is left is one
@@ -33,17 +33,22 @@ _OUTPUTS = np.array(
 )
 
 # Measured: below these the maps cost more than the multiplications saved.
-FEWEST_CHANNELS, _FEWEST_TILES = 32, 64
+_FEWEST_CHANNELS, _FEWEST_TILES = 64, 64
 # Values of one chunk of the batch (1 MB): its tiles at the points stay in the processor's second-level cache.
 _CHUNK = 2**18
 
 
+def fits(kernel: jax.Array) -> bool:
+    """Whether `kernel` [3, (3,) in, out] is one that this module can convolve with."""
+    return all(size == TAPS for size in kernel.shape[:-2])
+
+
 def pays(x: jax.Array, kernel: jax.Array) -> bool:
     """Whether the convolution of `x` with `kernel` is one for this module, and faster here than directly."""
-    if any(size != TAPS for size in kernel.shape[:-2]) or not x.dtype == kernel.dtype == jnp.float32:
+    if not fits(kernel) or not x.dtype == kernel.dtype == jnp.float32:
         return False
     tiles = x.shape[0] * int(np.prod(_tiles(x.shape[1:-1])))
-    return min(kernel.shape[-2:]) >= FEWEST_CHANNELS and tiles >= _FEWEST_TILES
+    return min(kernel.shape[-2:]) >= _FEWEST_CHANNELS and tiles >= _FEWEST_TILES
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:

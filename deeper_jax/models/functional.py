@@ -9,6 +9,8 @@ from typing import Any
 import jax
 from flax import nnx
 
+from deeper_jax.models.layers import BatchNorm
+
 PyTree = Any
 
 
@@ -19,21 +21,17 @@ def _string_keys(tree: PyTree) -> PyTree:
     return tree
 
 
-def _original_keys(tree: PyTree, like: PyTree) -> PyTree:
-    if isinstance(like, dict):
-        return {key: _original_keys(tree[str(key)], value) for key, value in like.items()}
-    return tree
-
-
 class FunctionalModel:
     """Pure training and evaluation functions of one module.
 
     Attributes:
       params: the initial trainable parameters, nested dictionaries of arrays with string keys.
       stats: the initial running statistics (BatchNorm), likewise; empty if the module has none.
+      batch_axes: names of the axes of devices that its batch statistics are taken over; None for this device's own.
     """
 
     def __init__(self, module: nnx.Module) -> None:
+        self.batch_axes = {part.axis_name for _, part in module.iter_modules() if isinstance(part, BatchNorm)}
         self._graphs: dict[bool, Any] = {}
         for training in (True, False):
             module.train() if training else module.eval()
@@ -48,7 +46,7 @@ class FunctionalModel:
         for like, tree in ((self._params_like, params), (self._stats_like, stats)):
             # A state of its own: the module's writes must not reach the template.
             state = jax.tree.map(lambda leaf: leaf, like)
-            nnx.replace_by_pure_dict(state, _original_keys(tree, nnx.to_pure_dict(like)))
+            nnx.replace_by_pure_dict(state, nnx.restore_int_paths(tree))
             states.append(state)
         return nnx.merge(self._graphs[training], *states)
 
@@ -62,17 +60,6 @@ class FunctionalModel:
     def evaluate(self, params: PyTree, stats: PyTree, inputs: jax.Array) -> jax.Array:
         """Forward pass in evaluation mode: running statistics are used and left alone."""
         return self._merge(params, stats, training=False)(inputs)
-
-    def evaluate_in_pieces(self, params: PyTree, stats: PyTree, inputs: jax.Array, piece: int) -> jax.Array:
-        """`evaluate`, on the CPU one piece of the batch after another where `piece` divides it.
-
-        What lies between the layers of a small piece stays in the processor's cache.
-        """
-        if jax.default_backend() != "cpu" or piece < 1 or len(inputs) <= piece or len(inputs) % piece:
-            return self.evaluate(params, stats, inputs)
-        pieces = inputs.reshape(-1, piece, *inputs.shape[1:])
-        output = jax.lax.map(lambda x: self.evaluate(params, stats, x), pieces)
-        return output.reshape(len(inputs), *output.shape[2:])
 
     def count(self) -> int:
         """Number of trainable parameters."""

@@ -8,7 +8,6 @@ The body repeats one small piece (18 groups of 6 or 16 blocks), so its parameter
 and blocks second, and the body is two nested scans: the compiled program has the size of one block.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -17,7 +16,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
-from deeper_jax.kernels.convolution import convolve
+from deeper_jax.kernels.convolution import conv_general_dilated
 from deeper_jax.models.layers import convolution, torch_uniform
 
 Remat = Literal["none", "blocks", "groups", "both"]
@@ -36,42 +35,27 @@ def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, channels // factor**2)
 
 
-def filled(array: jax.Array, *sizes: int) -> jax.Array:
-    """The last axes of `array` lengthened to `sizes` by zeros."""
-    margins = [size - had for size, had in zip(sizes, array.shape[-len(sizes) :], strict=True)]
-    return jnp.pad(array, [(0, 0)] * (array.ndim - len(sizes)) + [(0, margin) for margin in margins])
+def biased_convolution(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Zero-padded 3x3 convolution in the dtype of x: [N, H, W, in] to [N, H, W, out]."""
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    y = conv_general_dilated(x, kernel.astype(x.dtype), (1, 1), "SAME", dimension_numbers=dimensions)
+    return y + bias.astype(x.dtype)
 
 
-def _up(size: int, multiple: int) -> int:
-    return -(-size // multiple) * multiple
-
-
-def biased_convolution(x: jax.Array, kernel: jax.Array, bias: jax.Array, multiple: int = 1) -> jax.Array:
-    """Zero-padded 3x3 convolution in the dtype of x: [N, H, W, in] to [N, H, W, out].
-
-    x may have more channels than the kernel takes, of zeros; the output is filled up with such to a `multiple`.
-    """
-    out = _up(kernel.shape[-1], multiple)
-    return convolve(x, filled(kernel.astype(x.dtype), x.shape[-1], out)) + filled(bias.astype(x.dtype), out)
-
-
-def channel_attention(x: jax.Array, weights: Weights, multiple: int = 1) -> jax.Array:
+def channel_attention(x: jax.Array, weights: Weights) -> jax.Array:
     """Each channel of x [N, H, W, C] multiplied by a number in (0, 1) computed from all channels' means."""
-    channels, squeezed = x.shape[-1], _up(weights["squeeze_bias"].shape[-1], multiple)
-    pooled = jnp.mean(x, (1, 2), dtype=jnp.float32).astype(x.dtype)
-    squeeze = filled(weights["squeeze_kernel"].astype(x.dtype), channels, squeezed)
-    excite = filled(weights["excite_kernel"].astype(x.dtype), squeezed, channels)
-    few = pooled @ squeeze + filled(weights["squeeze_bias"].astype(x.dtype), squeezed)
-    excited = jax.nn.relu(few) @ excite
-    gate = jax.nn.sigmoid(excited + filled(weights["excite_bias"].astype(x.dtype), channels))
+    weights = {name: array.astype(x.dtype) for name, array in weights.items()}
+    pooled = jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
+    squeezed = jax.nn.relu(pooled @ weights["squeeze_kernel"] + weights["squeeze_bias"])
+    gate = jax.nn.sigmoid(squeezed @ weights["excite_kernel"] + weights["excite_bias"])
     return x * gate[:, None, None, :]
 
 
-def attention_block(x: jax.Array, weights: Weights, multiple: int = 1) -> jax.Array:
+def attention_block(x: jax.Array, weights: Weights) -> jax.Array:
     """Convolution, ReLU, convolution, channel attention, plus the input: [N, H, W, C] to the same."""
-    y = jax.nn.relu(biased_convolution(x, weights["first_kernel"], weights["first_bias"], multiple))
-    y = biased_convolution(y, weights["second_kernel"], weights["second_bias"], multiple)
-    return x + channel_attention(y, weights, multiple)
+    y = jax.nn.relu(biased_convolution(x, weights["first_kernel"], weights["first_bias"]))
+    y = biased_convolution(y, weights["second_kernel"], weights["second_bias"])
+    return x + channel_attention(y, weights)
 
 
 class BlockWeights(nnx.Module):
@@ -103,19 +87,16 @@ class BlockWeights(nnx.Module):
 class ResidualGroups(nnx.Module):
     """All residual groups: each is `blocks` attention blocks and a convolution, plus the group's input."""
 
-    def __init__(
-        self, groups: int, blocks: int, width: int, reduction: int, remat: Remat, multiple: int, *, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, groups: int, blocks: int, width: int, reduction: int, remat: Remat, *, rngs: nnx.Rngs) -> None:
         self.remat = remat
-        self.multiple = multiple
         self.blocks = BlockWeights(groups, blocks, width, reduction, rngs=rngs)
         initial = torch_uniform(9 * width)
         self.kernel = nnx.Param(initial(rngs.params(), (groups, 3, 3, width, width)))
         self.bias = nnx.Param(initial(rngs.params(), (groups, width)))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, H, W, width] to the same shape, the width filled up to a multiple by zeros on both sides."""
-        block: Callable[..., jax.Array] = functools.partial(attention_block, multiple=self.multiple)
+        """[N, H, W, width] to the same shape."""
+        block: Callable[..., jax.Array] = attention_block
         if self.remat in ("blocks", "both"):
             # A scan keeps the compiler from undoing this, so the costly barriers are not needed.
             block = jax.checkpoint(block, prevent_cse=False)
@@ -123,7 +104,7 @@ class ResidualGroups(nnx.Module):
         def group(x: jax.Array, weights: tuple[Weights, jax.Array, jax.Array]) -> jax.Array:
             block_weights, kernel, bias = weights
             y, _ = jax.lax.scan(lambda y, w: (block(y, w), None), x, block_weights)
-            return x + biased_convolution(y, kernel, bias, self.multiple)
+            return x + biased_convolution(y, kernel, bias)
 
         if self.remat in ("groups", "both"):
             group = jax.checkpoint(group, prevent_cse=False)
@@ -144,14 +125,11 @@ class HyRISR(nnx.Module):
         groups: residual groups in the body.
         blocks: attention blocks in each group: 6 in the released code and weights, 16 in the paper.
         reduction: the channel attention squeezes width to width // reduction features.
-        dtype: what is computed in; parameters and outputs are float32 always.
+        dtype: what is computed in; parameters are float32 always, outputs float32 or better.
         remat: what the backward pass computes again instead of keeping: nothing ('none', fastest),
             the inside of 'blocks' or of 'groups', or 'both' (least memory). Results do not change.
         padding: what the upsampling convolutions see beyond the image: 'zeros' as in the reference network, or
             the 'edge' pixels again (ours), with which interpolation is right up to the border.
-        channel_multiple: inside, channels are filled up to a multiple of so many by zeros, which stay zeros: the same
-            function of the same parameters. The matrix units of GPUs want multiples of 8 in bfloat16, and neither
-            the width of 250 nor the 15 squeezed features is one.
         rngs: source of the initial values.
 
     Raises:
@@ -171,13 +149,10 @@ class HyRISR(nnx.Module):
         dtype: jax.typing.DTypeLike = jnp.float32,
         remat: Remat = "none",
         padding: Padding = "zeros",
-        channel_multiple: int = 1,
         *,
         rngs: nnx.Rngs,
     ) -> None:
         _check_arguments(scale, length, width, groups, blocks, reduction)
-        if channel_multiple < 1:
-            raise InputError(f"HyRISR's `channel_multiple` must be at least 1, but it is {channel_multiple}.")
         _check_choice("remat", remat, get_args(Remat))
         _check_choice("padding", padding, get_args(Padding))
         self.scale = scale
@@ -189,7 +164,6 @@ class HyRISR(nnx.Module):
         self.dtype = dtype
         self.remat = remat
         self.padding = padding
-        self.channel_multiple = channel_multiple
 
         def conv(in_features: int, out_features: int) -> nnx.Conv:
             return convolution(in_features, out_features, (3, 3), dtype=dtype, rngs=rngs)
@@ -197,7 +171,7 @@ class HyRISR(nnx.Module):
         self.upsamplers = nnx.List(conv(length, length * factor**2) for factor in SHUFFLES[scale])
         self.blend = conv(length, length)
         self.spectral_down = conv(length, width)
-        self.body = ResidualGroups(groups, blocks, width, reduction, remat, channel_multiple, rngs=rngs)
+        self.body = ResidualGroups(groups, blocks, width, reduction, remat, rngs=rngs)
         self.body_end = conv(width, width)
         self.tail = conv(width, width)
         self.spectral_up = conv(width, length)
@@ -209,32 +183,21 @@ class HyRISR(nnx.Module):
                 f"this HyRISR takes images of shape [N, h, w, {self.length}], but was given {list(x.shape)}: "
                 f"resample their spectra to {self.length} channels or build the network for their length."
             )
-        x = filled(x.astype(self.dtype), _up(self.length, self.channel_multiple))
+        x = x.astype(self.dtype)
         for upsampler, factor in zip(self.upsamplers, SHUFFLES[self.scale], strict=True):
-            x = pixel_shuffle(self._edged(upsampler, x, factor**2), factor)
+            x = pixel_shuffle(self._edged(upsampler, x), factor)
         upsampled = self._edged(self.blend, x)
-        features = self._convolved(self.spectral_down, upsampled)
-        features = features + self._convolved(self.body_end, self.body(features))
-        correction = self._convolved(self.spectral_up, self._convolved(self.tail, features))
-        return (upsampled + correction)[..., : self.length].astype(jnp.float32)
+        features = self.spectral_down(upsampled)
+        features = features + self.body_end(self.body(features))
+        output = upsampled + self.spectral_up(self.tail(features))
+        return output.astype(jnp.promote_types(self.dtype, jnp.float32))
 
-    def _edged(self, layer: nnx.Conv, x: jax.Array, each: int = 1) -> jax.Array:
+    def _edged(self, layer: nnx.Conv, x: jax.Array) -> jax.Array:
         """The upsampling convolutions, which see what `padding` says beyond the image."""
         if self.padding == "zeros":
-            return self._convolved(layer, x, each)
+            return layer(x)
         x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-        return self._convolved(layer, x, each)[:, 1:-1, 1:-1]
-
-    def _convolved(self, layer: nnx.Conv, x: jax.Array, each: int = 1) -> jax.Array:
-        """The layer on x, whose channels may be filled up; `each`: output channels that become one by a shuffle."""
-        kernel, bias = layer.kernel[...], layer.bias[...]  # type: ignore[index]
-        size = kernel.shape[-1] // each
-        kernel, bias = (
-            filled(array.reshape(*array.shape[:-1], size, each), _up(size, self.channel_multiple), each)
-            for array in (kernel, bias)
-        )
-        kernel, bias = (array.reshape(*array.shape[:-2], -1) for array in (kernel, bias))
-        return biased_convolution(x, kernel, bias)
+        return layer(x)[:, 1:-1, 1:-1]
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,18 +5,14 @@ with PyTorch's.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from deeper_jax.kernels.activated_norm import Unit, convolved_units, in_pieces, prelu_and_normalise
 from deeper_jax.kernels.convolution import conv_general_dilated
-from deeper_jax.models import ordered_sums
-from deeper_jax.models.device_axis import device_count, mean_over_devices
 
 Initializer = Callable[..., jax.Array]
 
@@ -43,26 +39,6 @@ def torch_uniform(fan_in: int) -> Initializer:
     return initialize
 
 
-class SpectralConvolution(nnx.Conv):
-    """Convolution along the spectrum."""
-
-    def __call__(self, inputs: jax.Array, *args: Any) -> jax.Array:
-        """[N, L, in] to [N, L, out]."""
-        if self.bias is None or not ordered_sums.in_use():
-            return super().__call__(inputs, *args)
-        return ordered_sums.convolve(inputs, self.kernel[...], self.bias[...])
-
-
-class Linear(nnx.Linear):
-    """Linear layer on the last axis."""
-
-    def __call__(self, inputs: jax.Array, *args: Any) -> jax.Array:
-        """[N, in] to [N, out]."""
-        if self.bias is None or not ordered_sums.in_use():
-            return super().__call__(inputs, *args)
-        return ordered_sums.linear(inputs, self.kernel[...], self.bias[...])
-
-
 def convolution(
     in_features: int,
     out_features: int,
@@ -73,7 +49,7 @@ def convolution(
 ) -> nnx.Conv:
     """A channels-last convolution with bias, stride 1 and zero padding that keeps the size."""
     initial = torch_uniform(in_features * math.prod(kernel_size))
-    return (SpectralConvolution if len(kernel_size) == 1 else nnx.Conv)(
+    return nnx.Conv(
         in_features,
         out_features,
         kernel_size,
@@ -86,10 +62,10 @@ def convolution(
     )
 
 
-def linear(in_features: int, out_features: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> Linear:
+def linear(in_features: int, out_features: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.Linear:
     """A linear layer with bias on the last axis."""
     initial = torch_uniform(in_features)
-    return Linear(in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs)
+    return nnx.Linear(in_features, out_features, dtype=dtype, kernel_init=initial, bias_init=initial, rngs=rngs)
 
 
 class PReLU(nnx.Module):
@@ -100,8 +76,6 @@ class PReLU(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Any shape in, the same shape and dtype out."""
-        if ordered_sums.in_use():
-            return ordered_sums.prelu(x, self.slope[...])
         return jnp.where(x >= 0, x, self.slope[...].astype(x.dtype) * x)
 
 
@@ -111,88 +85,54 @@ class BatchNorm(nnx.Module):
     Training mode normalises by the batch's mean and biased variance and moves the running statistics by
     a tenth towards the mean and the UNBIASED variance (Flax's own layer would store the biased one).
     Evaluation mode uses the running statistics. `model.train()` and `model.eval()` switch between them.
-    Statistics are computed in float32 whatever the dtype of the input.
+    Statistics are computed in float32 or better whatever the dtype of the input.
+
+    Args:
+        features: size of the last axis.
+        epsilon: added to the variance.
+        momentum: of the running statistics, in PyTorch's sense.
+        axis_name: of the devices that a training batch is split over (`jax.shard_map`): the statistics are then those
+            of the whole batch. None: of the input.
     """
 
-    def __init__(self, features: int, *, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(
+        self, features: int, *, epsilon: float = 1e-5, momentum: float = 0.1, axis_name: str | None = None
+    ) -> None:
         self.scale = nnx.Param(jnp.ones((features,), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((features,), jnp.float32))
         self.mean = nnx.BatchStat(jnp.zeros((features,), jnp.float32))
         self.variance = nnx.BatchStat(jnp.ones((features,), jnp.float32))
         self.epsilon = epsilon
         self.momentum = momentum
+        self.axis_name = axis_name
         self.use_running_average = False
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[..., features] in, the same shape and dtype out."""
-        if ordered_sums.in_use() and not self.use_running_average:
-            return self._ordered(x)
+        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if self.use_running_average:
             mean, variance = self.mean[...], self.variance[...]
         else:
-            mean, variance = self._batch_statistics(x)
+            axes = tuple(range(x.ndim - 1))
+            mean = self._over_devices(values.mean(axes))
+            variance = self._over_devices(jnp.square(values - mean).mean(axes))
+            self.update_statistics(mean, variance, x.size // x.shape[-1])
         factor = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
-        return ((x.astype(jnp.float32) - mean) * factor + self.bias[...]).astype(x.dtype)
+        return ((values - mean) * factor + self.bias[...]).astype(x.dtype)
 
-    def of_unit(self, x: jax.Array, convolution: nnx.Conv, activation: PReLU) -> jax.Array:
-        """What `self(activation(convolution(x)))` gives; in training mode with less to keep for the backward pass."""
-        if not self._by_batch():
-            return self(activation(convolution(x)))
-        if in_pieces(x, convolution.kernel[...]):
-            return units_in_a_row(x, [(convolution, activation, self)], identity=False)
-        rest = activation.slope[...], self.scale[...], self.bias[...], self.epsilon
-        y, mean, variance = prelu_and_normalise(convolution(x), *rest)
-        self._move_statistics(mean, variance, y.size // y.shape[-1] * device_count())
-        return y
+    def _over_devices(self, value: jax.Array) -> jax.Array:
+        return value if self.axis_name is None else jax.lax.pmean(value, self.axis_name)
 
-    def _by_batch(self) -> bool:
-        """Whether it normalises by the batch's own statistics, summed in no particular order."""
-        return not self.use_running_average and not ordered_sums.in_use()
+    def update_statistics(self, mean: jax.Array, variance: jax.Array, count: int) -> None:
+        """Move the running statistics.
 
-    def _batch_statistics(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The batch's mean and biased variance; the running statistics are updated on the way."""
-        axes = tuple(range(x.ndim - 1))
-        mean = mean_over_devices(jnp.mean(x, axes, dtype=jnp.float32))
-        variance = mean_over_devices(jnp.mean(jnp.square(x.astype(jnp.float32) - mean), axes))
-        self._move_statistics(mean, variance, x.size // x.shape[-1] * device_count())
-        return mean, variance
-
-    def _ordered(self, x: jax.Array) -> jax.Array:
-        normalised, mean, variance = ordered_sums.normalise(
-            x.astype(jnp.float32), self.scale[...], self.bias[...], epsilon=self.epsilon
-        )
-        self._move_statistics(mean, variance, ordered_sums.batch_count(x))
-        return normalised.astype(x.dtype)
-
-    def _move_statistics(self, mean: jax.Array, variance: jax.Array, count: int) -> None:
+        Args:
+            mean, variance: [features], of the batch; the variance biased.
+            count: values of each feature in this device's part of the batch.
+        """
+        if self.axis_name is not None:
+            count *= jax.lax.axis_size(self.axis_name)
         unbiased = variance * (count / max(count - 1, 1))
         keep = 1.0 - self.momentum
         self.mean[...] = keep * self.mean[...] + self.momentum * jax.lax.stop_gradient(mean)
         self.variance[...] = keep * self.variance[...] + self.momentum * jax.lax.stop_gradient(unbiased)
-
-
-Layers = tuple[nnx.Conv, PReLU, BatchNorm]
-
-
-def can_run_in_a_row(x: jax.Array, units: Sequence[Layers]) -> bool:
-    """Whether `units_in_a_row` is for these units: in training mode, wide, on the CPU."""
-    convolution, _, norm = units[0]
-    return norm._by_batch() and in_pieces(x, convolution.kernel[...])
-
-
-def units_in_a_row(x: jax.Array, units: Sequence[Layers], *, identity: bool) -> jax.Array:
-    """What the units give one after another, plus x with `identity`: [N, L, in] to [N, L, out]."""
-    parameters = tuple(
-        Unit(
-            convolution.kernel[...],
-            convolution.bias[...],  # type: ignore[index]
-            activation.slope[...],
-            norm.scale[...],
-            norm.bias[...],
-        )
-        for convolution, activation, norm in units
-    )
-    y, moments = convolved_units(x, parameters, units[0][2].epsilon, identity)
-    for (_, _, norm), (mean, variance) in zip(units, moments, strict=True):
-        norm._move_statistics(mean, variance, y.size // y.shape[-1] * device_count())
-    return y

@@ -19,8 +19,14 @@ MODELS: dict[str, Callable[..., nnx.Module]] = {
 }
 
 
+# The axis of devices that a training batch is split over.
+DATA_AXIS = "data"
+
+
 def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module:
     """The network called `name` (one of `MODELS`) with its constructor's keyword arguments.
+
+    It is one to be trained over devices: its batch statistics are those of all devices of `DATA_AXIS`.
 
     Raises:
         InputError: for a name or an argument that does not exist; the message lists those that do.
@@ -33,6 +39,8 @@ def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module
         raise InputError(
             f"network {name!r} has no argument {', '.join(map(repr, unknown))}: it takes {', '.join(known)}."
         )
+    if "axis_name" in _parameters(name):
+        arguments["axis_name"] = DATA_AXIS
     return MODELS[name](rngs=rngs, **arguments)
 
 
@@ -59,6 +67,9 @@ def describe_model(model: nnx.Module) -> tuple[str, dict[str, object]]:
 
 
 def _argument_names(name: str) -> list[str]:
+    return [parameter for parameter in _parameters(name) if parameter not in ("self", "axis_name", "rngs")]
+
+
+def _parameters(name: str) -> list[str]:
     # Flax gives the class itself a signature of *args and **kwargs, so the constructor is asked.
-    parameters = inspect.signature(vars(MODELS[name])["__init__"]).parameters
-    return [parameter for parameter in parameters if parameter not in ("self", "rngs")]
+    return list(inspect.signature(vars(MODELS[name])["__init__"]).parameters)

@@ -5,16 +5,18 @@ which the details are taken: PReLU before BatchNorm, skip inputs first in each c
 linear layers along the spectral axis at the end.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from deeper_jax.errors import InputError
-from deeper_jax.models.layers import BatchNorm, PReLU, can_run_in_a_row, convolution, linear, units_in_a_row
+from deeper_jax.kernels import batch_norm_units
+from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
 
 # Two poolings halve the spectrum twice, and the upsampled halves must meet their skip inputs again.
-# Values of one layer's output (1 MB) for which a processor's second-level cache holds what belongs to it.
-_PIECE = 2**18
 LENGTH_MULTIPLE = 4
 
 
@@ -28,36 +30,69 @@ class ConvUnit(nnx.Module):
         *,
         batch_norm: bool,
         dtype: jax.typing.DTypeLike,
+        axis_name: str | None,
         rngs: nnx.Rngs,
     ) -> None:
         self.convolution = convolution(in_features, out_features, (3,), dtype=dtype, rngs=rngs)
         self.activation = PReLU()
-        self.norm = BatchNorm(out_features) if batch_norm else None
+        self.norm = BatchNorm(out_features, axis_name=axis_name) if batch_norm else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, in] to [N, L, out]."""
-        if self.norm is None:
-            return self.activation(self.convolution(x))
-        return self.norm.of_unit(x, self.convolution, self.activation)
+        return run_units([self], x)
+
+
+def run_units(units: Sequence[ConvUnit], x: jax.Array) -> jax.Array:
+    """One unit after another: [N, L, in] to [N, L, out]."""
+    norm = units[0].norm
+    if norm is not None and not norm.use_running_average and batch_norm_units.pays(x, units[0].convolution.kernel[...]):
+        return _run_fused(units, x)
+    for unit in units:
+        x = unit.activation(unit.convolution(x))
+        if unit.norm is not None:
+            x = unit.norm(x)
+    return x
+
+
+def _run_fused(units: Sequence[ConvUnit], x: jax.Array) -> jax.Array:
+    """The same by a kernel that is for training with BatchNorm on the CPU."""
+    norms = [unit.norm for unit in units if unit.norm is not None]
+    parameters = [
+        batch_norm_units.Unit(
+            unit.convolution.kernel[...],
+            unit.convolution.bias[...],  # type: ignore[index]
+            unit.activation.slope[...],
+            norm.scale[...],
+            norm.bias[...],
+        )
+        for unit, norm in zip(units, norms, strict=True)
+    ]
+    y, moments = batch_norm_units.batch_norm_units(
+        x, parameters, epsilon=norms[0].epsilon, axis_name=norms[0].axis_name, implementation="fused"
+    )
+    for norm, (mean, variance) in zip(norms, moments, strict=True):
+        norm.update_statistics(mean, variance, y.size // y.shape[-1])
+    return y
 
 
 class Residual(nnx.Module):
     """Three ConvUnits with the identity added around all three and nothing after the sum."""
 
-    def __init__(self, features: int, *, batch_norm: bool, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> None:
-        self.units = nnx.List(
-            ConvUnit(features, features, batch_norm=batch_norm, dtype=dtype, rngs=rngs) for _ in range(3)
-        )
+    def __init__(
+        self,
+        features: int,
+        *,
+        batch_norm: bool,
+        dtype: jax.typing.DTypeLike,
+        axis_name: str | None,
+        rngs: nnx.Rngs,
+    ) -> None:
+        settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+        self.units = nnx.List(ConvUnit(features, features, **settings) for _ in range(3))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, features] to the same shape."""
-        layers = [(unit.convolution, unit.activation, unit.norm) for unit in self.units if unit.norm is not None]
-        if layers and can_run_in_a_row(x, layers):
-            return units_in_a_row(x, layers, identity=True)
-        identity = x
-        for unit in self.units:
-            x = unit(x)
-        return x + identity
+        return x + run_units(self.units, x)
 
 
 class Stage(nnx.Module):
@@ -71,15 +106,13 @@ class Stage(nnx.Module):
         *,
         batch_norm: bool,
         dtype: jax.typing.DTypeLike,
+        axis_name: str | None,
         rngs: nnx.Rngs,
     ) -> None:
-        self.entry = ConvUnit(in_features, features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
-        self.residual = Residual(features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
-        self.exit = (
-            None
-            if out_features is None
-            else ConvUnit(features, out_features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
-        )
+        settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+        self.entry = ConvUnit(in_features, features, **settings)
+        self.residual = Residual(features, **settings)
+        self.exit = None if out_features is None else ConvUnit(features, out_features, **settings)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, L, in] to [N, L, out]."""
@@ -108,7 +141,8 @@ class ResUNet1D(nnx.Module):
         length: L, the number of spectral channels; a multiple of 4, because the spectrum is halved twice.
         width: features at full length; 2x and 4x as many at half and quarter length.
         batch_norm: with (paper's table) or without (released weights) BatchNorm.
-        dtype: what is computed in; parameters and outputs are float32 always.
+        dtype: what is computed in; parameters are float32 always, outputs float32 or better.
+        axis_name: of the devices that a training batch is split over, for BatchNorm (`layers.BatchNorm`).
         rngs: source of the initial values.
 
     Raises:
@@ -125,6 +159,7 @@ class ResUNet1D(nnx.Module):
         batch_norm: bool = True,
         dtype: jax.typing.DTypeLike = jnp.float32,
         *,
+        axis_name: str | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         if length < LENGTH_MULTIPLE or length % LENGTH_MULTIPLE:
@@ -140,7 +175,8 @@ class ResUNet1D(nnx.Module):
         self.dtype = dtype
 
         def stage(in_features: int, features: int, out_features: int | None = None) -> Stage:
-            return Stage(in_features, features, out_features, batch_norm=batch_norm, dtype=dtype, rngs=rngs)
+            settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+            return Stage(in_features, features, out_features, **settings)
 
         self.encoder1 = stage(1, width)
         self.encoder2 = stage(width, 2 * width)
@@ -163,12 +199,7 @@ class ResUNet1D(nnx.Module):
         out = self.decoder1(jnp.concatenate([full, raised], axis=-1))[..., 0]
         for unit in self.head:
             out = unit(out)
-        return out.astype(jnp.float32)
-
-
-def piece_size(length: int, width: int) -> int:
-    """Spectra to pass through the network together on the CPU: a power of two, 8 at length 500 and width 64."""
-    return 1 << max(1, _PIECE // (length * width)).bit_length() - 1
+        return out.astype(jnp.promote_types(out.dtype, jnp.float32))
 
 
 def halve(x: jax.Array) -> jax.Array:

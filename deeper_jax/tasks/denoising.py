@@ -15,10 +15,8 @@ from deeper_jax.data.files import SpectralPairs
 from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
-from deeper_jax.kernels import winograd as minimal_filtering
 from deeper_jax.models.registry import build_from_config
-from deeper_jax.models.resunet1d import piece_size
-from deeper_jax.training.device_batches import check_feed, resident_spectra_batches
+from deeper_jax.training.device_batches import check_input_pipeline, resident_spectra_batches
 from deeper_jax.training.job import Batch, TrainingJob
 from deeper_jax.training.sharding import batch_sharding, data_mesh
 
@@ -30,7 +28,7 @@ def denoising_job(config: ConfigDict) -> TrainingJob:
 
     `data.source` is 'files' (`data.path` holds the pairs; a simulated set is written there first if there is
     nothing and `data.simulate` says how) or 'simulator' (new spectra at every step, made on the device). What comes
-    from files is fed by `data.feed`: 'tf.data', or 'device' (kept whole on each device and augmented there).
+    from files is fed by `data.input_pipeline`: 'tf.data', or 'device' (kept whole on each device and augmented there).
 
     Raises:
         InputError: unusable data or settings.
@@ -95,7 +93,7 @@ def _simulate(path: Path, config: ConfigDict) -> None:
 
 
 def _from_files(config: ConfigDict) -> TrainingJob:
-    check_feed(config.data.feed)
+    check_input_pipeline(config.data.input_pipeline)
     splits = load_splits(config)
     train, validation = splits["train"], splits["validation"]
     if train.noisy.shape[1] != config.model.length:
@@ -110,7 +108,6 @@ def _from_files(config: ConfigDict) -> TrainingJob:
         train_batches=lambda first, last: _batches_of_files(config, train, first, last),
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
-        piece=_piece(config),
         record={
             "normalisation": "each spectrum over its own maximum",
             "wavenumbers": None if train.wavenumbers is None else train.wavenumbers.tolist(),
@@ -127,7 +124,7 @@ def _from_files(config: ConfigDict) -> TrainingJob:
 
 def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last: int) -> Iterator[Batch]:
     settings: dict[str, Any] = {"batch_size": config.train.batch_size, "seed": config.seed, **config.augment.to_dict()}
-    if config.data.feed == "device":
+    if config.data.input_pipeline == "device":
         return resident_spectra_batches(train, start_step=first, total_steps=last, **settings)
     from deeper_jax.data.spectra_pipeline import training_batches
 
@@ -167,19 +164,16 @@ def _from_simulator(config: ConfigDict) -> TrainingJob:
         "wavenumbers": axis.tolist(),
         "preprocessing": steps,
     }
-    return simulated_job(config, make_batch, record, piece=_piece(config))
+    return simulated_job(config, make_batch, record)
 
 
-def simulated_job(
-    config: ConfigDict, make_batch: Callable[[jax.Array], Batch], record: dict[str, Any], *, piece: int = 0
-) -> TrainingJob:
+def simulated_job(config: ConfigDict, make_batch: Callable[[jax.Array], Batch], record: dict[str, Any]) -> TrainingJob:
     """The network of a config and data that are simulated anew at every step, on the device.
 
     Args:
         config: with `seed`, `train.steps_per_epoch` and `data.validation_spectra`.
         make_batch: from a random key to a batch; it is compiled.
         record: as for `TrainingJob`, without the data's origin.
-        piece: as for `TrainingJob`.
     """
     batch_size = config.train.batch_size
 
@@ -199,15 +193,8 @@ def simulated_job(
         train_batches=train_batches,
         validation_batches=lambda: evaluation_batches(arrays, batch_size),
         steps_per_epoch=config.train.steps_per_epoch,
-        piece=piece,
         record={**record, "data": {"source": "spectra simulated on the device", "simulated": True}},
     )
-
-
-def _piece(config: ConfigDict) -> int:
-    """Narrow networks go through whole: XLA's own convolutions, which they use, have slow gradients inside a loop."""
-    wide = config.model.width >= minimal_filtering.FEWEST_CHANNELS
-    return piece_size(config.model.length, config.model.width) if wide else 0
 
 
 def over_maximum(spectra: Any) -> Any:

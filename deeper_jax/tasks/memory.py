@@ -13,7 +13,7 @@ from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.tasks.registry import task_of
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, state_shardings
-from deeper_jax.training.state import TrainState, make_train_step, start_state
+from deeper_jax.training.step import TrainState, make_train_step, start_state
 
 
 class StepMemory(NamedTuple):

@@ -82,4 +82,4 @@ def training_job(config: ConfigDict) -> TrainingJob:
     task = task_of(config)
     task.check_network(config)
     # It may have to write data, which the other processes then read.
-    return first_goes_ahead("job", lambda: task.prepare(config))
+    return first_goes_ahead(lambda: task.prepare(config))

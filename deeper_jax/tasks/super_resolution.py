@@ -16,7 +16,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_raster_offset, raster_offset_choices
-from deeper_jax.training.device_batches import check_feed, resident_image_batches
+from deeper_jax.training.device_batches import check_input_pipeline, resident_image_batches
 from deeper_jax.training.job import Batch, TrainingJob
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def super_resolution_job(config: ConfigDict) -> TrainingJob:
     """
     scale, patch = config.model.scale, config.data.patch
     check_divisible((patch, patch), scale)
-    check_feed(config.data.feed)
+    check_input_pipeline(config.data.input_pipeline)
     splits = load_image_splits(config)
     train, validation = splits["train"], splits.get("validation", splits["train"])
     raster_offset = configured_raster_offset(config)
@@ -118,7 +118,7 @@ def _train_batches(config: ConfigDict, train: HyperspectralImages, first: int, l
         else (configured_raster_offset(config),),
         "augmentation": ImageAugmentationConfig(**config.augment.to_dict()),
     }
-    if config.data.feed == "device":
+    if config.data.input_pipeline == "device":
         return resident_image_batches(train, **settings)
     from deeper_jax.data.image_pipeline import image_training_batches
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from deeper_jax.errors import InputError
-from deeper_jax.training.state import TrainState
+from deeper_jax.training.step import TrainState
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 

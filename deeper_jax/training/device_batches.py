@@ -13,21 +13,23 @@ from deeper_jax.data.device_augmentation import augment, augment_images, draw, d
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
-from deeper_jax.models.ordered_sums import DATA_AXIS
+from deeper_jax.models.registry import DATA_AXIS
 from deeper_jax.training.job import Batch
 from deeper_jax.training.sharding import batch_sharding, data_mesh, replicate
 
 PyTree = Any
 
-FEEDS = ("tf.data", "device")
+INPUT_PIPELINES = ("tf.data", "device")
 # Of a device's memory; the rest is the network's.
 _LARGEST_SHARE = 0.5
 
 
-def check_feed(feed: str) -> None:
-    """Raise InputError unless `data.feed` is one of `FEEDS`."""
-    if feed not in FEEDS:
-        raise InputError(f"data.feed is {feed!r}; choose 'tf.data' (made by the host) or 'device' (on the device).")
+def check_input_pipeline(name: str) -> None:
+    """Raise InputError unless `data.input_pipeline` is one of `INPUT_PIPELINES`."""
+    if name not in INPUT_PIPELINES:
+        raise InputError(
+            f"data.input_pipeline is {name!r}; choose 'tf.data' (made by the host) or 'device' (on the device)."
+        )
 
 
 def resident_spectra_batches(
@@ -136,8 +138,8 @@ def _check_memory(arrays: PyTree) -> None:
     limit = _memory_limit()
     if limit and size > _LARGEST_SHARE * limit:
         raise InputError(
-            f"data.feed is 'device', but the training data take {size / 1e9:.1f} GB of each device's "
-            f"{limit / 1e9:.1f} GB: set --config.data.feed=tf.data."
+            f"data.input_pipeline is 'device', but the training data take {size / 1e9:.1f} GB of each device's "
+            f"{limit / 1e9:.1f} GB: set --config.data.input_pipeline=tf.data."
         )
 
 

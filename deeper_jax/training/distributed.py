@@ -8,11 +8,14 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
 from deeper_jax.errors import InputError
@@ -21,8 +24,8 @@ from deeper_jax.training.supervisor import TRY_AGAIN
 Result = TypeVar("Result")
 # How JAX calls the ways by which a process finds the others.
 DETECTED = {"auto": None, "slurm": "slurm", "mpi": "ompi"}
-# While the first process prepares data, the others wait, at most so long.
-LONGEST_PREPARATION_HOURS = 24
+# What the first process tells the others while it prepares data, and the longest message in bytes.
+_UNDER_WAY, _LONGEST = "under way", 2048
 RESUME = "the same commands, started again, resume from the latest checkpoint."
 LOST = f"another process of this run ended or cannot be reached; {RESUME}"
 _SIGNS_OF_LOSS = ("gloo", "nccl", "closed by peer", "connection reset", "unavailable", "coordination", "heartbeat")
@@ -124,55 +127,56 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def first_goes_ahead(name: str, work: Callable[[], Result]) -> Result:
+def first_goes_ahead(work: Callable[[], Result]) -> Result:
     """`work()` in the first process, and once it is done there in the others: they find its files.
-
-    Args:
-      name: of this piece of work, used once in a run.
 
     Raises:
       InputError: in every process, if `work` raises it in the first.
     """
     if jax.process_count() == 1:
         return work()
-    if is_first():
-        return _tell(name, work)
-    _hear(name)
-    return work()
+    result = _first_does(work)
+    return result if is_first() else work()  # type: ignore[return-value]
 
 
-def first_alone(name: str, work: Callable[[], None]) -> None:
+def first_alone(work: Callable[[], None]) -> None:
     """`work()` in the first process only, which the others wait for; otherwise as `first_goes_ahead`."""
-    if is_first():
-        _tell(name, work)
+    if jax.process_count() == 1:
+        work()
     else:
-        _hear(name)
+        _first_does(work)
 
 
-def _tell(name: str, work: Callable[[], Result]) -> Result:
-    outcome = ""
-    try:
-        return work()
-    except InputError as error:
-        outcome = str(error)
-        raise
-    finally:
-        if jax.process_count() > 1:
-            _messages().key_value_set(f"deeper_jax/{name}", outcome)
+def _first_does(work: Callable[[], Result]) -> Result | None:
+    """What `work()` gives in the first process, which does it in a thread.
 
-
-def _hear(name: str) -> None:
-    milliseconds = LONGEST_PREPARATION_HOURS * 3_600_000
-    outcome = _messages().blocking_key_value_get(f"deeper_jax/{name}", milliseconds)
+    Meanwhile all exchange every moment whether it is done: a single exchange that waited for hours would time out.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work) if is_first() else None
+        while True:
+            outcome = _told_by_first(_outcome(future))
+            if outcome != _UNDER_WAY:
+                break
+            time.sleep(0.1)
+    if future is not None:
+        return future.result()
     if outcome:
         raise InputError(outcome)
+    return None
 
 
-def _messages() -> Any:
-    # JAX's only way to wait without a collective, which would give up while data are prepared.
-    from jax._src import distributed
+def _outcome(future: Future | None) -> str:
+    if future is None or not future.done():
+        return _UNDER_WAY
+    error = future.exception()
+    return str(error) or type(error).__name__ if error else ""
 
-    return distributed.global_state.client
+
+def _told_by_first(text: str) -> str:
+    """`text` as the first process has it; as much as fits into a message."""
+    letters = np.frombuffer(text.encode()[:_LONGEST].ljust(_LONGEST), np.uint8)
+    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(letters))).decode(errors="ignore").rstrip()
 
 
 def same_everywhere(tree: Any) -> Any:

@@ -20,7 +20,6 @@ class TrainingJob:
         validation_batches: gives every validation example once, as (batch, mask [B]) with padding masked.
         steps_per_epoch: steps that see every training example once.
         record: JSON-able facts that travel inside the checkpoints (wavenumbers, preprocessing, data).
-        piece: examples to pass through the network together on the CPU, for speed; 0: all of a batch.
     """
 
     model: nnx.Module
@@ -28,4 +27,3 @@ class TrainingJob:
     validation_batches: Callable[[], Iterator[tuple[Batch, Any]]]
     steps_per_epoch: int
     record: dict[str, Any]
-    piece: int = 0

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -30,9 +31,11 @@ from deeper_jax.training.sharding import (
     shard_whole_batch,
     state_shardings,
 )
-from deeper_jax.training.state import Metrics, TrainState, make_train_step, make_validation_step, start_state
+from deeper_jax.training.step import Metrics, TrainState, make_train_step, make_validation_step, start_state
 from deeper_jax.training.stop_request import StopRequest
 from deeper_jax.version import __version__
+
+_log = logging.getLogger(__name__)
 
 
 def total_steps(config: ConfigDict, steps_per_epoch: int) -> int:
@@ -53,8 +56,8 @@ def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh 
     """
     workdir = Path(workdir)
     mesh = mesh or data_mesh()
-    check_batch_size(config.train.batch_size, mesh, config.train.get("accumulate_steps", 1))
-    first_alone("claim", lambda: claim(workdir, config))
+    check_batch_size(config.train.batch_size, mesh, config.train.accumulate_steps)
+    first_alone(lambda: claim(workdir, config))
 
     steps = total_steps(config, job.steps_per_epoch)
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=job.steps_per_epoch)
@@ -87,7 +90,7 @@ def _initial_state(
     """The state to go on from, and its shardings. Resume beats source checkpoint beats random weights."""
     start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)
     shapes = jax.eval_shape(start, model.params, model.stats)
-    shardings = state_shardings(shapes, mesh, split=config.train.get("shard_parameters", False))
+    shardings = state_shardings(shapes, mesh, split=config.train.shard_parameters)
     # Never whole on one device first, if it is to be split over many.
     restored = checkpoints.restore(jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, shardings))
     if restored is not None:
@@ -131,18 +134,13 @@ class _Run:
         self.record = _record(self.config, self.job)
         settings = self.config.train
         self.mesh = self.shardings.step.mesh
-        # BatchNorm needs it, and only the CPU keeps to the order that it is given.
-        on_cpu = self.mesh.devices.flat[0].platform == "cpu"
-        ordered = on_cpu and self.model.stats and settings.ordered_sums
         self.train_step = make_train_step(
             self.model,
             self.optimizer,
             loss=settings.loss,
             ema_decay=settings.ema_decay,
-            ordered_on=self.mesh if ordered else None,
-            accumulate_steps=settings.get("accumulate_steps", 1),
+            accumulate_steps=settings.accumulate_steps,
             shardings=self.shardings,
-            piece=self.job.piece if on_cpu and not self.model.stats else 0,
         )
         self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)
 
@@ -205,10 +203,6 @@ def _record(config: ConfigDict, job: TrainingJob) -> dict[str, Any]:
     return {"config": config.to_dict(), "versions": versions, **job.record}
 
 
-# What runs did that were begun before these settings were there.
-_EARLIER = {"accumulate_steps": 1, "shard_parameters": False}
-
-
 def claim(workdir: Path, config: ConfigDict) -> None:
     """Write the config into the run's directory, or check that it is the one already there.
 
@@ -226,7 +220,7 @@ def claim(workdir: Path, config: ConfigDict) -> None:
     found = json.loads(path.read_text())
     for settings in (found, wanted):
         if "train" in settings:
-            settings["train"] = {**_EARLIER, **settings["train"], "shard_parameters": None}
+            settings["train"] = {**settings["train"], "shard_parameters": None}
     changed = sorted(_differences(found, wanted))
     if changed:
         raise InputError(
@@ -246,4 +240,4 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
 
 def _say(text: str) -> None:
     if is_first():
-        print(text, flush=True)
+        _log.info(text)

@@ -1,10 +1,7 @@
 """Optimizers by name, with PyTorch's defaults and PyTorch's meaning of weight decay."""
 
 from collections.abc import Collection
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import optax
 
 from deeper_jax.errors import InputError
@@ -70,20 +67,16 @@ def make_optimizer(
 
 
 def _freeze(frozen: Collection[str]) -> optax.GradientTransformation:
-    def init(params: optax.Params) -> optax.OptState:
+    def mask(params: optax.Params) -> dict[str, bool]:
         unknown = sorted(set(frozen) - set(params))
         if unknown:
             raise InputError(
                 f"optimizer.frozen names {', '.join(map(repr, unknown))}, which the network does not have; its parts "
                 f"are {', '.join(sorted(params))}."
             )
-        return optax.EmptyState()
+        return {name: name in frozen for name in params}
 
-    def update(updates: optax.Updates, state: optax.OptState, _: optax.Params | None = None) -> Any:
-        kept = {name: jax.tree.map(jnp.zeros_like, part) if name in frozen else part for name, part in updates.items()}
-        return kept, state
-
-    return optax.GradientTransformation(init, update)
+    return optax.transforms.freeze(mask)
 
 
 def _check(good: bool, setting: str, expected: str, found: object) -> None:

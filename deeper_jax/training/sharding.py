@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from deeper_jax.errors import InputError
-from deeper_jax.models.ordered_sums import DATA_AXIS
+from deeper_jax.models.registry import DATA_AXIS
 
 PyTree = Any
 # Below so many values an array stays whole: collecting it again would cost more than its split spares.

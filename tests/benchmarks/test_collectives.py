@@ -7,7 +7,7 @@ from jax.sharding import PartitionSpec
 from training_examples import small_config
 
 from benchmarks.collectives import moved_bytes
-from deeper_jax.models.ordered_sums import DATA_AXIS
+from deeper_jax.models.registry import DATA_AXIS
 from deeper_jax.tasks.memory import compile_step
 from deeper_jax.training.sharding import data_mesh
 

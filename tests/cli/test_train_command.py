@@ -16,8 +16,7 @@ from processes import environment, losses, wait_for_step
 import deeper_jax
 
 # Steps long enough to be killed in, few enough to be quick.
-# Ordered sums take seconds more to compile in each of many processes, and are tested elsewhere.
-SETTINGS = ["--config=configs/tiny.py", "--config.train.steps=40", "--config.train.ordered_sums=false"]
+SETTINGS = ["--config=configs/tiny.py", "--config.train.steps=40"]
 
 
 def command(script: str, *arguments: str) -> list[str]:

@@ -15,7 +15,7 @@ from deeper_jax.inference.weights_file import read_weights_file, write_weights_f
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.checkpoints import CheckpointWriter
-from deeper_jax.training.state import create_state
+from deeper_jax.training.step import create_state
 
 
 def test_a_model_comes_back_with_the_same_answers_and_record(tmp_path):

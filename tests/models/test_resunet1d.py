@@ -13,8 +13,6 @@ from flax import nnx
 from torch_twins import TorchResUNet1D, numpy_state_dict
 
 from deeper_jax.errors import InputError
-from deeper_jax.kernels import activated_norm
-from deeper_jax.kernels.activated_norm import in_pieces, prelu_and_normalise
 from deeper_jax.models.layers import BatchNorm, PReLU, convolution, linear
 from deeper_jax.models.registry import build_model, describe_model
 from deeper_jax.models.resunet1d import ResUNet1D, double, halve
@@ -204,7 +202,7 @@ def test_registry_lists_what_exists(name: str, arguments: dict, words: str) -> N
         (
             "hyrisr",
             {"scale": 3, "length": 6, "width": 4, "groups": 2, "blocks": 3, "reduction": 2, "remat": "both"}
-            | {"padding": "edge", "channel_multiple": 8},
+            | {"padding": "edge"},
         ),
     ],
 )
@@ -222,49 +220,6 @@ def test_a_description_builds_the_same_network_again(name: str, arguments: dict)
     shape = (1, 12) if name == "resunet1d" else (1, 2, 2, 6)
     x = jax.ShapeDtypeStruct(shape, jnp.float32)
     assert jax.eval_shape(lambda state, x: nnx.merge(graph, state)(x), state, x).dtype == jnp.float32
-
-
-def test_activated_normalisation_and_its_gradients_are_those_of_the_two_layers() -> None:
-    rng = np.random.default_rng(0)
-    x, weights = rng.normal(0.3, 2, (6, 5, 3)).astype(np.float32), rng.normal(size=(6, 5, 3)).astype(np.float32)
-    values = (np.float32(0.3), rng.uniform(0.5, 2, 3).astype(np.float32), rng.normal(size=3).astype(np.float32))
-
-    def loss(x, slope, scale, bias, together):
-        norm, activation = BatchNorm(3), PReLU()
-        activation.slope[...], norm.scale[...], norm.bias[...] = slope, scale, bias
-        if together:
-            y, *moments = prelu_and_normalise(x, slope, scale, bias, norm.epsilon)
-            norm._move_statistics(*moments, x.size // 3)
-        else:
-            y = norm(activation(x))
-        return (jnp.sin(y) * weights).sum(), (y, norm.mean[...], norm.variance[...])
-
-    gradient = jax.value_and_grad(loss, (0, 1, 2, 3), has_aux=True)
-    found, expected = gradient(x, *values, True), gradient(x, *values, False)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), found, expected)
-
-
-@pytest.mark.parametrize("count", [8, 5, 1])
-def test_a_unit_in_pieces_and_its_gradients_are_those_of_its_layers(monkeypatch, count: int) -> None:
-    monkeypatch.setattr(activated_norm, "_PIECE", 2 * 70 * 32)
-    rng = np.random.default_rng(count)
-    x, weights = (rng.normal(0.2, 1, (count, 70, size)).astype(np.float32) for size in (32, 40))
-    layer = convolution(32, 40, (3,), dtype=jnp.float32, rngs=nnx.Rngs(count))
-    values = [layer.kernel[...], layer.bias[...], np.float32(0.3)]
-    values += [rng.uniform(0.5, 2, 40).astype(np.float32), rng.normal(size=40).astype(np.float32)]
-
-    def loss(x, kernel, offset, slope, scale, bias, whole):
-        norm, activation = BatchNorm(40), PReLU()
-        layer = convolution(32, 40, (3,), dtype=jnp.float32, rngs=nnx.Rngs(0))
-        layer.kernel[...], layer.bias[...], activation.slope[...] = kernel, offset, slope
-        norm.scale[...], norm.bias[...] = scale, bias
-        assert in_pieces(x, kernel) == (count > 2)
-        y = norm(activation(layer(x))) if whole else norm.of_unit(x, layer, activation)
-        return (jnp.sin(y) * weights).sum(), (y, norm.mean[...], norm.variance[...])
-
-    gradient = jax.jit(jax.value_and_grad(loss, range(6), has_aux=True), static_argnums=6)
-    found, expected = gradient(x, *values, False), gradient(x, *values, True)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5 * np.abs(b).max()), found, expected)
 
 
 def test_pooling_gradient_goes_to_the_first_of_equals_and_not_a_number_stays() -> None:

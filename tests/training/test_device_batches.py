@@ -139,20 +139,20 @@ def test_batches_lie_over_the_devices_and_do_not_depend_on_their_number():
 
 def test_too_much_for_the_device_is_refused_before_any_of_it_is_moved(monkeypatch):
     monkeypatch.setattr(device_batches, "_memory_limit", lambda: 2_000)
-    with pytest.raises(InputError, match="set --config.data.feed=tf.data"):
+    with pytest.raises(InputError, match="set --config.data.input_pipeline=tf.data"):
         next(resident_spectra_batches(pairs_of(40, 20), batch_size=8, seed=1, start_step=0, total_steps=1))
 
 
 def test_training_learns_from_either_feed_and_resumes_on_the_device(tmp_path):
     config = tiny.get_config()
     config.data.path, config.data.tfds_dir = str(tmp_path / "cells"), str(tmp_path / "tfds")
-    config.data.feed, config.train.steps, config.train.ordered_sums = "device", 12, False
+    config.data.input_pipeline, config.train.steps = "device", 12
     whole = train(config, training_job(config), tmp_path / "whole")
-    config.data.feed = "host"
-    with pytest.raises(InputError, match="data.feed is 'host'; choose 'tf.data'"):
+    config.data.input_pipeline = "host"
+    with pytest.raises(InputError, match="data.input_pipeline is 'host'; choose 'tf.data'"):
         training_job(config)
 
-    config.data.feed = "device"
+    config.data.input_pipeline = "device"
     job = training_job(config)
 
     class Killed(Exception):

@@ -18,7 +18,7 @@ from deeper_jax.training.checkpoints import find_checkpoint
 from deeper_jax.training.loop import claim, train
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
-from deeper_jax.training.state import make_train_step, start_state
+from deeper_jax.training.step import make_train_step, start_state
 
 EIGHT = data_mesh()
 

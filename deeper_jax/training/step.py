@@ -1,4 +1,8 @@
-"""The train state and the two jitted steps."""
+"""One training step: the state, the gradient over all devices, the update; and the validation step.
+
+Data-parallel training is the same training as on one device: each device takes the gradient of its own part of the
+batch, batch statistics are those of the whole batch, and one mean over the devices ends the step.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,13 +14,13 @@ from jax.sharding import Mesh, PartitionSpec
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.models.ordered_sums import DATA_AXIS
-from deeper_jax.training.gradients import batch_gradient
+from deeper_jax.models.registry import DATA_AXIS
 from deeper_jax.training.losses import LOSSES, l1
-from deeper_jax.training.sharding import replicated
+from deeper_jax.training.sharding import data_mesh, replicated
 
 PyTree = Any
 Metrics = dict[str, jax.Array]
+Gradient = Callable[..., Any]
 
 
 class TrainState(NamedTuple):
@@ -68,41 +72,46 @@ def make_train_step(
     *,
     loss: str = "l1",
     ema_decay: float = 0.0,
-    ordered_on: Mesh | None = None,
     accumulate_steps: int = 1,
     shardings: PyTree | None = None,
-    piece: int = 0,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
-    """One optimizer step on the `loss`, a name out of `LOSSES`.
+    """One optimizer step, compiled.
 
-    The returned function takes the state, whose buffers it reuses (donated), and a batch `{"input", "target"}`; loss
-    and metrics are computed in float32 whatever the model's compute type. `ema_decay` is that of the state's moving
-    average, if it keeps one. With `ordered_on`, the mesh that the batch is split over, the sums over the batch are
-    made in an order that does not depend on the number of devices, where the batch divides into enough shards
-    (`ordered_gradient`). The batch goes through the network in `accumulate_steps` parts, each in pieces of `piece`
-    (`batch_gradient`). `shardings`, a `TrainState` of them, says where the state lies, before and after; split
-    parameters are collected for the step, and each device updates its own part of them.
+    Args:
+      model: the network.
+      optimizer: an optax one.
+      loss: a name out of `LOSSES`.
+      ema_decay: of the state's moving average of the parameters, if it keeps one.
+      accumulate_steps: parts in which the batch goes through the network, one after the other. The gradient is the mean
+        of theirs; each part has batch statistics of its own, and moves the running statistics.
+      shardings: a `TrainState` of them: where the state lies, before and after. Split parameters are collected for the
+        step, and each device updates its own part of them. None: whole, on one device.
+
+    Returns:
+      A function of the state, whose buffers it reuses (donated), and a batch {"input", "target"}, that gives the new
+      state and metrics; loss and metrics are computed in float32 or better whatever the network computes in.
+
+    Raises:
+      InputError: there is no such loss.
+      ValueError: the network's batch statistics would be those of each device by itself.
     """
-
     if loss not in LOSSES:
         raise InputError(f"train.loss is {loss!r}; choose one of {', '.join(LOSSES)}.")
+    mesh = shardings.step.mesh if shardings else data_mesh(jax.devices()[:1])
+    if mesh.size > 1 and model.batch_axes - {DATA_AXIS}:
+        raise ValueError(f"on several devices BatchNorm needs axis_name={DATA_AXIS!r}, found {model.batch_axes}")
 
-    def loss_and_output(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
+    def loss_and_aux(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
         output, stats = model.train(params, stats, batch["input"])
-        values, squared = LOSSES[loss](output.astype(jnp.float32), batch["target"])
+        values, squared = LOSSES[loss](output, batch["target"])
         return values.mean(), (squared.mean(), stats)
 
-    mesh = shardings.step.mesh if shardings else None
+    gradient = jax.value_and_grad(loss_and_aux, has_aux=True)
+    if accumulate_steps > 1:
+        gradient = _accumulated(gradient, accumulate_steps)
+    gradient = _mean_over_devices(gradient, mesh)
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
-        gradient = batch_gradient(
-            loss_and_output,
-            len(batch["input"]),
-            ordered_on=ordered_on,
-            parts=accumulate_steps,
-            local_on=mesh if mesh and mesh.size > 1 else None,
-            piece=piece,
-        )
         (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
         if shardings:
             grads = jax.lax.with_sharding_constraint(grads, shardings.params)
@@ -114,7 +123,45 @@ def make_train_step(
 
     if shardings is None:
         return jax.jit(step, donate_argnums=0)
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated(shardings.step.mesh)))
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated(mesh)))
+
+
+def _mean_over_devices(gradient: Gradient, mesh: Mesh) -> Gradient:
+    """`gradient` on each device's own part of the batch, then the mean over the devices, exchanged once."""
+
+    def local(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
+        (value, (mean, stats)), grads = gradient(params, stats, batch)
+        value, mean, grads = jax.lax.pmean((value, mean, grads), DATA_AXIS)
+        return (value, (mean, stats)), grads
+
+    everywhere, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
+    return jax.shard_map(
+        local, mesh=mesh, in_specs=(everywhere, everywhere, split), out_specs=everywhere, check_vma=False
+    )
+
+
+def _accumulated(gradient: Gradient, parts: int) -> Gradient:
+    """The mean of the gradients of `parts` parts of the batch, which are in memory one after the other."""
+
+    def interleaved(x: jax.Array) -> jax.Array:
+        # Part i is every `parts`-th example from i on: the same whatever the number of devices, each of which has
+        # equally many examples of every part, so that nothing is moved between them.
+        return x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1)
+
+    def accumulated(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
+        def add(carry: Any, part: PyTree) -> Any:
+            stats, sums = carry
+            (value, (mean, stats)), grads = gradient(params, stats, part)
+            return (stats, jax.tree.map(jnp.add, sums, (value, mean, grads))), None
+
+        split = jax.tree.map(interleaved, batch)
+        (value, (mean, _)), grads = jax.eval_shape(gradient, params, stats, jax.tree.map(lambda x: x[0], split))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (value, mean, grads))
+        (stats, sums), _ = jax.lax.scan(add, (stats, zeros), split)
+        value, mean, grads = jax.tree.map(lambda total: total / parts, sums)
+        return (value, (mean, stats)), grads
+
+    return accumulated
 
 
 def whole(params: PyTree, mesh: Mesh | None) -> PyTree:
@@ -136,8 +183,8 @@ def make_validation_step(
 
     def step(params: PyTree, stats: PyTree, batch: dict[str, jax.Array], mask: jax.Array) -> Metrics:
         output = model.evaluate(params, stats, batch["input"])
-        values, squared = watched(output.astype(jnp.float32), batch["target"])
-        weight = mask.astype(jnp.float32)
+        values, squared = watched(output, batch["target"])
+        weight = mask.astype(values.dtype)
         return {
             "loss": jnp.sum(values.reshape(len(mask), -1).mean(1) * weight),
             "mse": jnp.sum(squared.reshape(len(mask), -1).mean(1) * weight),
