@@ -137,6 +137,7 @@ def eval_command(output: Path, name: str = "denoising", **more: object) -> list[
     return [sys.executable, "eval.py", f"--experiment={name}", f"--output={output}", *settings]
 
 
+@pytest.mark.slow
 def test_a_cross_validation_killed_in_a_fold_ends_with_the_same_table(tmp_path):
     options = {"cwd": ROOT, "text": True, "env": environment()}
     done = subprocess.run(eval_command(tmp_path), capture_output=True, **options)
