@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,10 @@ from deeper_jax.errors import InputError
 
 _GAP = 10.0
 _MIN_FILLED = 0.25
+# Of the cells that are filled, so many have a filled neighbour where a scan was interrupted.
+_SIDE_BY_SIDE = 0.8
+# The stage may have stopped this far from the nominal place, in steps.
+_SCATTER = 0.3
 # A line may stray from the straight by this much of its step.
 _ASIDE = 0.2
 
@@ -51,14 +56,15 @@ def arrange(count: int, positions: Mapping[str, np.ndarray]) -> Arrangement:
     x and y is a map whatever the order (rows, columns, snake); with z varying as well, a stack of maps, or a map
     with the coordinate z (y, x) where z follows the surface. Points on one straight line are a line scan. z or
     time alone is a series. Spectra at one place are one spectrum, or several of no known arrangement. A grid
-    with a quarter of its cells filled, or more, is an interrupted map.
+    with a quarter of its cells filled or more, side by side, is an interrupted map. Positions scattered about an
+    even raster give the raster, with x_stage and y_stage.
     """
     places = {name: np.asarray(value, np.float64) for name, value in positions.items()}
     if count == 1:
         scalars = {name: ((), value[0]) for name, value in places.items() if name != "time"}
         return Arrangement((), (), np.zeros(1, int), scalars)
     moving = {name for name, value in places.items() if np.isfinite(value).all() and np.ptp(value) > 1e-9}
-    for attempt in (_line, _map, _passes, _stack, _series):
+    for attempt in (_line, _map, _scattered_map, _passes, _stack, _series):
         found = attempt(count, places, moving)
         if found is not None:
             return found
@@ -110,9 +116,67 @@ def _grid(count: int, places: Mapping[str, np.ndarray], names: tuple[str, ...]) 
         lines = {name: levels(places[name], noisy=noisy) for name in names}
         shape = tuple(len(lines[name][0]) for name in names)
         index = np.ravel_multi_index([lines[name][1] for name in names], shape)
-        if len(np.unique(index)) == count and count >= _MIN_FILLED * np.prod(shape):
+        if len(np.unique(index)) < count or count < _MIN_FILLED * np.prod(shape):
+            continue
+        if count == np.prod(shape) or _is_coherent(index, shape):
             return Arrangement(names, shape, index, {name: lines[name][0] for name in names})
     return None
+
+
+def _is_coherent(index: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether the filled cells of a grid lie side by side, as those of a scan that was interrupted."""
+    filled = np.zeros(shape, bool)
+    filled.ravel()[index] = True
+    beside = np.zeros(shape, bool)
+    for axis in range(filled.ndim):
+        for shift in (1, -1):
+            rolled = np.roll(filled, shift, axis)
+            edge = [slice(None)] * filled.ndim
+            edge[axis] = slice(0, 1) if shift == 1 else slice(-1, None)
+            rolled[tuple(edge)] = False
+            beside |= rolled
+    return int((filled & beside).sum()) >= _SIDE_BY_SIDE * index.size
+
+
+def _scattered_map(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> Arrangement | None:
+    """A raster whose stage reported where it was: the nominal grid, and the true positions as x_stage and y_stage."""
+    if not {"x", "y"} <= moving:
+        return None
+    options = {name: _even_lines(places[name]) for name in ("y", "x")}
+    for y, rows in options["y"]:
+        for x, columns in options["x"]:
+            index = rows * len(x) + columns
+            if min(len(y), len(x)) > 1 and len(y) * len(x) == count == len(np.unique(index)):
+                found = Arrangement(("y", "x"), (len(y), len(x)), index, {"y": y, "x": x})
+                for name in set(places) & {"x", "y", "z"}:
+                    values = found.place(places[name][:, None])[..., 0]
+                    found.coords[name if name == "z" else f"{name}_stage"] = (("y", "x"), values)
+                return found
+    return None
+
+
+def _even_lines(values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Every way to see positions [N] as evenly spaced lines: (lines [n] in the order of the scan, line of each [N])."""
+    order = np.argsort(values, kind="stable")
+    gaps = np.diff(values[order])
+    found = []
+    largest = np.sort(gaps)[::-1]
+    for size in (size for size in range(2, len(values) // 2 + 1) if len(values) % size == 0):
+        cut = largest[size - 2]
+        group = np.concatenate([[0], np.cumsum(gaps >= cut)])
+        if group[-1] + 1 != size:
+            continue
+        index = np.empty(len(values), int)
+        index[order] = group
+        step, start = np.polyfit(index, values, 1)
+        lines = start + step * np.arange(size)
+        if np.abs(values - lines[index]).max() > _SCATTER * step:
+            continue
+        first = _first_of_each(index)
+        if first[-1] < first[0]:
+            lines, index = lines[::-1], size - 1 - index
+        found.append((lines, index))
+    return found
 
 
 def _map(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> Arrangement | None:
@@ -180,6 +244,7 @@ def _series(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> A
 
 _TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 _TO_SECONDS = {"ms": 1e-3, "min": 60.0, "h": 3600.0, "hr": 3600.0}
+_PLACE_END = r"(?:[ _-]?(?:axis|pos(?:ition)?s?|coord(?:inate)?s?|stage|um|µm|mm|micron|microns|s))?"
 _ORDER = ("time", "z", "y", "x")
 
 Axis = tuple[str, str, np.ndarray]
@@ -226,12 +291,13 @@ def scan_form(
 
 
 def axis_name(name: str) -> str:
-    """x, y, z or time for a name as files write it ('X (µm)', 'XA', 'Time (s)', 'Depth'); else the name itself."""
+    """x, y, z or time for a name as files write it ('X (µm)', 'XA', 'Pos. x', 'Time (s)', 'Depth'); else the name."""
     plain = name.strip().strip("#").strip().lower()
     word = plain.split("(")[0].split("[")[0].split("/")[0].strip()
-    known = {"xa": "x", "ya": "y", "za": "z", "xaxis": "x", "t": "time", "depth": "z", "pos x": "x", "pos y": "y"}
-    for letter in "xyz":
-        known |= {f"{letter}{end}": letter for end in ("_um", " um", "pos", "-pos", " position", "_position", " pos")}
+    known = {"xa": "x", "ya": "y", "za": "z", "t": "time", "depth": "z"}
+    place = re.fullmatch(r"(?:(?:pos(?:ition)?|stage|coord(?:inate)?|spatial|map)\.?[ _-]?)?([xyz])" + _PLACE_END, word)
+    if place:
+        return place[1]
     return known.get(word, "time" if word.startswith("time") or word == "elapsed time" else word)
 
 

@@ -1,8 +1,15 @@
-"""Read spectra from text: LabSpec, WiRE and WITec exports, and plain tables of rows or columns."""
+"""Read spectra from text: LabSpec, WiRE, WITec and JCAMP-DX exports, and plain tables of rows or columns.
+
+Names decide before position: a column or row that is called Raman shift, wavenumber or wavelength is the axis, a
+number of the pixel or of the row never is. What was decided is noted.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,18 +32,36 @@ if TYPE_CHECKING:
     import xarray
 
 _POSITIONS = ("x", "y", "z", "time")
-_AXIS_WORDS = ("wave", "wavenumber", "wavenumbers", "raman shift", "shift", "ramanshift", "x-axis", "wavelength")
-_INTENSITY_WORDS = ("intensity", "intensities", "counts", "signal", "int")
+# What a column is by its name, the surest kind first; of several axes and intensities the first kind is taken.
+_AXES = (
+    r"raman ?shifts?.*|shifts?|delta ?(nu|wave ?number)?|rel(ative|\.)? ?wave ?numbers?.*",
+    r"(spectral )?wave ?n(umbers?|o)\.?|wn|nu|wave|x ?-?axis|spectral axis|freq(uency)?|cm ?\^?-? ?1|1/cm|abscissa",
+    r"wave ?lengths?|lambda|nm|wl",
+    r"(photon )?energy|ev",
+)
+_INTENSITIES = (
+    r".*(processed|corrected|subtracted|net|dark ?sub|denoised|baseline ?removed|normali[sz]ed).*",
+    r"(raman )?intensit(y|ies)|counts?|signal|int|i|y|spectrum|spectra|cts|ccd cts|a\.?u\.?|arb.*|ordinate",
+    r"sample|raw( data| counts| intensity)?|scope|light",
+    r"(dark|background|bkg|bg|reference|ref|baseline|white|noise|error|std|stdev|sd|sigma|stray|residuals?|fit)\b.*",
+)
+_COUNTED = r"unnamed.*|(row ?|spectrum ?|sample ?)?(id|idx|index)|no\.?|nr\.?|n|#|num(ber)?|pixels?( ?(no\.?|number|index))?|channels?|points?( ?number)?|spectrum ?(no\.?|number)"  # noqa: E501
+_ROWS = ("row", "rows", "line", "row index", "y index", "iy", "r", "j", "pixel y", "y pixel")
+_COLUMNS = ("col", "cols", "column", "columns", "col index", "x index", "ix", "c", "i", "pixel x", "x pixel")
+_TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+# Equal neighbours come from rounding where the steps are about as long as the last digit.
+_ROUNDED = 1.6
+_LASER_WORDS = r"laser|excitation|excit|lambda ?0|pump|exc\.? ?wavelength|λ0"
 
 
 def read_text(request: Request) -> xarray.DataArray:
     """The spectra of a text file.
 
-    Told apart by their look: WITec's graph (three files, any of them given), table and TrueMatch; the long form
-    of WiRE, one line a channel (X, Y, Wave, Intensity); an axis in the first row with the positions in the first
-    columns (LabSpec, generic); two columns; the axis in the first column and a spectrum in each other. Two
-    leading columns without names are x and y, as hyperSpec, rampy and fitspy read LabSpec's; in the long form of
-    the old WiRE y and x. Raises InputError if no layout fits.
+    Told apart by their look: WITec's graph (three files, any of them given), table and TrueMatch; JCAMP-DX; the long
+    form, one line a channel (X, Y, Wave, Intensity), in any order; an axis in a row with a spectrum in each row below,
+    beside positions and labels (LabSpec, generic); pairs of columns; the axis in a column and a spectrum in each
+    other. Two leading columns without names are x and y, as hyperSpec, rampy and fitspy read LabSpec's; in the long
+    form of the old WiRE y and x. Raises InputError if no layout fits.
     """
     path = request.path
     graph = witec_graph_files(path)
@@ -45,38 +70,130 @@ def read_text(request: Request) -> xarray.DataArray:
     lines = read_lines(path)
     if is_truematch(lines):
         return read_truematch(lines, request)
+    if any(line.lstrip().upper().startswith("##JCAMP") for line in lines[:20]):
+        return _read_jcamp(lines, request)
     if is_witec_table(lines):
         return read_witec_table(lines, request)
-    lines = _with_axis_row(lines)
     table = parse_table(lines, path)
+    if table.left_out:
+        request.note(f"left out {table.left_out} rows of numbers that stand apart from the longest table")
     settings = _settings(table.heading)
-    for layout in (_long_form, _axis_row, _axis_column):
+    for layout in (_long_form, _axis_row, _pairs, _axis_column):
         found = layout(table, settings, request)
         if found is not None:
             return found
+    rows, columns = table.numbers.shape
+    named = f" named {', '.join(map(repr, table.names[:12]))}" if table.names else ""
+    if any(_is_index(line) for line in (table.numbers[:, 0], table.numbers[0])):
+        raise InputError(
+            f"{path}: found a table of {rows} rows and {columns} columns{named} with only the numbers "
+            "of the channels as axis, expected wavenumbers in cm^-1; give the axis with --wavenumbers FILE (in Python, "
+            "wavenumbers=)."
+        )
     raise InputError(
-        f"{path}: found a table of {table.numbers.shape[0]} rows and {table.numbers.shape[1]} columns in which neither "
-        "the first row nor the first column is a rising or falling axis, expected wavenumbers in one of them; add them."
+        f"{path}: found a table of {rows} rows and {columns} columns{named} in which neither the first row "
+        "nor the first column is a rising or falling axis, expected wavenumbers in one of them; add them, "
+        "name the column of them 'wavenumber', or give the axis with --wavenumbers FILE (in Python, wavenumbers=)."
     )
 
 
-def _with_axis_row(lines: list[str]) -> list[str]:
-    """'x,y,400.1,401.2' heads its columns with an axis: the names become empty fields, kept in a line before."""
-    for number, line in enumerate(lines[:200]):
-        for separator in ("\t", ";", ","):
-            fields = [field.strip() for field in line.split(separator)]
-            lead = next((i for i, field in enumerate(fields) if re.fullmatch(r"[-+]?\d.*", field)), 0)
-            known = all(axis_name(field) in _POSITIONS for field in fields[:lead])
-            if 0 < lead < len(fields) - 1 and lead <= 4 and known:
-                blank = separator.join([""] * lead + fields[lead:])
-                return [*lines[:number], "#columns=" + "|".join(fields[:lead]), blank, *lines[number + 1 :]]
-    return lines
-
-
 def _settings(heading: tuple[str, ...]) -> dict[str, str]:
-    """{name: value} of heading lines such as '#Acq. time (s)=\\t2'."""
-    pairs = [line.lstrip("#").split("=", 1) for line in heading if line.startswith("#") and "=" in line]
-    return {name.strip(): value.strip() for name, value in pairs}
+    """{name: value} of heading lines such as '#Acq. time (s)=\\t2', 'Laser: 532 nm' and 'Laser,532'."""
+    settings: dict[str, str] = {}
+    for line in heading:
+        match = re.match(r"\s*[#%!/$]*\s*([^=:,;\t]*[A-Za-z)\]][^=:,;\t]*?)\s*[=:,;\t]+\s*(.*)", line)
+        if match and len(re.split(r"[,;\t]", match[2])) <= 3:
+            settings.setdefault(match[1].strip(), match[2].strip().strip(",;"))
+    return settings
+
+
+def _laser(settings: dict[str, str]) -> float | None:
+    """The laser's wavelength in nm that the heading tells."""
+    for name, value in settings.items():
+        if re.search(_LASER_WORDS, name.lower()) and not re.search(r"power|intens|mw|%|time|slit", name.lower()):
+            number = re.search(r"(?<![\d.,])(\d{3,4})(?:[.,](\d+))?(?!\d)(?!\s*(mw|µw|%|ms))", value.lower())
+            if number and 150 <= (laser := float(f"{number[1]}.{number[2] or 0}")) <= 3000:
+                return laser
+    return None
+
+
+def _unit_of(name: str) -> str:
+    """The unit of an axis headed by `name` if it is a wavelength or an energy; '' takes it for the Raman shift."""
+    found = re.search(r"(?<![A-Za-z])(nm|nanomet\w+|meV|eV|µm|um|microns?)(?![A-Za-z])", name)
+    if found:
+        return found.group()
+    plain = name.lower()
+    if re.search(r"cm|raman|shift|number", plain):
+        return "abs 1/cm" if "abs" in plain else ""
+    return "nm" if re.search(r"wave ?_?length|lambda", plain) else "pixel" if "pixel" in plain else ""
+
+
+def _axis_unit(settings: dict[str, str], name: str) -> str:
+    """The unit by the axis' own name, else by what the heading says of the axis, the range or the spectrograph."""
+    if unit := _unit_of(name):
+        return unit
+    if "AxisUnit[1]" in settings:
+        return settings["AxisUnit[1]"]
+    if not name.strip():
+        for setting in settings:
+            if (found := re.fullmatch(r"(Range|Spectro|X ?-?Axis|Axis)\s*\((.*)\)", setting)) is not None:
+                return _unit_of(found[2])
+        for word in ("XUnits", "X Units", "xunit", "X-Units", "Axis unit"):
+            if word in settings:
+                return _unit_of(settings[word])
+    return ""
+
+
+def _plain(name: str) -> str:
+    """A column's name as it is compared: lower case, without unit, number of a repeat and punctuation."""
+    plain = re.sub(r"[_\s]+", " ", name.strip("# ").lower())
+    word = re.sub(r"[\[(].*$", "", plain).strip()
+    return word or plain.strip("[]() ")
+
+
+def _rank(name: str, kinds: Sequence[str]) -> int | None:
+    plain = _plain(name)
+    for word in (plain, re.sub(r"[ .]*\d+$", "", plain), re.sub(r" ?(nm|cm ?-?1|/? ?cm|1/cm|counts)$", "", plain)):
+        for rank, kind in enumerate(kinds):
+            if word and re.fullmatch(kind, word):
+                return rank
+    return None
+
+
+def _is_counted(name: str) -> bool:
+    return bool(re.fullmatch(_COUNTED, _plain(name)))
+
+
+def _is_index(values: np.ndarray) -> bool:
+    """Whether the values only count: 0, 1, 2 ... or 1, 2, 3 ..."""
+    return values.size > 2 and values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+
+
+def _is_axis(values: np.ndarray) -> bool:
+    """Whether the values rise or fall throughout, but for equal neighbours that rounding made."""
+    steps = np.diff(values)
+    if values.size < 2 or not np.isfinite(values).all():
+        return False
+    if (steps > 0).all() or (steps < 0).all():
+        return True
+    return bool((steps >= 0).all() or (steps <= 0).all()) and values[0] != values[-1] and _is_rounded(values)
+
+
+def _is_rounded(values: np.ndarray) -> bool:
+    """Whether the steps are about as long as the last digit of the values, so that rounding makes neighbours equal."""
+    digits = next((d for d in range(7) if np.allclose(values, np.round(values, d), rtol=0, atol=1e-9)), 7)
+    return abs(values[-1] - values[0]) / (values.size - 1) < _ROUNDED * 10.0**-digits
+
+
+def _windows(values: np.ndarray) -> list[np.ndarray]:
+    """The stretches of an axis that rise, or fall, one after the other; [] if it does neither."""
+    if values.size < 6 or not np.isfinite(values).all():
+        return []
+    steps = np.diff(values)
+    rising = np.median(steps) > 0
+    cuts = np.flatnonzero((steps <= 0) if rising else (steps >= 0)) + 1
+    parts = np.split(values, cuts)
+    return parts if 1 < len(parts) <= 8 and min(map(len, parts)) > 2 else []
 
 
 def _build(
@@ -86,120 +203,460 @@ def _build(
     coords: dict[str, Any],
     settings: dict[str, str],
     request: Request,
+    *,
+    unit: str = "",
     instrument: str = "",
+    position_units: str = "um",
+    title: str = "",
 ) -> xarray.DataArray:
+    if request.wavenumbers is None:
+        values, axis = _merged(values, axis, request)
+    if (
+        _rank("", ()) is None
+        and unit == ""
+        and np.min(axis) > 6000
+        and _laser(settings)
+        and request.wavenumbers is None
+    ):
+        request.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
+        unit = "abs 1/cm"
+    values = _filled(values, axis, request)
     labspec = "Acq. time (s)" in settings or "AxisType[0]" in settings
     return build_map(
         values,
-        request.shift(axis, settings.get("AxisUnit[1]", settings.get("unit", "")), _laser(settings)),
+        request.shift(axis, unit, _laser(settings)),
         dims,
         coords,
         path=request.path,
         instrument=instrument or (f"Horiba {settings.get('Instrument', 'LabSpec')}" if labspec else ""),
-        title=settings.get("Title", ""),
+        title=title or settings.get("Title", ""),
         units="counts" if settings.get("AxisUnit[0]", "").lower() in ("cnt", "counts") else "a.u.",
         metadata=settings,
+        position_units=position_units,
     )
 
 
-def _laser(settings: dict[str, str]) -> float | None:
-    for name, value in settings.items():
-        if name.lower().startswith(("laser", "excitation")) and (number := re.search(r"\d+([.,]\d+)?", value)):
-            return float(number.group().replace(",", "."))
-    return None
+def _merged(values: np.ndarray, axis: np.ndarray, request: Request) -> tuple[np.ndarray, np.ndarray]:
+    """Spectra [..., L] with channels at equal wavenumbers, which rounding made, merged into their mean."""
+    first = np.insert(np.diff(axis) != 0, 0, True)
+    if first.all():
+        return values, axis
+    group = np.cumsum(first) - 1
+    counts = np.bincount(group)
+    merged = np.add.reduceat(values, np.flatnonzero(first), axis=-1)
+    request.note(
+        f"{int((counts > 1).sum())} wavenumbers are given more than once, as they were rounded (first "
+        f"{axis[first][counts > 1][0]:g}); their channels were merged into the mean, {axis.size} became {counts.size}"
+    )
+    return merged / counts, axis[first]
+
+
+def _filled(values: np.ndarray, axis: np.ndarray, request: Request) -> np.ndarray:
+    """Spectra with lone missing channels interpolated; a spectrum that is missing throughout stays so.
+
+    Raises InputError naming the channels where neighbouring ones, or those at an end, are missing.
+    """
+    missing = np.isnan(values)
+    missing &= ~missing.all(axis=-1, keepdims=True)
+    if not missing.any():
+        return values
+    beside = np.zeros_like(missing)
+    beside[..., 1:] |= missing[..., :-1]
+    beside[..., :-1] |= missing[..., 1:]
+    beside[..., [0, -1]] = True
+    where = np.flatnonzero(missing.reshape(-1, axis.size).any(axis=0))
+    named = ", ".join(f"{axis[i]:g}" for i in where[:8]) + (" ..." if where.size > 8 else "")
+    if (missing & beside).any():
+        raise InputError(
+            f"{request.path}: found no intensity at {named} in {int(missing.any(axis=-1).sum())} spectra, expected a "
+            "number in every channel (only a lone missing one is interpolated); remove these channels or spectra."
+        )
+    request.note(f"{int(missing.sum())} missing channels (at {named}) were interpolated from their neighbours")
+    rows = values.reshape(-1, axis.size).copy()
+    for row in rows:
+        if (gap := np.isnan(row)).any() and not gap.all():
+            order = np.argsort(axis)
+            row[gap] = np.interp(axis[gap], axis[order][~gap[order]], row[order][~gap[order]])
+    return rows.reshape(values.shape)
 
 
 def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
-    """Columns of positions, then wavenumber and intensity: one line for each channel of each spectrum."""
-    columns = table.numbers.shape[1]
-    if not 3 <= columns <= 6 or np.isnan(table.numbers).any():
+    """Columns of positions, an axis and an intensity: one line for each channel of each spectrum, in any order."""
+    numbers, count = table.numbers, table.numbers.shape[1]
+    if not 2 < count <= 8 and not (table.names and count == 2):
         return None
-    names = [name.strip("# ").lower() for name in table.names] if table.names else []
-    words = [name.split("(")[0].split("[")[0].strip() for name in names]
-    if names and not (words[-1] in _INTENSITY_WORDS and words[-2] in _AXIS_WORDS):
+    names = [name.strip("# ") for name in table.names] if table.names else []
+    if names:
+        ranks = [_rank(name, _AXES) for name in names]
+        places = [c for c, rank in enumerate(ranks) if rank is not None and c not in table.texts]
+        found = [c for c, name in enumerate(names) if _rank(name, _INTENSITIES) is not None and c not in places]
+        # 'y' beside an 'intensity' is a place.
+        found = [c for c in found if not _is_position(names[c])] or found
+        others = [c for c in range(count) if c not in (*places, *found)]
+        known = [c for c in others if c in table.texts or _is_position(names[c])]
+        if len(places) != 1 or len(found) != 1 or len(known) < len([c for c in others if not _is_counted(names[c])]):
+            return None
+        axis_at, intensity_at, lead = places[0], found[0], known
+    elif count > 6 or np.isnan(numbers).any():
         return None
-    axis_column = table.numbers[:, -2]
-    repeats = int((axis_column == axis_column[0]).sum())
-    length, rest = divmod(len(axis_column), repeats)
-    if repeats < 2 and not names:
+    else:
+        axis_at, intensity_at, lead = count - 2, count - 1, list(range(count - 2))
+    axis, intensity = numbers[:, axis_at], numbers[:, intensity_at]
+    if np.isnan(axis).any() or (not lead and len(np.unique(axis)) == len(axis)):
         return None
-    if rest or length < 2 or not (axis_column.reshape(repeats, length) == axis_column[:length]).all():
-        if not names:
+    if not lead and (_is_axis(axis) or _windows(axis)):
+        return None
+    grouped = _sequence(axis) or _pivot(axis, [table.texts.get(c, numbers[:, c]) for c in lead])
+    if grouped is None:
+        if not names or not lead:
             return None
         raise InputError(
-            f"{request.path}: found {len(axis_column)} lines whose wavenumbers are not the same in every "
-            "spectrum, expected whole spectra of one axis; the file is cut short, export it again."
+            f"{request.path}: found {len(axis)} lines whose wavenumbers are not the same in every spectrum, expected a "
+            "line for each channel of each position; the file is cut short, or its spectra have axes of their own: "
+            "export it again on one axis."
         )
-    lead = table.numbers[:, :-2].reshape(repeats, length, columns - 2)[:, 0]
-    kinds = [axis_name(name) for name in names[:-2]] if names else {1: ["position"], 2: ["y", "x"]}.get(columns - 2, [])
-    spectra = table.numbers[:, -1].reshape(repeats, length)
-    instrument = "Renishaw" if names and table.heading[-1].startswith("#") else ""
-    dims, coords, values = _placed(spectra, lead, kinds)
-    return _build(values, axis_column[:length], dims, coords, settings, request, instrument)
+    order, repeats, length = grouped
+    if not names and repeats < 2:
+        return None
+    order = order.reshape(repeats, length)
+    columns: list[tuple[str, np.ndarray]] = []
+    unnamed = {1: ["position"], 2: ["y", "x"], 3: ["z", "y", "x"]}.get(len(lead), [f"position {c}" for c in lead])
+    for place, c in enumerate(lead):
+        values = table.texts.get(c, numbers[:, c])[order[:, 0]]
+        columns.append((names[c] if names else unnamed[place], values))
+    instrument = "Renishaw" if names and table.heading[-1].startswith("#") and "#Wave" in table.heading[-1] else ""
+    return _placed(
+        intensity[order],
+        axis[order[0]],
+        columns,
+        settings,
+        request,
+        unit=_axis_unit(settings, names[axis_at] if names else ""),
+        instrument=instrument,
+    )
+
+
+def _is_position(name: str) -> bool:
+    return axis_name(name) in _POSITIONS or _plain(name) in (*_ROWS, *_COLUMNS)
+
+
+def _sequence(axis: np.ndarray) -> tuple[np.ndarray, int, int] | None:
+    """(lines [N * L], N, L) of spectra one after the other, each with the same axis."""
+    repeats = int((axis == axis[0]).sum())
+    length, rest = divmod(len(axis), repeats)
+    if rest or length < 2 or not (axis.reshape(repeats, length) == axis[:length]).all():
+        return None
+    return np.arange(len(axis)), repeats, length
+
+
+def _pivot(axis: np.ndarray, lead: Sequence[np.ndarray]) -> tuple[np.ndarray, int, int] | None:
+    """(lines [N * L], N, L) of spectra whose channels lie anywhere, the places in order of their first line."""
+    if not lead:
+        return None
+    codes = np.stack([np.unique(column, return_inverse=True)[1].ravel() for column in lead], axis=1)
+    _, first, place = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))[place.ravel()]
+    channels, channel = np.unique(axis, return_inverse=True)
+    count, length = len(first), len(channels)
+    key = rank * length + channel
+    if count * length != len(axis) or len(np.unique(key)) < len(key) or length < 2:
+        return None
+    return np.argsort(key), count, length
 
 
 def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
-    """The axis in the first row; columns before it, empty there, hold the positions."""
-    numbers = table.numbers
-    if len(numbers) < 2:
+    """The axis in a row; columns that it says nothing of hold the positions and labels of the spectra."""
+    numbers, width = table.numbers, table.numbers.shape[1]
+    options = [(number, *_axis_of_names(head)) for number, head in enumerate(table.heads)]
+    found = next((option for option in options if option[1].size > 2), None)
+    named = list(table.heads[found[0]]) if found else []
+    if found is not None:
+        number, axis, at = found
+        spectra_rows = numbers
+        first_name = named[0]
+        column = numbers[:, 0]
+        if (
+            at[0] > 0
+            and at[0] == 1
+            and _rank(first_name, _AXES) is not None
+            and _is_axis(column)
+            and not _is_index(column)
+        ):
+            # Both are named or look like axes: wavenumbers span more than whatever numbers the spectra.
+            if not np.ptp(axis) > np.ptp(column):
+                return None
+        names = list(table.heads[0]) if number else named
+        # A row that only counts is no axis: a column may be.
+        if _is_index(axis) and request.wavenumbers is None:
+            return None
+    else:
+        if len(numbers) < 2:
+            return None
+        first = numbers[0]
+        texts = [c for c in table.texts]
+        filled = np.array([c for c in range(width) if not np.isnan(first[c]) and c not in texts])
+        if filled.size < 3 or (filled[-1] - filled[0] + 1 != filled.size) or not _is_axis(first[filled]):
+            return None
+        axis, at, spectra_rows = first[filled], filled, numbers[1:]
+        if _is_index(axis) and request.wavenumbers is None:
+            return None
+        if filled[0] == 0 and _is_axis(numbers[:, 0]) and len(numbers) >= width:
+            return None
+        names = [str(table.texts[c][0]) if c in texts else "" for c in range(width)]
+        columns = settings.get("columns", "").split("|")
+        names[: len(columns)] = columns if columns != [""] else names[: len(columns)]
+    if len(spectra_rows) < 1:
         return None
-    blank = np.isnan(numbers[0])
-    lead = int(np.argmin(blank)) if not blank.all() else 0
-    axis = numbers[0, lead:]
-    if blank[lead:].any() or axis.size < 3 or not _is_monotonic(axis):
-        return None
-    if lead == 0 and _is_monotonic(numbers[:, 0]) and len(numbers) >= numbers.shape[1]:
-        return None
-    spectra, positions = numbers[1:, lead:], numbers[1:, :lead]
-    names = _lead_names(lead, settings)
+    lead_at = [c for c in range(width) if c not in set(at.tolist())]
+    lead_at = [c for c in lead_at if c in table.texts or not np.isnan(spectra_rows[:, c]).all()]
+    skip = 0 if found is not None else 1
+    unnamed = _unnamed_leads(sum(not names[c].strip() for c in lead_at), settings)
+    columns_of: list[tuple[str, np.ndarray]] = []
+    for c in lead_at:
+        values = table.texts[c][skip:] if c in table.texts else spectra_rows[:, c]
+        name = names[c].strip() or (unnamed.pop(0) if unnamed else f"column_{c + 1}")
+        columns_of.append((name, values))
+    spectra = spectra_rows[:, at]
     # LabSpec fills the rest of a map that was stopped with zeros.
-    dims, coords, values = _placed(empty_to_missing(spectra) if lead else spectra, positions, names)
-    return _build(values, axis, dims, coords, settings | {"columns": "|".join(names)}, request)
+    spectra = empty_to_missing(spectra) if columns_of else spectra
+    corner = " ".join(named[c] for c in lead_at if not _is_position(named[c])) if named else ""
+    settings = settings | ({"columns": "|".join(name for name, _ in columns_of)} if columns_of else {})
+    return _placed(spectra, axis, columns_of, settings, request, unit=_axis_unit(settings, corner))
 
 
-def _lead_names(lead: int, settings: dict[str, str]) -> list[str]:
-    if "columns" in settings:
-        return [axis_name(name) for name in settings["columns"].split("|")]
+def _axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(axis, places) of the longest run of names that are numbers, or one word around numbers, and rise or fall."""
+    parts = [re.fullmatch(r"(\D*?)(-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(\D*)", name.strip()) for name in names]
+    best: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0, int))
+    start = 0
+    while start < len(parts):
+        part = parts[start]
+        end = start
+        if part is not None:
+            around = (part[1].strip(), part[3].strip())
+            while end < len(parts) and (p := parts[end]) is not None and (p[1].strip(), p[3].strip()) == around:
+                end += 1
+            values = np.array([float(p[2].replace(",", ".")) for p in parts[start:end] if p is not None])
+            words = around != ("", "")
+            if values.size > max(2, best[0].size) and _is_axis(values) and not (words and _is_index(values)):
+                best = values, np.arange(start, end)
+        start = max(end, start + 1)
+    return best
+
+
+def _unnamed_leads(count: int, settings: dict[str, str]) -> list[str]:
     # Where LabSpec names the axes of the scan it numbers them from 2, the fastest first, and writes the slowest column
     # first.
-    typed = [axis_name(settings[f"AxisType[{n}]"]) for n in range(2, 6) if f"AxisType[{n}]" in settings]
-    if len(typed) >= lead > 0:
-        return typed[:lead][::-1]
-    return {0: [], 1: ["position"], 2: ["x", "y"], 3: ["x", "y", "z"]}.get(lead, [f"position_{i}" for i in range(lead)])
+    typed = [settings[f"AxisType[{n}]"] for n in range(2, 6) if f"AxisType[{n}]" in settings]
+    if len(typed) >= count > 0:
+        return typed[:count][::-1]
+    return {1: ["position"], 2: ["x", "y"], 3: ["x", "y", "z"]}.get(count, [f"position_{i}" for i in range(count)])
+
+
+def _pairs(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
+    """Columns x1, y1, x2, y2 ...: spectra with axes of their own; `entry` takes one where the axes differ."""
+    numbers, width = _without_empty(table)[0], len(_without_empty(table)[1])
+    names = [table.names[c] for c in _without_empty(table)[1]] if table.names else []
+    if width < 4 or width % 2 or table.texts:
+        return None
+    axes = [numbers[:, c][~np.isnan(numbers[:, c])] for c in range(0, width, 2)]
+    if not all(axis.size > 2 and _is_axis(axis) and not _is_index(axis) for axis in axes):
+        return None
+    if names:
+        stems = [re.sub(r"[\s_.]*\(?\d+\)?$", "", _plain(name)) for name in names]
+        alike = len(set(stems[::2])) == 1 and len(set(stems[1::2])) >= 1 and not set(stems[::2]) & set(stems[1::2])
+        if not alike and not all(_rank(name, _AXES) is not None for name in names[::2]):
+            return None
+    elif any(_is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
+        return None
+    spectra = [numbers[: axis.size, c] for axis, c in zip(axes, range(1, width, 2), strict=True)]
+    titles = [name.strip() for name in names[1::2]] or [f"spectrum {n + 1}" for n in range(len(axes))]
+    unit = _axis_unit(settings, names[0] if names else "")
+    same = all(axis.shape == axes[0].shape and np.allclose(axis, axes[0], rtol=0, atol=1e-6) for axis in axes)
+    if request.entry is not None:
+        place = request.choose(titles, [axis.size for axis in axes])
+        return _build(spectra[place], axes[place], (), {}, settings, request, unit=unit, title=titles[place])
+    if not same:
+        listed = ", ".join(
+            f"{n}: {t!r} {a[0]:g} to {a[-1]:g}" for n, (t, a) in enumerate(zip(titles, axes, strict=True))
+        )
+        raise InputError(
+            f"{request.path}: found {len(axes)} spectra whose axes differ ({listed}), expected one axis for all; "
+            "take one of them with --entry NUMBER (in Python, entry=), or resample them to one axis."
+        )
+    request.note(f"the {width} columns were taken as {len(axes)} pairs of an axis and a spectrum")
+    coords = {"name": ("spectrum", np.array(titles))} if len(set(titles)) == len(titles) else {}
+    return _build(np.stack(spectra), axes[0], ("spectrum",), coords, settings, request, unit=unit)
+
+
+def _without_empty(table: TextTable) -> tuple[np.ndarray, list[int]]:
+    """The columns that hold anything, and their places."""
+    kept = [
+        c for c in range(table.numbers.shape[1]) if c not in table.texts and not np.isnan(table.numbers[:, c]).all()
+    ]
+    return table.numbers[:, kept], kept
 
 
 def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
-    """The axis in the first column, a spectrum in each other one."""
-    numbers = table.numbers
-    if numbers.shape[1] < 2 or not _is_monotonic(numbers[:, 0]):
+    """The axis in a column, a spectrum in each other one that is neither a number of the row nor a background."""
+    numbers, kept = _without_empty(table)
+    names = [table.names[c].strip("# ") for c in kept] if table.names else [""] * len(kept)
+    at = _column_of_axis(numbers, names, request)
+    if at is None:
         return None
-    spectra = numbers[:, 1:].T
+    rows = np.isfinite(numbers[:, at])
+    axis = numbers[rows, at]
+    if request.wavenumbers is None and not _is_axis(axis):
+        _refuse_windows(axis, request)
+        return None
+    others = [
+        c
+        for c in range(len(kept))
+        if c != at
+        and _rank(names[c], _AXES) is None
+        and ((c > at and not names[c]) or not _counts(numbers[:, c], names[c]))
+    ]
+    ranks = {c: _rank(names[c], _INTENSITIES) for c in others}
+    good = [c for c in others if ranks[c] != 3] or others
+    if all(ranks[c] is not None for c in good) and len({ranks[c] for c in good}) > 1:
+        good = [c for c in good if ranks[c] == min(ranks[o] or 0 for o in good)]
+    if not good:
+        return None
+    left = [names[c] for c in range(len(kept)) if c != at and c not in good]
+    if left or at:
+        taken = ", ".join(repr(names[c] or f"column {kept[c] + 1}") for c in good)
+        request.note(
+            f"took {names[at] or f'column {kept[at] + 1}'!r} as the axis and {taken} as the intensity"
+            + (f"; left out {', '.join(map(repr, left))}" if left else "")
+        )
+    spectra = numbers[rows][:, good].T
     dims: tuple[str, ...] = () if len(spectra) == 1 else ("spectrum",)
-    unit = _unit_of(table.names[0]) if table.names else ""
-    settings = settings | ({"unit": unit} if unit else {})
-    names = table.names[1:] if table.names else ()
-    coords = {"name": ("spectrum", np.array(names))} if dims and len(set(names)) == len(spectra) else {}
-    return _build(spectra[0] if not dims else spectra, numbers[:, 0], dims, coords, settings, request)
+    labels = [names[c] for c in good]
+    coords = (
+        {"name": ("spectrum", np.array(labels))} if dims and all(labels) and len(set(labels)) == len(labels) else {}
+    )
+    unit = _axis_unit(settings, names[at])
+    return _build(spectra[0] if not dims else spectra, axis, dims, coords, settings, request, unit=unit)
 
 
-def _unit_of(name: str) -> str:
-    """The unit of an axis headed by `name` if it is a wavelength or an energy; '' takes it for the Raman shift."""
-    found = re.search(r"\b(nm|meV|eV)\b", name)
-    return found.group() if found else "nm" if "wavelength" in name.lower() else ""
+def _column_of_axis(numbers: np.ndarray, names: Sequence[str], request: Request) -> int | None:
+    """The place of the axis: by its name, else the first column that rises or falls and does not only count."""
+    if request.wavenumbers is not None and len(request.wavenumbers) == len(numbers) and not any(names):
+        return 0
+    finite = [numbers[np.isfinite(numbers[:, c]), c] for c in range(len(names))]
+    by_rank = sorted((rank, c) for c, name in enumerate(names) if (rank := _rank(name, _AXES)) is not None)
+    for _, c in by_rank:
+        if _is_axis(finite[c]) or _windows(finite[c]):
+            return c
+    free = [c for c in range(len(names)) if not _is_counted(names[c])]
+    if free and free[0] == 0 and (_is_axis(finite[0]) or _windows(finite[0])) and not _is_index(finite[0]):
+        return 0
+    if request.wavenumbers is not None and len(finite[0]) == len(request.wavenumbers):
+        return 0 if _is_index(finite[0]) else None
+    # Behind columns that count, the only one that can be an axis is it.
+    fitting = [c for c in free if _is_axis(finite[c]) and not _is_index(finite[c])]
+    behind = len(fitting) == 1 and all(_counts(numbers[:, c], names[c]) for c in range(fitting[0]))
+    return fitting[0] if behind and fitting[0] > 0 else None
+
+
+def _counts(values: np.ndarray, name: str) -> bool:
+    """Whether a column is the number of the row by its name, or without one by its values."""
+    return _is_counted(name) if name.strip() else _is_index(values)
+
+
+def _refuse_windows(axis: np.ndarray, request: Request) -> None:
+    windows = _windows(axis)
+    if windows:
+        listed = ", ".join(f"{part[0]:g} to {part[-1]:g}" for part in windows)
+        equal = np.flatnonzero(np.diff(axis) == 0)
+        if equal.size == len(windows) - 1:
+            raise InputError(
+                f"{request.path}: found the wavenumber {axis[equal[0]]:g} cm^-1 twice in neighbouring lines, expected "
+                "every channel at a wavenumber of its own; remove one of the lines."
+            )
+        raise InputError(
+            f"{request.path}: found {len(windows)} windows one after the other ({listed}) that overlap or turn back, "
+            "expected one axis that rises or falls; join the windows in the instrument's software, or give one a file."
+        )
 
 
 def _placed(
-    spectra: np.ndarray, lead: np.ndarray, kinds: list[str]
-) -> tuple[tuple[str, ...], dict[str, Any], np.ndarray]:
-    """(dimensions, coordinates, values) of spectra [N, L] with columns `lead` [N, K] of the kinds named."""
-    places = {kind: lead[:, i] for i, kind in enumerate(kinds) if kind in _POSITIONS}
-    others = {kind: ("spectrum", lead[:, i]) for i, kind in enumerate(kinds) if kind not in _POSITIONS}
-    arrangement = arrange(len(spectra), places)
-    if arrangement.dims == ("spectrum",):
-        arrangement.coords.update(others)
-    return arrangement.dims, arrangement.coords, arrangement.place(spectra)
+    spectra: np.ndarray,
+    axis: np.ndarray,
+    columns: Sequence[tuple[str, np.ndarray]],
+    settings: dict[str, str],
+    request: Request,
+    *,
+    unit: str,
+    instrument: str = "",
+) -> xarray.DataArray:
+    """The map or list of spectra [N, L] with their columns of positions, row numbers and labels."""
+    places: dict[str, np.ndarray] = {}
+    numbered: dict[str, np.ndarray] = {}
+    labels: dict[str, np.ndarray] = {}
+    for name, values in columns:
+        kind, is_number = axis_name(name), values.dtype.kind == "f"
+        if kind in _POSITIONS and kind not in places and is_number:
+            scale = re.search(r"[(\[ _](nm|mm|cm|m)[)\]]?\s*$", name)
+            places[kind] = values * (_TO_UM[scale[1]] if scale and kind != "time" else 1.0)
+        elif is_number and _plain(name) in (*_ROWS, *_COLUMNS):
+            numbered["y" if _plain(name) in _ROWS else "x"] = values
+        else:
+            labels[_label(name, labels)] = values
+    counted = {"x", "y"} <= set(numbered) and not {"x", "y"} & set(places)
+    if not counted:
+        labels |= {f"{name}_number": values for name, values in numbered.items()}
+    found = arrange(len(spectra), numbered if counted else places)
+    coords = dict(found.coords)
+    for name, values in labels.items():
+        if found.dims == ("spectrum",):
+            coords[name] = ("spectrum", values)
+        elif len(found.dims) == 0 and values.size == 1:
+            coords[name] = ((), values[0])
+        elif values.size == np.prod(found.shape) == len(np.unique(found.index)):
+            ordered = np.empty_like(values)
+            ordered[found.index] = values
+            coords[name] = (found.dims, ordered.reshape(found.shape))
+    return _build(
+        *(found.place(spectra), axis, found.dims, coords, settings, request),
+        unit=unit,
+        instrument=instrument,
+        position_units="pixel" if counted else found.position_units,
+    )
 
 
-def _is_monotonic(values: np.ndarray) -> bool:
-    steps = np.diff(values)
-    return bool(values.size > 1 and np.isfinite(values).all() and ((steps > 0).all() or (steps < 0).all()))
+def _label(name: str, taken: dict[str, np.ndarray]) -> str:
+    """A name for a coordinate that every format can hold."""
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "label"
+    plain = plain if plain[0].isalpha() else f"label_{plain}"
+    plain = f"label_{plain}" if plain in ("wavenumber", "intensity", "spectrum", "distance", *_POSITIONS) else plain
+    while plain in taken:
+        plain += "_2"
+    return plain[:60]
+
+
+def _read_jcamp(lines: list[str], request: Request) -> xarray.DataArray:
+    """The spectrum of a JCAMP-DX file, plain or packed; of several blocks the one that `entry` names."""
+    import jcamp
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        content = jcamp.read(iter([line + "\n" for line in lines]))
+    blocks = [block for block in (*content.get("children", ()), content) if np.size(block.get("y", ())) > 1]
+    if not blocks:
+        raise InputError(f"{request.path}: found no spectrum in the JCAMP-DX file, expected XYDATA; export it again.")
+    titles = [str(block.get("title", "")) for block in blocks]
+    block = blocks[request.choose(titles, [np.size(block["y"]) for block in blocks])]
+    x, y = np.asarray(block["x"], float), np.asarray(block["y"], float)
+    told = block.get("npoints", y.size)
+    if said.getvalue() or x.size != y.size or told != y.size or not np.isfinite(x).all():
+        reason = said.getvalue().splitlines()[0] if said.getvalue() else f"{y.size} values"
+        raise InputError(
+            f"{request.path}: found data that do not agree with their own checks ({reason}), expected {told} points; "
+            "the file is damaged or cut short, export it again."
+        )
+    unit = str(block.get("xunits", "1/CM")).lower()
+    plain = {key: str(value) for key, value in block.items() if isinstance(value, str | int | float)}
+    unit = {"nanometers": "nm", "micrometers": "um", "arbitrary units": ""}.get(unit, unit)
+    title = titles[blocks.index(block)] if len(blocks) == 1 else str(block.get("title", ""))
+    return _build(y, x, (), {}, plain, request, unit=unit, title=title)
