@@ -16,6 +16,19 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.grid import arrange, axis_name
+from deeper_jax.maps.names import (
+    AXES,
+    BACKGROUNDS,
+    COLUMNS,
+    INTENSITIES,
+    ROWS,
+    is_counted,
+    is_index,
+    laser_in,
+    plain_name,
+    rank_of,
+    unit_in,
+)
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.request import Request
 from deeper_jax.maps.vendors.text_table import TextTable, parse_table, read_lines
@@ -32,26 +45,9 @@ if TYPE_CHECKING:
     import xarray
 
 _POSITIONS = ("x", "y", "z", "time")
-# What a column is by its name, the surest kind first; of several axes and intensities the first kind is taken.
-_AXES = (
-    r"raman ?shifts?.*|shifts?|delta ?(nu|wave ?number)?|rel(ative|\.)? ?wave ?numbers?.*",
-    r"(spectral )?wave ?n(umbers?|o)\.?|wn|nu|wave|x ?-?axis|spectral axis|freq(uency)?|cm ?\^?-? ?1|1/cm|abscissa",
-    r"wave ?lengths?|lambda|nm|wl",
-    r"(photon )?energy|ev",
-)
-_INTENSITIES = (
-    r".*(processed|corrected|subtracted|net|dark ?sub|denoised|baseline ?removed|normali[sz]ed).*",
-    r"(raman )?intensit(y|ies)|counts?|signal|int|i|y|spectrum|spectra|cts|ccd cts|a\.?u\.?|arb.*|ordinate",
-    r"sample|raw( data| counts| intensity)?|scope|light",
-    r"(dark|background|bkg|bg|reference|ref|baseline|white|noise|error|std|stdev|sd|sigma|stray|residuals?|fit)\b.*",
-)
-_COUNTED = r"unnamed.*|(row ?|spectrum ?|sample ?)?(id|idx|index)|no\.?|nr\.?|n|#|num(ber)?|pixels?( ?(no\.?|number|index))?|channels?|points?( ?number)?|spectrum ?(no\.?|number)"  # noqa: E501
-_ROWS = ("row", "rows", "line", "row index", "y index", "iy", "r", "j", "pixel y", "y pixel")
-_COLUMNS = ("col", "cols", "column", "columns", "col index", "x index", "ix", "c", "i", "pixel x", "x pixel")
 _TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 # Equal neighbours come from rounding where the steps are about as long as the last digit.
 _ROUNDED = 1.6
-_LASER_WORDS = r"laser|excitation|excit|lambda ?0|pump|exc\.? ?wavelength|λ0"
 
 
 def read_text(request: Request) -> xarray.DataArray:
@@ -84,7 +80,7 @@ def read_text(request: Request) -> xarray.DataArray:
             return found
     rows, columns = table.numbers.shape
     named = f" named {', '.join(map(repr, table.names[:12]))}" if table.names else ""
-    if any(_is_index(line) for line in (table.numbers[:, 0], table.numbers[0])):
+    if any(is_index(line) for line in (table.numbers[:, 0], table.numbers[0])):
         raise InputError(
             f"{path}: found a table of {rows} rows and {columns} columns{named} with only the numbers "
             "of the channels as axis, expected wavenumbers in cm^-1; give the axis with --wavenumbers FILE (in Python, "
@@ -107,66 +103,20 @@ def _settings(heading: tuple[str, ...]) -> dict[str, str]:
     return settings
 
 
-def _laser(settings: dict[str, str]) -> float | None:
-    """The laser's wavelength in nm that the heading tells."""
-    for name, value in settings.items():
-        if re.search(_LASER_WORDS, name.lower()) and not re.search(r"power|intens|mw|%|time|slit", name.lower()):
-            number = re.search(r"(?<![\d.,])(\d{3,4})(?:[.,](\d+))?(?!\d)(?!\s*(mw|µw|%|ms))", value.lower())
-            if number and 150 <= (laser := float(f"{number[1]}.{number[2] or 0}")) <= 3000:
-                return laser
-    return None
-
-
-def _unit_of(name: str) -> str:
-    """The unit of an axis headed by `name` if it is a wavelength or an energy; '' takes it for the Raman shift."""
-    found = re.search(r"(?<![A-Za-z])(nm|nanomet\w+|meV|eV|µm|um|microns?)(?![A-Za-z])", name)
-    if found:
-        return found.group()
-    plain = name.lower()
-    if re.search(r"cm|raman|shift|number", plain):
-        return "abs 1/cm" if "abs" in plain else ""
-    return "nm" if re.search(r"wave ?_?length|lambda", plain) else "pixel" if "pixel" in plain else ""
-
-
 def _axis_unit(settings: dict[str, str], name: str) -> str:
     """The unit by the axis' own name, else by what the heading says of the axis, the range or the spectrograph."""
-    if unit := _unit_of(name):
+    if unit := unit_in(name):
         return unit
     if "AxisUnit[1]" in settings:
         return settings["AxisUnit[1]"]
     if not name.strip():
         for setting in settings:
             if (found := re.fullmatch(r"(Range|Spectro|X ?-?Axis|Axis)\s*\((.*)\)", setting)) is not None:
-                return _unit_of(found[2])
+                return unit_in(found[2])
         for word in ("XUnits", "X Units", "xunit", "X-Units", "Axis unit"):
             if word in settings:
-                return _unit_of(settings[word])
+                return unit_in(settings[word])
     return ""
-
-
-def _plain(name: str) -> str:
-    """A column's name as it is compared: lower case, without unit, number of a repeat and punctuation."""
-    plain = re.sub(r"[_\s]+", " ", name.strip("# ").lower())
-    word = re.sub(r"[\[(].*$", "", plain).strip()
-    return word or plain.strip("[]() ")
-
-
-def _rank(name: str, kinds: Sequence[str]) -> int | None:
-    plain = _plain(name)
-    for word in (plain, re.sub(r"[ .]*\d+$", "", plain), re.sub(r" ?(nm|cm ?-?1|/? ?cm|1/cm|counts)$", "", plain)):
-        for rank, kind in enumerate(kinds):
-            if word and re.fullmatch(kind, word):
-                return rank
-    return None
-
-
-def _is_counted(name: str) -> bool:
-    return bool(re.fullmatch(_COUNTED, _plain(name)))
-
-
-def _is_index(values: np.ndarray) -> bool:
-    """Whether the values only count: 0, 1, 2 ... or 1, 2, 3 ..."""
-    return values.size > 2 and values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
 def _is_axis(values: np.ndarray) -> bool:
@@ -212,10 +162,10 @@ def _build(
     if request.wavenumbers is None:
         values, axis = _merged(values, axis, request)
     if (
-        _rank("", ()) is None
+        rank_of("", ()) is None
         and unit == ""
         and np.min(axis) > 6000
-        and _laser(settings)
+        and laser_in(settings)
         and request.wavenumbers is None
     ):
         request.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
@@ -224,7 +174,7 @@ def _build(
     labspec = "Acq. time (s)" in settings or "AxisType[0]" in settings
     return build_map(
         values,
-        request.shift(axis, unit, _laser(settings)),
+        request.shift(axis, unit, laser_in(settings)),
         dims,
         coords,
         path=request.path,
@@ -287,14 +237,14 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
         return None
     names = [name.strip("# ") for name in table.names] if table.names else []
     if names:
-        ranks = [_rank(name, _AXES) for name in names]
+        ranks = [rank_of(name, AXES) for name in names]
         places = [c for c, rank in enumerate(ranks) if rank is not None and c not in table.texts]
-        found = [c for c, name in enumerate(names) if _rank(name, _INTENSITIES) is not None and c not in places]
+        found = [c for c, name in enumerate(names) if rank_of(name, INTENSITIES) is not None and c not in places]
         # 'y' beside an 'intensity' is a place.
         found = [c for c in found if not _is_position(names[c])] or found
         others = [c for c in range(count) if c not in (*places, *found)]
         known = [c for c in others if c in table.texts or _is_position(names[c])]
-        if len(places) != 1 or len(found) != 1 or len(known) < len([c for c in others if not _is_counted(names[c])]):
+        if len(places) != 1 or len(found) != 1 or len(known) < len([c for c in others if not is_counted(names[c])]):
             return None
         axis_at, intensity_at, lead = places[0], found[0], known
     elif count > 6 or np.isnan(numbers).any():
@@ -337,7 +287,7 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
 
 
 def _is_position(name: str) -> bool:
-    return axis_name(name) in _POSITIONS or _plain(name) in (*_ROWS, *_COLUMNS)
+    return axis_name(name) in _POSITIONS or plain_name(name) in (*ROWS, *COLUMNS)
 
 
 def _sequence(axis: np.ndarray) -> tuple[np.ndarray, int, int] | None:
@@ -378,16 +328,16 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
         if (
             at[0] > 0
             and at[0] == 1
-            and _rank(first_name, _AXES) is not None
+            and rank_of(first_name, AXES) is not None
             and _is_axis(column)
-            and not _is_index(column)
+            and not is_index(column)
         ):
             # Both are named or look like axes: wavenumbers span more than whatever numbers the spectra.
             if not np.ptp(axis) > np.ptp(column):
                 return None
         names = list(table.heads[0]) if number else named
         # A row that only counts is no axis: a column may be.
-        if _is_index(axis) and request.wavenumbers is None:
+        if is_index(axis) and request.wavenumbers is None:
             return None
     else:
         if len(numbers) < 2:
@@ -398,7 +348,7 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
         if filled.size < 3 or (filled[-1] - filled[0] + 1 != filled.size) or not _is_axis(first[filled]):
             return None
         axis, at, spectra_rows = first[filled], filled, numbers[1:]
-        if _is_index(axis) and request.wavenumbers is None:
+        if is_index(axis) and request.wavenumbers is None:
             return None
         if filled[0] == 0 and _is_axis(numbers[:, 0]) and len(numbers) >= width:
             return None
@@ -438,7 +388,7 @@ def _axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
                 end += 1
             values = np.array([float(p[2].replace(",", ".")) for p in parts[start:end] if p is not None])
             words = around != ("", "")
-            if values.size > max(2, best[0].size) and _is_axis(values) and not (words and _is_index(values)):
+            if values.size > max(2, best[0].size) and _is_axis(values) and not (words and is_index(values)):
                 best = values, np.arange(start, end)
         start = max(end, start + 1)
     return best
@@ -460,12 +410,12 @@ def _pairs(table: TextTable, settings: dict[str, str], request: Request) -> xarr
     if width < 4 or width % 2 or table.texts:
         return None
     axes = [numbers[:, c][~np.isnan(numbers[:, c])] for c in range(0, width, 2)]
-    if not all(axis.size > 2 and _is_axis(axis) and not _is_index(axis) for axis in axes):
+    if not all(axis.size > 2 and _is_axis(axis) and not is_index(axis) for axis in axes):
         return None
     if names:
-        stems = [re.sub(r"[\s_.]*\(?\d+\)?$", "", _plain(name)) for name in names]
+        stems = [re.sub(r"[\s_.]*\(?\d+\)?$", "", plain_name(name)) for name in names]
         alike = len(set(stems[::2])) == 1 and len(set(stems[1::2])) >= 1 and not set(stems[::2]) & set(stems[1::2])
-        if not alike and not all(_rank(name, _AXES) is not None for name in names[::2]):
+        if not alike and not all(rank_of(name, AXES) is not None for name in names[::2]):
             return None
     elif any(_is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
         return None
@@ -513,11 +463,11 @@ def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -
         c
         for c in range(len(kept))
         if c != at
-        and _rank(names[c], _AXES) is None
+        and rank_of(names[c], AXES) is None
         and ((c > at and not names[c]) or not _counts(numbers[:, c], names[c]))
     ]
-    ranks = {c: _rank(names[c], _INTENSITIES) for c in others}
-    good = [c for c in others if ranks[c] != 3] or others
+    ranks = {c: rank_of(names[c], INTENSITIES) for c in others}
+    good = [c for c in others if ranks[c] != BACKGROUNDS] or others
     if all(ranks[c] is not None for c in good) and len({ranks[c] for c in good}) > 1:
         good = [c for c in good if ranks[c] == min(ranks[o] or 0 for o in good)]
     if not good:
@@ -544,24 +494,24 @@ def _column_of_axis(numbers: np.ndarray, names: Sequence[str], request: Request)
     if request.wavenumbers is not None and len(request.wavenumbers) == len(numbers) and not any(names):
         return 0
     finite = [numbers[np.isfinite(numbers[:, c]), c] for c in range(len(names))]
-    by_rank = sorted((rank, c) for c, name in enumerate(names) if (rank := _rank(name, _AXES)) is not None)
+    by_rank = sorted((rank, c) for c, name in enumerate(names) if (rank := rank_of(name, AXES)) is not None)
     for _, c in by_rank:
         if _is_axis(finite[c]) or _windows(finite[c]):
             return c
-    free = [c for c in range(len(names)) if not _is_counted(names[c])]
-    if free and free[0] == 0 and (_is_axis(finite[0]) or _windows(finite[0])) and not _is_index(finite[0]):
+    free = [c for c in range(len(names)) if not is_counted(names[c])]
+    if free and free[0] == 0 and (_is_axis(finite[0]) or _windows(finite[0])) and not is_index(finite[0]):
         return 0
     if request.wavenumbers is not None and len(finite[0]) == len(request.wavenumbers):
-        return 0 if _is_index(finite[0]) else None
+        return 0 if is_index(finite[0]) else None
     # Behind columns that count, the only one that can be an axis is it.
-    fitting = [c for c in free if _is_axis(finite[c]) and not _is_index(finite[c])]
+    fitting = [c for c in free if _is_axis(finite[c]) and not is_index(finite[c])]
     behind = len(fitting) == 1 and all(_counts(numbers[:, c], names[c]) for c in range(fitting[0]))
     return fitting[0] if behind and fitting[0] > 0 else None
 
 
 def _counts(values: np.ndarray, name: str) -> bool:
     """Whether a column is the number of the row by its name, or without one by its values."""
-    return _is_counted(name) if name.strip() else _is_index(values)
+    return is_counted(name) if name.strip() else is_index(values)
 
 
 def _refuse_windows(axis: np.ndarray, request: Request) -> None:
@@ -599,8 +549,8 @@ def _placed(
         if kind in _POSITIONS and kind not in places and is_number:
             scale = re.search(r"[(\[ _](nm|mm|cm|m)[)\]]?\s*$", name)
             places[kind] = values * (_TO_UM[scale[1]] if scale and kind != "time" else 1.0)
-        elif is_number and _plain(name) in (*_ROWS, *_COLUMNS):
-            numbered["y" if _plain(name) in _ROWS else "x"] = values
+        elif is_number and plain_name(name) in (*ROWS, *COLUMNS):
+            numbered["y" if plain_name(name) in ROWS else "x"] = values
         else:
             labels[_label(name, labels)] = values
     counted = {"x", "y"} <= set(numbered) and not {"x", "y"} & set(places)
