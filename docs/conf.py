@@ -12,7 +12,7 @@ author = "the deeper_jax developers"
 project_copyright = author
 release = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.intersphinx"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "notebooks/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"deeper_jax {release}"
@@ -29,7 +29,8 @@ nb_output_stderr = "remove"
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-intersphinx_mapping: dict = {}
+# Fields of named tuples are listed once, under "Attributes".
+napoleon_use_ivar = True
 
 # Pages of the repository that stand outside this folder are linked as files.
 myst_url_schemes = ("http", "https", "mailto")

@@ -12,7 +12,7 @@ import numpy as np
 
 import deeper_jax
 from deeper_jax.maps import raman_map
-from deeper_jax.simulator import default_config, default_wavenumbers, simulate_cell
+from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 
 HEIGHT, WIDTH, STEP = 48, 64, 0.5  # pixels; micrometres
 BAND = 1450.0  # cm⁻¹, CH₂ bending
@@ -22,7 +22,7 @@ def main(file: Path) -> None:
     """Simulate, enhance and draw."""
     wavenumbers = default_wavenumbers()
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
-    cell = simulate(jax.random.key(3), HEIGHT, WIDTH, wavenumbers, default_config())
+    cell = simulate(jax.random.key(3), HEIGHT, WIDTH, wavenumbers, SimulatorConfig())
     y, x = STEP * np.arange(HEIGHT), STEP * np.arange(WIDTH)
     result = deeper_jax.enhance(raman_map(np.asarray(cell.low), wavenumbers, y=y, x=x))
     spectra = {

@@ -14,7 +14,7 @@ _ROUNDS_PER_ENDMEMBER = 20
 
 
 def non_negative_abundances(spectra: npt.ArrayLike, endmembers: npt.ArrayLike) -> Array:
-    """Minimise |y - x E|^2 over x >= 0 for every spectrum y.
+    """Minimise `|y - x E|^2` over `x >= 0` for every spectrum y.
 
     `scipy.optimize.nnls` pixel by pixel, after a QR factorisation that all share. Of equal endmembers only the sum
     of the abundances is determined; those that differ by less than about 1e-5 of their length are told apart
