@@ -193,7 +193,9 @@ def small_settings() -> dict[str, object]:
 
 @pytest.mark.slow
 def test_all_experiments_run_and_a_measured_map_joins_in(tmp_path):
-    np.savez(tmp_path / "map.npz", cube=spectra(20, 40), wavenumber=AXIS)
+    # Noise, as any measured map has: without it three bands hold fewer endmembers than are asked for.
+    cube = np.random.default_rng(0).normal(spectra(20, 40), 20)
+    np.savez(tmp_path / "map.npz", cube=cube, wavenumber=AXIS)
     settings = small_settings()
     settings |= {"transfer.map": tmp_path / "map.npz", "transfer.map_training.data.patch": 8}
     output = tmp_path / "output"
