@@ -22,7 +22,9 @@ from deeper_jax.spectra.sharp_features import SharpFeatures, height_over_surroun
 # Standard deviations of noise that a feature is higher than, and that its flanks and its likes elsewhere are.
 _HEIGHT, _FLANK, _SHOWS = 7.0, 4.0, 5.0
 # Features of at most four channels are looked at, as an opening of five channels leaves them.
-_WINDOW = 5
+_WINDOW, _FAR = 5, 9
+# The longest run of channels that one cosmic ray spoils, and standard deviations from which it has a long tail.
+_LONGEST, _HIGH = 9, 100.0
 # Widths at half height, channels, that are suspicious, and that hardly any spectrometer makes.
 _SUSPECT, _ODD = 2.0, 1.5
 # A feature so many times narrower than the instrument resolves is not the sample's.
@@ -86,27 +88,23 @@ def find_cosmic_rays(
     found = sharp_features(spectra, excess, noise, _HEIGHT)
     step = float(np.abs(np.diff(axis)).mean())
     width = sharpest_band(spectra, noise_model) if resolution is None else resolution / step
-    impossible = found.narrower(_NARROWER * width, 3.0) if width else np.zeros(len(found.row), bool)
-    odd = impossible | found.narrower(_SUSPECT, 1.0)
-    found, impossible = found.of(odd), impossible[odd]
-    alone = ~_shared(found, excess, noise, present, spatial)
-    found, impossible = found.of(alone), impossible[alone]
-    if not len(found.row):
-        return CosmicRays(spectra, removed, suspected)
+    # By a nearer and by a farther ground: the top of a wide band, with its noise, is not narrow by both.
+    far = found.over(spectra, spectra - height_over_surroundings(spectra, _FAR))
+    odd = found.narrower(_SUSPECT, 1.0) & far.narrower(_SUSPECT, 1.0)
+    impossible = np.zeros(len(odd), bool)
+    if width:
+        impossible = found.narrower(_NARROWER * width, 3.0) & far.narrower(_NARROWER * width, 3.0)
+    chosen = np.flatnonzero(odd | impossible)
+    chosen = chosen[~_shared(found.of(chosen), excess, noise, present, spatial)]
+    found, impossible = found.of(chosen), impossible[chosen]
+    removed, suspected = np.zeros(spectra.shape, bool), np.zeros(spectra.shape, bool)
     evidence = impossible | _several_struck(found, len(spectra))
     if not spatial:
         evidence |= _missing_in_repeats(found, spectra, excess, noise)
-    cleaned = spectra.copy()
-    for i in np.argsort(-found.height):
-        row, channel = found.row[i], found.channel[i]
-        if removed[row, channel] or suspected[row, channel]:
-            continue
-        run, filled = _extent(cleaned[row], channel, noise[row])
-        if remove and evidence[i]:
-            cleaned[row, run], removed[row, run] = filled, True
-        else:
-            suspected[row, run] = True
-    return CosmicRays(cleaned, removed, suspected & ~removed)
+    for row, channel, certain in zip(found.row, found.channel, evidence & remove, strict=True):
+        run, ends = _extent(spectra[row], channel, noise[row])
+        (removed if certain and ends else suspected)[row, run] = True
+    return CosmicRays(_filled(spectra, removed), removed, suspected & ~removed)
 
 
 def sharpest_band(spectra: np.ndarray, noise_model: NoiseModel) -> float | None:
@@ -202,25 +200,37 @@ def _missing_in_repeats(found: SharpFeatures, spectra: np.ndarray, excess: np.nd
     return missing
 
 
-def _extent(spectrum: np.ndarray, peak: int, noise: np.ndarray) -> tuple[slice, np.ndarray]:
-    """The channels of a feature, and what is expected there of the channels beside it."""
+def _extent(spectrum: np.ndarray, peak: int, noise: np.ndarray) -> tuple[slice, bool]:
+    """The channels of a feature, higher than those beyond them, and whether it ends there."""
     first = last = peak
-    while last - first < _WINDOW - 1:
+    while True:
         left, right = _beside(spectrum, first, last)
-        ends = [(first - 1, left), (last + 1, right)]
-        grow = [at for at, level in ends if 0 <= at < len(spectrum) and spectrum[at] - level > _FLANK * noise[at]]
-        if not grow:
-            break
+        ground = max(_beside(spectrum, first - 2, last + 2))
+        height = spectrum[peak] - ground
+        # The tail of a very high one falls slowly.
+        tail = ground + 0.05 * height if height > _HIGH * noise[peak] else np.inf
+        ends = [(at, level) for at, level in ((first - 1, left), (last + 1, right)) if 0 <= at < len(spectrum)]
+        grow = [at for at, level in ends if spectrum[at] - level > _FLANK * noise[at] or spectrum[at] > tail]
+        if not grow or last - first + 1 == _LONGEST:
+            return slice(first, last + 1), all(spectrum[at] - ground < 0.5 * height for at, _ in ends)
         best = max(grow, key=lambda at: spectrum[at])
         first, last = min(first, best), max(last, best)
-    left, right = _beside(spectrum, first, last)
-    share = np.arange(1, last - first + 2) / (last - first + 2)
-    return slice(first, last + 1), left + (right - left) * share
+
+
+def _filled(spectra: np.ndarray, removed: np.ndarray) -> np.ndarray:
+    """The spectra with straight lines from side to side in place of what was removed."""
+    filled = spectra.copy()
+    for row in np.flatnonzero(removed.any(1)):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], removed[row], [False]]).astype(int)))
+        for first, stop in zip(edges[::2], edges[1::2], strict=True):
+            left, right = _beside(spectra[row], first, stop - 1)
+            filled[row, first:stop] = left + (right - left) * np.arange(1, stop - first + 1) / (stop - first + 1)
+    return filled
 
 
 def _beside(spectrum: np.ndarray, first: int, last: int) -> tuple[float, float]:
     """Medians of three channels on both sides of a run; at an end of the spectrum the other side's."""
-    sides = spectrum[max(0, first - 3) : first], spectrum[last + 1 : last + 4]
+    sides = spectrum[max(0, first - 3) : max(0, first)], spectrum[last + 1 : last + 4]
     left, right = (float(np.median(side)) if len(side) else None for side in sides)
     both = [each for each in (left, right) if each is not None]
     return both[0] if left is None else left, both[-1] if right is None else right

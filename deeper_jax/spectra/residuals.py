@@ -12,7 +12,7 @@ WINDOWS = (1, 3, 7, 15, 31)
 LIMIT, SINGLE_LIMIT = 6.0, 4.5
 # A feature this many standard deviations high and narrower than so many channels keeps its height, to this share of it
 # or one standard deviation: the networks were trained on wider bands.
-SHARP, SHARP_WIDTH, SHARP_SHARE = 10.0, 3.2, 0.025
+SHARP, SHARP_WIDTH, SHARP_SHARE = 10.0, 3.5, 0.025
 _SURROUNDINGS = 9
 
 
@@ -77,7 +77,7 @@ def sharp_losses(measured: np.ndarray, output: np.ndarray, noise: np.ndarray) ->
     lost = np.zeros(measured.shape, bool)
     excess = height_over_surroundings(measured, _SURROUNDINGS)
     found = sharp_features(measured, excess, noise, SHARP)
-    found = found.of(found.narrower(SHARP_WIDTH))
+    found = found.of(found.narrower(SHARP_WIDTH, 3.0))
     around = np.clip(found.channel[:, None] + np.arange(-2, 3), 0, measured.shape[1] - 1)
     shape, change = np.maximum(excess, 0.0)[found.row[:, None], around], (measured - output)[found.row[:, None], around]
     power = np.maximum((shape**2).sum(1), 1e-300)
