@@ -88,7 +88,7 @@ def _pairs(cell: Any, name: str, axis: np.ndarray, steps: tuple[dict, ...], seed
     height, width, _ = cell.low.shape
     arrays = []
     for image in (cell.low, cell.high, cell.high_truth):
-        spectra, kept = apply_steps(jnp.reshape(image, (height * width, -1)), axis, steps)
+        spectra, kept = apply_steps(jnp.reshape(image, (height * width, -1)), axis, steps, warn=False)
         arrays.append(np.asarray(spectra, np.float32))
     return SpectralPairs(
         noisy=arrays[0],
@@ -212,5 +212,7 @@ def _image_and_truth(
 ) -> tuple[jax.Array, jax.Array]:
     axis = default_wavenumbers()
     measured = simulate(key, height, width, axis, config)
-    image, truth = (apply_steps(part, axis, PUBLISHED_STEPS)[0] for part in (measured.high, measured.high_truth))
+    image, truth = (
+        apply_steps(part, axis, PUBLISHED_STEPS, warn=False)[0] for part in (measured.high, measured.high_truth)
+    )
     return image, truth

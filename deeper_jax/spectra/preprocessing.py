@@ -10,6 +10,7 @@ Everything on the spectra is JAX and compiled, and works under `jax.jit` for con
 
 import functools
 import inspect
+import logging
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from deeper_jax.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 Array = jax.Array
 Step = Mapping[str, typing.Any]
@@ -355,13 +358,17 @@ def _validate_value(where: str, name: str, key: str, value: object) -> None:
         raise InputError(f"{where} has channels {value!r}: expected a whole number of at least 1.")
 
 
-def apply_steps(spectra: Array, wavenumbers: np.ndarray, steps: Sequence[Step]) -> tuple[Array, np.ndarray]:
+def apply_steps(
+    spectra: Array, wavenumbers: np.ndarray, steps: Sequence[Step], *, warn: bool = True
+) -> tuple[Array, np.ndarray]:
     """Apply steps in order.
 
     Args:
         spectra: `[..., L]`, counts or any unit.
         wavenumbers: `[L]`, cm^-1; concrete (not traced).
         steps: dictionaries as in the module's description, readable from JSON.
+        warn: log a warning of what `remove_cosmic_rays` changed (`removed_features`), unless traced for compilation;
+            false for simulated spectra, whose cosmic rays are known.
 
     Returns:
         Float32 spectra `[..., L']` and the wavenumbers `[L']` left by the crops.
@@ -379,5 +386,31 @@ def apply_steps(spectra: Array, wavenumbers: np.ndarray, steps: Sequence[Step]) 
         )
     for step in steps:
         parameters = {key: value for key, value in step.items() if key != "name"}
+        before = spectra
         spectra, wavenumbers = STEPS[step["name"]](spectra, wavenumbers, **parameters)
+        if warn and step["name"] == "remove_cosmic_rays" and not isinstance(spectra, jax.core.Tracer):
+            if words := removed_features(before, spectra, wavenumbers):
+                _log.warning("%s", words)
     return spectra, wavenumbers
+
+
+def removed_features(before: Array, after: Array, wavenumbers: np.ndarray, most: int = 10) -> str:
+    """A sentence on the narrow features that `remove_cosmic_rays` took away: how many, and where; '' if none.
+
+    Args:
+        before: `[..., L]`.
+        after: the same shape.
+        wavenumbers: `[L]`, cm^-1.
+        most: wavenumbers named, those of most spectra first.
+    """
+    changed = np.asarray(before != after).reshape(-1, len(wavenumbers))
+    count = changed.sum(0)
+    often = [channel for channel in np.argsort(-count, kind="stable")[:most] if count[channel]]
+    if not often:
+        return ""
+    places = ", ".join(f"{wavenumbers[channel]:.0f} ({count[channel]})" for channel in sorted(often))
+    return (
+        f"remove_cosmic_rays changed {count.sum():,} channels of {changed.any(1).sum():,} of {len(changed):,} spectra; "
+        f"wavenumbers in cm^-1 (spectra){', most often' if (count > 0).sum() > most else ''}: {places}. A narrow band "
+        "in single spectra looks the same: leave the step out where there may be some."
+    )

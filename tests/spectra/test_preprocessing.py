@@ -230,3 +230,20 @@ def test_axis_must_fit():
 def test_minimum_method_brings_every_minimum_to_zero():
     out, _ = pp.apply_steps(noisy_spectra(0), AXIS, [{"name": "subtract_background", "method": "minimum"}])
     np.testing.assert_array_equal(np.asarray(out).min(-1), 0.0)
+
+
+def test_what_was_removed_is_said_with_its_place(caplog):
+    axis = np.arange(400.0, 1000.0, 3.0)
+    spectra = np.random.default_rng(0).normal(100, 2, (6, 200)).astype(np.float32)
+    spectra[2, 50] += 900
+    spectra[4, 120:122] += 700
+    with caplog.at_level("WARNING", "deeper_jax"):
+        out, _ = pp.apply_steps(spectra, axis, [{"name": "remove_cosmic_rays"}])
+    assert np.argwhere(np.asarray(out) != spectra).tolist() == [[2, 50], [4, 120], [4, 121]]
+    assert "changed 3 channels of 2 of 6 spectra" in caplog.text
+    assert "550 (1), 760 (1), 763 (1)" in caplog.text
+    caplog.clear()
+    pp.apply_steps(np.asarray(out), axis, [{"name": "remove_cosmic_rays"}])
+    assert not caplog.records
+    jax.jit(lambda x: pp.apply_steps(x, axis, [{"name": "remove_cosmic_rays"}])[0])(spectra)
+    assert not caplog.records
