@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.grid import arrange
+from deeper_jax.maps.grid import TO_UM, arrange, axis_name
+from deeper_jax.maps.names import AXES, is_index, laser_in, rank_of, unit_in
 from deeper_jax.maps.raman_map import build_map
 from deeper_jax.maps.registry import cannot_be_read
 from deeper_jax.maps.request import Request
@@ -17,93 +19,235 @@ from deeper_jax.maps.request import Request
 if TYPE_CHECKING:
     import xarray
 
-_AXIS = (
-    "wavenumbers",
-    "wavenumber",
-    "raman_shift",
-    "raman_shifts",
-    "shift",
-    "shifts",
-    "wn",
-    "nu",
-    "axis",
-    "spectral_axis",
-)
-_WAVELENGTH = ("wavelengths", "wavelength", "lambda")
-_LASER = ("laser_nm", "laser", "laser_wavelength", "excitation", "excitation_wavelength", "excitation_nm")
-_POSITIONS = {
-    name: (name, f"{name}_um", f"{name}pos", f"{name}_position", f"{name}_positions", f"{name}_coordinates", f"{name}s")
-    for name in ("x", "y", "z")
-} | {"time": ("time", "times", "t", "time_s")}
 _SHAPE = ("image_shape", "map_shape", "imagesize")
 _FIRST_CHOICE = ("intensity", "intensities")
+_POSITIONS = ("x", "y", "z", "time")
 
 
-def map_from_arrays(
-    arrays: Mapping[str, np.ndarray],
-    request: Request,
-    dims: Mapping[str, tuple[str, ...]] | None = None,
-) -> xarray.DataArray:
+@dataclass
+class Contents:
+    """What a file of arrays holds, by path: 'name', or 'group/name' where there are groups; 'path@name' of attributes.
+
+    dims: the names of an array's dimensions, as far as the file tells. units: of an array. settings: single numbers
+    and texts. spectral: arrays that the file itself calls the axis of the signal. left_out: arrays that cannot be
+    used, and why.
+    """
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    dims: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    spectral: set[str] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def add(self, path: str, values: Any) -> None:
+        """Take an array, a single number or a text; anything else is passed by."""
+        values = np.asarray(values)
+        if values.size == 1 or values.dtype.kind in "SU":
+            self.settings[path] = values.ravel()[0] if values.size else ""
+        if values.dtype.kind == "c":
+            self.left_out[path] = "complex numbers"
+        elif values.dtype.kind in "biuf" and values.size > 1:
+            self.arrays[path] = values
+
+    def scopes(self, path: str) -> list[list[str]]:
+        """The paths in the array's own group, in the group around it, and so on to all of the file."""
+        parts, found = path.split("@")[0].split("/")[:-1], []
+        for depth in range(len(parts), -1, -1):
+            prefix = "/".join(parts[:depth])
+            found.append([p for p in self.arrays if p != path and (not prefix or p.startswith((f"{prefix}/", prefix)))])
+        return [[p for p in self.arrays if p.startswith(f"{path}@")], *found]
+
+
+def map_from_arrays(contents: Contents, request: Request) -> xarray.DataArray:
     """The labelled form of one array of spectra: a cube [H, W, L], a stack [D, H, W, L], a list [N, L] or one [L].
 
-    The spectral axis is the array called wavenumbers, shift or the like, wavelengths with a laser, or
-    `wavenumbers` where the file has neither. x and y may be lines of the grid, [W] and [H], or the places of the
-    spectra, [N]. entry: the array to take. dims: the names of the arrays' dimensions, as far as the file tells.
+    The spectral axis is the caller's, or an array called wavenumbers, shift or the like, or wavelengths with a laser,
+    in the same group before others; else the only array of the right length that rises or falls; else what lies
+    beside the file. x and y may be lines of the grid, [W] and [H], or the places of the spectra, [N]; where they have
+    the lengths of an axis and a spectrum they are those. `request.entry` names the array to take.
+
     Raises InputError listing the arrays if none or several fit, and if there is no axis.
     """
-    path = request.path
-    axis = _find_axis(arrays, request)
-    places = {name: found for name, names in _POSITIONS.items() if (found := find_optional(arrays, names)) is not None}
-    apart = {plain_key(n) for n in (*_AXIS, *_WAVELENGTH, *_LASER, *_SHAPE, *sum(_POSITIONS.values(), ()))}
-    spectra = {n: a for n, a in arrays.items() if plain_key(n) not in apart and _may_be_spectra(a, axis)}
+    candidates = _candidates(contents)
+    axes = {name: _axis_of(name, contents, request) for name in candidates}
+    if not any(axes.values()) and (found := _curve(contents)) is not None:
+        candidates, axes = [found[1]], {found[1]: found[0]}
+    beside = None if any(axes.values()) or request.wavenumbers is not None else request.given_axis()
+    given = request.wavenumbers if request.wavenumbers is not None else beside
+    spectra = [n for n in candidates if given.size in contents.arrays[n].shape] if given is not None else candidates
+    spectra = spectra if given is not None or not any(axes.values()) else [n for n in spectra if axes[n]]
     if not spectra:
-        raise InputError(f"{path}: {_nothing_found(arrays, axis)}")
-    if axis is None:
+        raise InputError(f"{request.path}: {_nothing_found(contents, given)}")
+    if given is None and not any(axes.values()):
+        named = _vector_names(contents)
+        if named:
+            lengths = ", ".join(f"{contents.arrays[n].size}" for n in named)
+            raise InputError(f"{request.path}: {_nothing_found(contents, None, lengths)}")
         raise InputError(
-            f"{path}: found spectra {_listed(spectra)} and no spectral axis, expected an array 'wavenumbers' in cm^-1; "
-            "give --wavenumbers FILE (in Python, wavenumbers=), or put axis.txt beside the file."
+            f"{request.path}: found spectra {_listed(contents, spectra)} and no spectral axis, expected an array "
+            "'wavenumbers' in cm^-1; give --wavenumbers FILE (in Python, wavenumbers=) or put axis.txt beside it."
         )
-    names = list(spectra)
-    ranks = [2 * array.ndim + (plain_key(name) in _FIRST_CHOICE) for name, array in spectra.items()]
-    name = names[request.choose(names, ranks)]
-    values = _spectral_last(spectra[name], axis.size, (dims or {}).get(name, ()))
-    return _arranged(values, axis, places, find_optional(arrays, _SHAPE), name, path)
+    shown = _shown(spectra)
+    ranks = [2 * contents.arrays[n].ndim + (plain_key(_last(n)) in _FIRST_CHOICE) for n in spectra]
+    place = request.choose(list(shown), ranks)
+    name = spectra[place]
+    for path, reason in contents.left_out.items():
+        request.note(f"left out {path!r}, which holds {reason}")
+    axis_name_, array = axes[name] if given is None else "", contents.arrays[name]
+    axis = given if given is not None else _shift(str(axis_name_), name, contents, request)
+    values = _spectral_last(array, axis.size, contents.dims.get(name, ()), _last(str(axis_name_)))
+    places = _places(name, str(axis_name_), contents)
+    shape = find_optional({_last(p): a for p, a in contents.arrays.items()}, _SHAPE)
+    return _arranged(values, axis, places, shape, shown[place], contents.units.get(name, ""), request.path)
 
 
-def _find_axis(arrays: Mapping[str, np.ndarray], request: Request) -> np.ndarray | None:
+def _last(path: str) -> str:
+    return path.rsplit("@", 1)[-1].rsplit("/", 1)[-1]
+
+
+def _shown(paths: list[str]) -> list[str]:
+    """The names to show: the last part of each path, or all of it where others end alike."""
+    ends = [_last(path) for path in paths]
+    return [end if ends.count(end) == 1 else path for end, path in zip(ends, paths, strict=True)]
+
+
+def _is_vector(array: np.ndarray) -> bool:
+    return array.size == max(array.shape, default=0) > 1
+
+
+def _position(path: str) -> str:
+    kind = axis_name(_last(path).replace("_", " "))
+    return kind if kind in _POSITIONS else ""
+
+
+def _vector_names(contents: Contents) -> list[str]:
+    """The vectors that are called axes."""
+    return [p for p, a in contents.arrays.items() if _is_vector(a) and _axis_rank(p, contents) is not None]
+
+
+def _axis_rank(path: str, contents: Contents) -> int | None:
+    return -1 if path in contents.spectral else rank_of(_last(path), AXES)
+
+
+def _candidates(contents: Contents) -> list[str]:
+    """The arrays that may be spectra: not axes, positions or shapes by their names, as far as others are left."""
+    usable = [
+        path
+        for path, array in contents.arrays.items()
+        if array.dtype.kind in "iuf"
+        and 1 <= array.ndim <= 4
+        and "@" not in path
+        and plain_key(_last(path)) not in map(plain_key, _SHAPE)
+        and not (_is_vector(array) and _axis_rank(path, contents) is not None)
+    ]
+    plain = [path for path in usable if not _position(path)]
+    several = any(not _is_vector(contents.arrays[path]) for path in plain)
+    # 'X' [N, L] beside 'y' [N] are spectra and their labels.
+    return plain if several else plain + [p for p in usable if _position(p) and not _is_vector(contents.arrays[p])]
+
+
+def _axis_of(name: str, contents: Contents, request: Request) -> str | None:
+    """The path of the spectral axis of an array: by name, the nearest group first, else the only one that fits."""
+    shape = contents.arrays[name].shape
     if request.wavenumbers is not None:
-        return request.wavenumbers
-    axis = find_optional(arrays, _AXIS)
-    if axis is not None and axis.dtype.kind in "iuf" and axis.size == max(axis.shape, default=0) > 1:
-        return axis.ravel().astype(np.float64)
-    wavelengths = find_optional(arrays, _WAVELENGTH)
-    if wavelengths is None:
-        return request.given_axis()
-    laser = find_optional(arrays, _LASER)
-    return request.shift(wavelengths.ravel(), "nm", None if laser is None else float(laser.ravel()[0]))
+        return None
+    scopes = contents.scopes(name)
+    for scope in scopes:
+        fitting = [p for p in scope if _is_vector(contents.arrays[p]) and contents.arrays[p].size in shape]
+        ranked = [(rank, p) for p in fitting if (rank := _axis_rank(p, contents)) is not None]
+        if ranked:
+            return min(ranked)[1]
+    if _is_vector(contents.arrays[name]):
+        return None
+    free = [n for n in shape if n > 1]
+    only = [
+        p
+        for p in scopes[-1]
+        if _is_vector(contents.arrays[p])
+        and contents.arrays[p].size in (free[-1], free[0])
+        and (not _position(p) or contents.arrays[p].size not in free[:-1])
+        and _rises_or_falls(contents.arrays[p])
+        and not is_index(contents.arrays[p].ravel())
+    ]
+    if len(only) != 1 or contents.dims.get(name) and _position(only[0]):
+        return None
+    request.note(
+        f"took {_last(only[0])!r} as the axis of {_last(name)!r}, the only array of its length that can be one"
+    )
+    return only[0]
 
 
-def _may_be_spectra(array: np.ndarray, axis: np.ndarray | None) -> bool:
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2, 3, 4) or array.size < 2:
-        return False
-    return array.ndim > 1 if axis is None and array.ndim == 0 else axis is None or axis.size in array.shape
+def _curve(contents: Contents) -> tuple[str, str] | None:
+    """('x', 'y') of a file that holds one spectrum as a curve, under these names or others' for the y."""
+    vectors = [p for p, a in contents.arrays.items() if _is_vector(a) and a.dtype.kind in "iuf" and "@" not in p]
+    for x in (p for p in vectors if _last(p).lower() == "x" and _rises_or_falls(contents.arrays[p])):
+        others = [p for p in vectors if p != x and contents.arrays[p].size == contents.arrays[x].size]
+        if len(others) == 1 and not is_index(contents.arrays[x].ravel()):
+            return x, others[0]
+    return None
 
 
-def _nothing_found(arrays: Mapping[str, np.ndarray], axis: np.ndarray | None) -> str:
-    wanted = "spectra" if axis is None else f"spectra of {axis.size} channels, as many as wavenumbers"
-    return f"found {_listed(arrays)}, expected {wanted}, [H, W, L], [N, L] or [L]; export the data again."
+def _rises_or_falls(array: np.ndarray) -> bool:
+    steps = np.diff(array.ravel().astype(np.float64))
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _listed(arrays: Mapping[str, np.ndarray]) -> str:
-    return ", ".join(f"{name!r} {array.shape}" for name, array in arrays.items())
+def _shift(axis: str, spectra: str, contents: Contents, request: Request) -> np.ndarray:
+    """The axis in cm^-1, by its unit or its name, and the laser that the file tells of these spectra."""
+    values = np.asarray(contents.arrays[axis], np.float64).ravel()
+    unit = contents.units.get(axis) or contents.settings.get(f"{axis}@units") or unit_in(_last(axis))
+    unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+    if unit == "nm" and np.nanmax(values) < 30:
+        unit = "um"
+    group = spectra.rsplit("/", 1)[0]
+    nearest = sorted(contents.settings, key=lambda p: (not p.startswith((spectra, axis)), not p.startswith(group), p))
+    laser = next((found for p in nearest if (found := laser_in({_last(p): contents.settings[p]}))), None)
+    return request.shift(values, unit, laser)
 
 
-def _spectral_last(array: np.ndarray, length: int, dims: tuple[str, ...]) -> np.ndarray:
+def _places(spectra: str, axis: str, contents: Contents) -> dict[str, np.ndarray]:
+    """{'x': values, ...} in um and s of the nearest arrays with the names of positions."""
+    places: dict[str, np.ndarray] = {}
+    if _position(spectra):
+        return places
+    for scope in contents.scopes(spectra):
+        for path in scope:
+            kind = _position(path)
+            if kind and kind not in places and path != axis and contents.arrays[path].dtype.kind in "iuf":
+                unit = str(contents.units.get(path, "")).strip()
+                scale = TO_UM.get(unit, 1.0) if kind != "time" else 1.0
+                values = contents.arrays[path]
+                places[kind] = values if scale == 1.0 else scale * values
+    return places
+
+
+def _nothing_found(contents: Contents, axis: np.ndarray | None, lengths: str = "") -> str:
+    if not contents.arrays and contents.left_out:
+        left = ", ".join(f"{path!r} of {reason}" for path, reason in contents.left_out.items())
+        return f"found only {left}, expected real numbers; save the intensities as plain arrays of real numbers."
+    lengths = (
+        f"{axis.size}"
+        if axis is not None
+        else lengths or ", ".join(f"{contents.arrays[n].size}" for n in _vector_names(contents))
+    )
+    wanted = f"spectra of {lengths} channels, as many as wavenumbers" if lengths else "spectra"
+    left = "".join(f"; {path!r} holds {reason} and cannot be used" for path, reason in contents.left_out.items())
+    return f"found {_listed(contents)}, expected {wanted}, [H, W, L], [N, L] or [L]{left}; export the data again."
+
+
+def _listed(contents: Contents, paths: Iterable[str] | None = None) -> str:
+    paths = [p for p in contents.arrays if "@" not in p] if paths is None else paths
+    return ", ".join(f"{_last(path)!r} {contents.arrays[path].shape}" for path in paths) or "no array of numbers"
+
+
+def _spectral_last(array: np.ndarray, length: int, dims: tuple[str, ...], axis: str) -> np.ndarray:
     """The array with its spectral axis last and, where the file names them, z before y before x."""
     if len(dims) == array.ndim and len(set(dims)) == array.ndim:
         rank = {"time": 0, "z": 1, "y": 2, "x": 3}
+        spectral = [dim == axis or rank_of(dim, AXES) is not None for dim in dims]
         order = sorted(
-            range(array.ndim), key=lambda i: rank.get(dims[i], 4 if plain_key(dims[i]) in map(plain_key, _AXIS) else 2)
+            range(array.ndim), key=lambda i: 4 if spectral[i] else rank.get(axis_name(dims[i].replace("_", " ")), 2)
         )
         array = array.transpose(order)
     # MATLAB has no vectors: one spectrum comes as [1, L] or [L, 1].
@@ -120,6 +264,7 @@ def _arranged(
     places: Mapping[str, np.ndarray],
     shape: np.ndarray | None,
     name: str,
+    unit: str,
     path: Path,
 ) -> xarray.DataArray:
     form: tuple[np.ndarray, tuple[str, ...], dict[str, Any], str]
@@ -130,7 +275,10 @@ def _arranged(
     else:
         dims = ("z", "y", "x")[-(values.ndim - 1) :]
         form = values, dims, *_grid_coordinates(places, dims, values.shape)
-    return build_map(form[0], axis, form[1], form[2], path=path, instrument="", title=name, position_units=form[3])
+    units = "counts" if unit.lower() in ("counts", "count", "cts") else "a.u."
+    return build_map(
+        form[0], axis, *form[1:3], path=path, instrument="", title=name, units=units, position_units=form[3]
+    )
 
 
 def _list_form(

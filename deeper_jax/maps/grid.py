@@ -242,7 +242,7 @@ def _series(count: int, places: Mapping[str, np.ndarray], moving: set[str]) -> A
     return Arrangement((name,), (count,), np.arange(count), {name: places[name], **still})
 
 
-_TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 _TO_SECONDS = {"ms": 1e-3, "min": 60.0, "h": 3600.0, "hr": 3600.0}
 _PLACE_END = r"(?:[ _-]?(?:axis|pos(?:ition)?s?|coord(?:inate)?s?|stage|um|µm|mm|micron|microns|s))?"
 _ORDER = ("time", "z", "y", "x")
@@ -302,7 +302,7 @@ def axis_name(name: str) -> str:
 
 
 def _in_base_unit(name: str, unit: str, values: np.ndarray) -> np.ndarray:
-    scales = _TO_SECONDS if axis_name(name) == "time" else _TO_UM
+    scales = _TO_SECONDS if axis_name(name) == "time" else TO_UM
     return scales.get(unit.strip(), 1.0) * values
 
 

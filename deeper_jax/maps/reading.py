@@ -56,7 +56,7 @@ def read_map(
         raise
     except Exception as error:
         raise cannot_be_read(path, form.name, error) from error
-    if not form.several:
+    if not request.chosen:
         request.check_only(found.attrs["title"])
     if (unusual := unusual_range(found["wavenumber"].values)) is not None:
         request.note(unusual)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,6 @@ class Format:
     name: in messages. suffixes: that it goes by. looks: whether the first 4096 bytes of a file are its own. reader:
     'module:function' below `deeper_jax.maps`, imported when it is needed. own: the module below
     `deeper_jax.maps.formats` with `write(dataset, path)` and `read(path)` for maps that `write_map` writes so.
-    several: whether such a file may hold several measurements.
     """
 
     name: str
@@ -31,7 +32,6 @@ class Format:
     looks: Callable[[bytes], bool]
     reader: str
     own: str = ""
-    several: bool = False
 
     def read(self, request: Request) -> xarray.DataArray:
         """The spectra of a file of this kind, as `read_map` gives them."""
@@ -66,34 +66,57 @@ def _is_text(head: bytes) -> bool:
 
 
 _WITEC = (b"WIT_PRCT", b"WIT_DATA", b"WIT_PR06", b"WIT_DA06")
+_HDF5 = (".h5", ".hdf5", ".nc", ".hdf", ".he5", ".hspy", ".nxs", ".mat")
 _NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_TEXT = (".txt", ".csv", ".tsv", ".asc", ".dat", ".xy", ".prn", ".jdx", ".dx", ".jcamp")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 # The first format whose look fits is the file's; .spc has no mark of its own and goes by its suffix.
 FORMATS = (
     Format("Renishaw WiRE", (".wdf",), _begins(b"WDF1"), "vendors.renishaw:read_wdf"),
-    Format("WITec project", (".wip", ".wid"), _begins(*_WITEC), "vendors.witec:read_wip", several=True),
+    Format("WITec project", (".wip", ".wid"), _begins(*_WITEC), "vendors.witec:read_wip"),
     Format("LabSpec XML", (".xml",), _is_labspec_xml, "vendors.labspec:read_labspec_xml"),
     Format("Bruker OPUS", (".0",), _begins(b"\n\n\xfe\xfe"), "vendors.opus:read_opus"),
-    Format("NumPy .npy", (".npy",), _begins(b"\x93NUMPY"), "formats.npz:read_npy", several=True),
-    Format("NumPy .npz", (".npz",), _begins(b"PK\x03\x04", b"PK\x05\x06"), "formats.npz:read_npz", "npz", True),
-    Format("MATLAB", (".mat",), _begins(b"MATLAB 5.0", b"MATLAB 7.3"), "formats.mat:read_mat", "mat", True),
-    Format("HDF5", (".h5", ".hdf5", ".nc", ".hdf", ".mat"), _is_hdf5, "formats.hdf5:read_hdf5", "hdf5", True),
+    Format("NumPy .npy", (".npy",), _begins(b"\x93NUMPY"), "formats.npz:read_npy"),
+    Format("NumPy .npz", (".npz",), _begins(b"PK\x03\x04", b"PK\x05\x06"), "formats.npz:read_npz", "npz"),
+    Format("MATLAB", (".mat",), _begins(b"MATLAB 5.0", b"MATLAB 7.3"), "formats.mat:read_mat", "mat"),
+    Format("HDF5", _HDF5, _is_hdf5, "formats.hdf5:read_hdf5", "hdf5"),
     Format(
         "NetCDF",
         (".nc", ".cdf"),
         _begins(b"CDF\x01", b"CDF\x02", b"CDF\x05"),
         "formats.hdf5:read_classic_netcdf",
-        several=True,
     ),
     Format("OME-TIFF", (".tif", ".tiff"), _begins(*_TIFF), "formats.tiff:refuse_foreign", "tiff"),
     Format("GRAMS .spc", (".spc",), lambda head: False, "vendors.spc:read_spc"),
-    Format("text", (".txt", ".csv", ".tsv", ".asc", ".dat", ".xy", ".prn"), _is_text, "vendors.text:read_text", "csv"),
+    Format("ENVI", (".hdr",), _begins(b"ENVI"), "formats.envi:read_envi"),
+    Format("text", _TEXT, _is_text, "vendors.text:read_text", "csv"),
 )
+# Files that no reader here knows, by suffix or first bytes, and what to do with them.
+_TABLE = "save the spectra as text (.csv or .txt)"
+_UNREAD = {
+    ".tvf": ("a TriVista file", "export the spectra in VistaControl as text"),
+    ".spa": ("a Thermo OMNIC spectrum", "save it in OMNIC as CSV or JCAMP-DX"),
+    ".srs": ("a Thermo OMNIC series", "save its spectra in OMNIC as CSV"),
+    ".spe": ("a Princeton Instruments file", "export it in LightField or WinSpec as CSV or text"),
+    ".sif": ("an Andor Solis file", "export it in Solis as ASCII"),
+    ".l6s": ("a LabSpec 6 file", "save it in LabSpec as XML or text"),
+    ".l6m": ("a LabSpec 6 map", "save it in LabSpec as XML or text"),
+    ".ngs": ("a LabSpec 5 file", "save it in LabSpec as XML or text"),
+    ".xls": ("an Excel workbook", _TABLE),
+    ".xlsx": ("an Excel workbook", _TABLE),
+    ".ods": ("a spreadsheet", _TABLE),
+    ".7z": ("an archive", "unpack it and give the file inside"),
+    ".rar": ("an archive", "unpack it and give the file inside"),
+    ".pkl": ("a pickle, which could run any program and is never opened", "save the arrays with numpy.savez"),
+    ".pickle": ("a pickle, which could run any program and is never opened", "save the arrays with numpy.savez"),
+}
 # {suffix: format} of what `write_map` writes.
 WRITTEN = {
     suffix: next(form for form in FORMATS if form.own and suffix in form.suffixes)
     for suffix in (".h5", ".hdf5", ".nc", ".npz", ".mat", ".csv", ".tif", ".tiff")
 }
+
+_HAVE_READERS = {suffix for form in FORMATS for suffix in form.suffixes} - {".dat"}
 
 
 def format_of(path: Path) -> Format:
@@ -105,12 +128,11 @@ def format_of(path: Path) -> Format:
         raise InputError(f"{path}: found a folder, expected one file of spectra; give the file inside it.")
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a file of Raman spectra, check the path.")
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if not head:
-        raise InputError(f"{path}: found an empty file, expected spectra; copy or export it again.")
-    suffix = ".0" if re.fullmatch(r"\.\d+", path.suffix) else path.suffix.lower()
-    by_content = [form for form in FORMATS if form.looks(head)]
+    suffix, head = _suffix_and_head(path)
+    _refuse_archive(path, suffix, head)
+    if (header := envi_header(path)) is not None and header != path and suffix not in _HAVE_READERS:
+        return next(form for form in FORMATS if form.name == "ENVI")
+    by_content = [form for form in FORMATS if form.looks(head) and not (suffix in _UNREAD and form.name == "text")]
     by_suffix = [form for form in FORMATS if suffix in form.suffixes]
     both = [form for form in by_content if form in by_suffix]
     if both:
@@ -125,12 +147,65 @@ def format_of(path: Path) -> Format:
         return by_suffix[0]
     if by_content:
         return by_content[0]
+    if suffix in _UNREAD:
+        found, remedy = _UNREAD[suffix]
+        raise InputError(f"{path}: found {found} ('{suffix}'), for which there is no reader here; {remedy}.")
     known = ", ".join(sorted({suffix for form in FORMATS for suffix in form.suffixes}))
     problem = f"whose content is not {by_suffix[0].name}" if by_suffix else "of an unknown kind"
     raise InputError(
         f"{path}: found a '{path.suffix}' file {problem}, expected one of {known}; "
         "export the spectra from the instrument's software as one of these."
     )
+
+
+def envi_header(path: Path) -> Path | None:
+    """The ENVI header that is the file or lies beside it: 'map.hdr' of 'map.img', 'map' and 'map.hdr' itself."""
+    for header in (path, path.with_suffix(".hdr"), path.with_name(f"{path.name}.hdr")):
+        if header.suffix.lower() == ".hdr" and header.is_file():
+            with header.open("rb") as file:
+                if file.read(4) == b"ENVI":
+                    return header
+    return None
+
+
+def _suffix_and_head(path: Path) -> tuple[str, bytes]:
+    """The suffix and the first bytes; of a gzipped text those of the text."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise InputError(f"{path}: found an empty file, expected spectra; copy or export it again.")
+    suffix = path.suffix.lower()
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.open(path) as packed:
+                head = packed.read(4096)
+        except (OSError, EOFError) as error:
+            raise cannot_be_read(path, "gzip", error) from error
+        suffix = path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
+        if not _is_text(head):
+            raise InputError(f"{path}: found a gzipped file that is no text; unpack it and give the file inside.")
+    return ".0" if re.fullmatch(r"\.\d+", suffix) else suffix, head
+
+
+def _refuse_archive(path: Path, suffix: str, head: bytes) -> None:
+    """Raises InputError for zip archives and workbooks, which begin as .npz files do."""
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise InputError(f"{path}: found an Excel workbook or another Office file, expected spectra; {_TABLE}.")
+    if not head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        # An archive cut short: its suffix tells what it was.
+        if suffix in _UNREAD or suffix == ".zip":
+            raise InputError(f"{path}: found an archive that is damaged or cut short; copy it again.") from None
+        return
+    if any(name.startswith("xl/") for name in names) or suffix in (".xlsx", ".ods"):
+        raise InputError(f"{path}: found an Excel workbook, expected a file of spectra; {_TABLE}.")
+    if not names or not all(name.endswith(".npy") for name in names):
+        listed = ", ".join(names[:4]) + (" ..." if len(names) > 4 else "") or "nothing"
+        raise InputError(f"{path}: found a zip archive of {listed}; unpack it and give the file inside.")
 
 
 def cannot_be_read(path: Path, kind: str, error: Exception) -> InputError:

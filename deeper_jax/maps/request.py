@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.names import is_index
 from deeper_jax.spectra.axis import AXIS_FILE, raman_shift, read_axis
 
 
 @dataclass
 class Request:
-    """The file that is read and what the caller said of it; notes of what was decided are gathered here.
+    """The file that is read and what the caller said of it; what was decided is gathered here.
 
     path: the file. entry: the name of one of its measurements, or its place counted from 0. wavenumbers: the axis
-    [L] in cm^-1 that takes the place of the file's. laser: wavelength in nm that takes the place of the file's.
+    [L] in cm^-1 that takes the place of the file's. laser: wavelength in nm that takes the place of the file's. notes: sentences on
+    what was decided. chosen: whether one of several measurements was.
     """
 
     path: Path
@@ -24,6 +26,7 @@ class Request:
     wavenumbers: np.ndarray | None = None
     laser: float | None = None
     notes: list[str] = field(default_factory=list)
+    chosen: bool = False
 
     def note(self, text: str) -> None:
         """Say what was decided about the file: a warning, and an attribute of the map."""
@@ -38,6 +41,12 @@ class Request:
         """
         if self.wavenumbers is not None:
             return self.wavenumbers
+        if unit == "" and is_index(np.ravel(values)):
+            first, last = np.ravel(values)[[0, -1]]
+            raise InputError(
+                f"{self.path}: found an axis that only counts the channels ({first:g} to {last:g}), expected "
+                "wavenumbers in cm^-1; give the axis with --wavenumbers FILE (in Python, wavenumbers=)."
+            )
         return raman_shift(values, unit, self.laser or laser_nm, self.path)
 
     def given_axis(self) -> np.ndarray | None:
@@ -49,6 +58,7 @@ class Request:
 
         Raises InputError listing the names if that leaves no choice, or more than one.
         """
+        self.chosen = True
         listed = ", ".join(f"{place}: {name!r}" for place, name in enumerate(names))
         if self.entry is None:
             largest = [place for place, size in enumerate(sizes) if size == max(sizes)]

@@ -144,6 +144,12 @@ def raman_shift(values: np.ndarray, unit: str, laser_nm: float | None, source: s
         InputError: a unit that is no spectral one, or one that needs the laser's wavelength, which is unknown.
     """
     plain = plain_unit(unit)
+    # A title in place of the unit: 'Wavenumber (cm-1)', 'Wavelength / nm'.
+    in_title = re.search(r"(?:[\[(/]|\bin\b)\s*([^\[(/]*?)\s*[\])]?$", unit.lower())
+    if in_title and plain_unit(in_title[1]) in (*_WAVELENGTHS, "ev", "mev"):
+        plain = plain_unit(in_title[1])
+    elif plain not in _WAVELENGTHS and re.search(r"cm", plain) and not re.search(r"abs|\bcm$", plain):
+        plain = "1/cm"
     values = np.asarray(values, np.float64)
     if plain in _WAVELENGTHS:
         nanometres = _WAVELENGTHS[plain] * values

@@ -53,7 +53,7 @@ def test_unknown_files(tmp_path):
 
 
 # No fixed first bytes; and of TIFF only those of `write_map` are read, which test_map_writing breaks.
-_NO_START = ("text", "GRAMS .spc", "LabSpec XML", "OME-TIFF")
+_NO_START = ("text", "ENVI", "GRAMS .spc", "LabSpec XML", "OME-TIFF")
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form.name not in _NO_START])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.arrays import map_from_arrays
+from deeper_jax.maps.arrays import Contents, map_from_arrays
 from deeper_jax.maps.formats.description import (
     DESCRIPTION,
     check_version,
@@ -106,40 +106,87 @@ def is_dataset(item: Any) -> bool:
     return isinstance(item, h5py.Dataset)
 
 
-def hdf5_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """Every array of numbers in any group, by the last part of its name, and the names of its dimensions' scales."""
-    arrays: dict[str, np.ndarray] = {}
-    dims: dict[str, tuple[str, ...]] = {}
+def hdf5_contents(path: Path) -> Contents:
+    """The arrays in all groups, their dimensions (scales, NeXus' `axes`, HyperSpy's axes) and their attributes."""
+    contents = Contents()
 
     def take(name: str, item: Any) -> None:
-        if is_dataset(item) and item.dtype.kind in "biuf" and item.shape is not None:
-            # The last part of the name, or all of it where two groups use the same one.
-            short = name.rsplit("/", 1)[-1]
-            key = name if short in arrays else short
-            arrays[key] = np.asarray(item[()])
+        for key, value in item.attrs.items():
+            if np.asarray(value).dtype.kind in "biufSU" or isinstance(value, str):
+                contents.add(f"{name}@{key}", value)
+        if not is_dataset(item):
+            _take_group(contents, name, item)
+        elif item.dtype.kind in "biufc" and item.shape is not None:
+            contents.add(name, item[()])
             scales = [[scale.name.rsplit("/", 1)[-1] for scale in dim.values()] for dim in item.dims]
-            dims[key] = tuple(found[0] if found else "" for found in scales)
+            labels = [dim.label for dim in item.dims]
+            dims = [found[0] if found else label for found, label in zip(scales, labels, strict=True)]
+            contents.dims.setdefault(name, tuple(dims))
+            if (unit := _text(item.attrs.get("units"))) or (unit := _text(item.attrs.get("unit"))):
+                contents.units[name] = unit
 
     with open_hdf5(path) as file:
+        take("", file)
         file.visititems(take)
-    return arrays, dims
+    return contents
+
+
+def _take_group(contents: Contents, name: str, group: Any) -> None:
+    """What a group says of the axes of its signal: attributes of NeXus, or HyperSpy's groups 'axis-0' and so on."""
+    prefix = f"{name}/" if name else ""
+    signal, axes = _text(group.attrs.get("signal")), group.attrs.get("axes")
+    if signal and axes is not None:
+        dims = [_text(axis) for axis in np.atleast_1d(axes)] if not isinstance(axes, str) else axes.split(":")
+        contents.dims[f"{prefix}{signal}"] = tuple(dims)
+    described = [group[key] for key in sorted(group, key=lambda k: (len(k), k)) if key.startswith("axis-")]
+    if not described or "data" not in group:
+        return
+    dims = []
+    for number, axis in enumerate(described):
+        about = axis.attrs
+        label = _text(about.get("name")) or f"axis-{number}"
+        size = int(about.get("size", group["data"].shape[number]))
+        if "axis" in axis and is_dataset(axis["axis"]):
+            values: np.ndarray = np.asarray(axis["axis"][()], np.float64)
+        else:
+            values = float(about.get("offset", 0.0)) + float(about.get("scale", 1.0)) * np.arange(size)
+        path = f"{prefix}{label}"
+        dims.append(label)
+        if size > 1:
+            contents.arrays[path] = values
+        contents.units[path] = _text(about.get("units"))
+        if not about.get("navigate", number < len(described) - 1):
+            contents.spectral.add(path)
+    contents.dims[f"{prefix}data"] = tuple(dims)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    value = np.ravel(value)[0] if np.size(value) else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_hdf5(request: Request) -> xarray.DataArray:
-    """The map of an HDF5 or NetCDF-4 file: its datasets in any group, by the last part of their names."""
-    arrays, dims = hdf5_arrays(request.path)
-    if not arrays:
-        raise InputError(
-            f"{request.path}: found no array of numbers in the HDF5 file, expected spectra; export it again."
-        )
-    return map_from_arrays(arrays, request, dims)
+    """The map of an HDF5, NetCDF-4, NeXus or HyperSpy file: its datasets in any group."""
+    contents = hdf5_contents(request.path)
+    if not contents.arrays and not contents.left_out:
+        raise InputError(f"{request.path}: found no array of numbers, expected spectra; export them again.")
+    return map_from_arrays(contents, request)
 
 
 def read_classic_netcdf(request: Request) -> xarray.DataArray:
     """The map of a NetCDF file of the classic format (version 3)."""
     import scipy.io
 
+    contents = Contents()
     with scipy.io.netcdf_file(str(request.path), "r", mmap=False) as file:
-        arrays = {name: np.array(variable[...]) for name, variable in file.variables.items()}
-        dims = {name: tuple(variable.dimensions) for name, variable in file.variables.items()}
-    return map_from_arrays(arrays, request, dims)
+        for key, value in file._attributes.items():
+            contents.add(f"@{key}", value)
+        for name, variable in file.variables.items():
+            contents.add(name, np.array(variable[...]))
+            contents.dims[name] = tuple(variable.dimensions)
+            contents.units[name] = _text(getattr(variable, "units", ""))
+            for key, value in variable._attributes.items():
+                contents.add(f"{name}@{key}", value)
+    return map_from_arrays(contents, request)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.io
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.arrays import map_from_arrays, read_arrays
+from deeper_jax.maps.arrays import Contents, map_from_arrays
 from deeper_jax.maps.formats.description import (
     DESCRIPTION,
     check_version,
@@ -90,27 +90,68 @@ def _struct(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mat_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of numbers or text of a .mat file (v4, v5, v7.3) by its name, its axes as MATLAB shows them.
+    """Every array of numbers of a .mat file (v4, v5, v7.3) by its path, its axes as MATLAB shows them."""
+    contents = mat_contents(path)
+    return contents.arrays | {key: np.asarray(value) for key, value in contents.settings.items()}
+
+
+def mat_contents(path: Path) -> Contents:
+    """The arrays of a .mat file, those in structures and cells by 'name/field' and 'name/number'.
 
     Version 7.3 is HDF5 and holds each array with its axes reversed; they are turned back here.
     """
+    contents = Contents()
     if is_hdf5(path):
         with open_hdf5(path) as file:
-            return {key: np.asarray(item[()]).T for key, item in file.items() if _holds_numbers(item)}
-    return {key: value for key, value in scipy.io.loadmat(path).items() if _is_plain(key, value)}
+            for name in file:
+                if not name.startswith("#"):
+                    _take_v73(contents, name, file[name], file)
+    else:
+        for name, value in scipy.io.loadmat(path).items():
+            if not name.startswith("__"):
+                _take(contents, name, value)
+    for name in contents.arrays:
+        contents.units |= {name: str(contents.settings[u])} if (u := f"{name}_units") in contents.settings else {}
+    return contents
 
 
 def read_mat(request: Request) -> xarray.DataArray:
     """The map of a .mat file, which may be WITec's export. Raises InputError as `read_map`."""
     if not is_hdf5(request.path) and (found := read_witec_structure(request)) is not None:
         return found
-    return map_from_arrays(read_arrays(request.path), request)
+    contents = mat_contents(request.path)
+    if not contents.arrays and not contents.left_out:
+        raise InputError(f"{request.path}: found no array, expected spectra [N, L]; export the data again.")
+    return map_from_arrays(contents, request)
 
 
-def _holds_numbers(item: Any) -> bool:
-    # Passed by: object references (MATLAB cell arrays) and empty arrays, which v7.3 stores as their shape.
-    return is_dataset(item) and item.dtype.kind in "biuf" and "MATLAB_empty" not in item.attrs
+def _take(contents: Contents, name: str, value: Any) -> None:
+    if not isinstance(value, np.ndarray):
+        return
+    if value.dtype.names:
+        for place, item in enumerate(value.ravel()):
+            for field in value.dtype.names:
+                _take(contents, f"{name}/{field}" if value.size == 1 else f"{name}/{place}/{field}", item[field])
+    elif value.dtype.kind == "O":
+        for place, item in enumerate(value.ravel()):
+            _take(contents, f"{name}/{place}" if value.size > 1 else name, item)
+    else:
+        contents.add(name, value)
 
 
-def _is_plain(key: str, value: object) -> bool:
-    return not key.startswith("__") and isinstance(value, np.ndarray) and value.dtype.kind in "biufcUS"
+def _take_v73(contents: Contents, name: str, item: Any, file: Any) -> None:
+    kind = item.attrs.get("MATLAB_class", b"")
+    if not is_dataset(item):
+        for key in item:
+            _take_v73(contents, f"{name}/{key}", item[key], file)
+    # Empty arrays are stored as their shape.
+    elif "MATLAB_empty" in item.attrs:
+        return
+    elif item.dtype.kind == "O" and item.dtype.metadata and "ref" in item.dtype.metadata:
+        references = np.ravel(item[()])
+        for place, reference in enumerate(references):
+            _take_v73(contents, f"{name}/{place}" if references.size > 1 else name, file[reference], file)
+    elif kind == b"char":
+        contents.settings[name] = "".join(map(chr, np.ravel(item[()].T)))
+    elif item.dtype.kind in "biuf":
+        contents.add(name, np.asarray(item[()]).T)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeper_jax.maps.arrays import map_from_arrays, read_arrays
+from deeper_jax.maps.arrays import Contents, map_from_arrays
 from deeper_jax.maps.formats.description import (
     DESCRIPTION,
     check_version,
@@ -46,16 +46,32 @@ def read(path: Path) -> xarray.Dataset | None:
 
 
 def npz_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of the archive by its key; nothing is unpickled."""
+    """Every array of the archive by its key. Raises ValueError on pickled objects, which are never opened."""
     with np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 
 
 def read_npz(request: Request) -> xarray.DataArray:
-    """The map of a .npz file."""
-    return map_from_arrays(read_arrays(request.path), request)
+    """The map of a .npz file; pickled objects in it are left out."""
+    contents = Contents()
+    with np.load(request.path, allow_pickle=False) as file:
+        for key in file.files:
+            try:
+                contents.add(key, file[key])
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+                contents.left_out[key] = "pickled objects, which are never opened"
+    return map_from_arrays(contents, request)
 
 
 def read_npy(request: Request) -> xarray.DataArray:
     """The map of a .npy file, whose axis comes from elsewhere. Raises InputError if there is none."""
-    return map_from_arrays({request.path.stem: np.load(request.path, allow_pickle=False)}, request)
+    contents = Contents()
+    try:
+        contents.add(request.path.stem, np.load(request.path, allow_pickle=False))
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        contents.left_out[request.path.stem] = "pickled objects, which are never opened"
+    return map_from_arrays(contents, request)

@@ -81,7 +81,7 @@ def _wavenumbers(file: Any, laser: float | None, request: Request) -> np.ndarray
             f"{path}: found an axis of {header.xlistcount} points for spectra of {header.npoints}, expected one axis "
             "for all spectra (multitrack files have one each); export it with one axis."
         )
-    unit = {"Nanometre": "nm", "Wavenumber": "abs 1/cm", "RamanShift": ""}.get(axis.units.name)
+    unit = {"Nanometre": "nm", "Wavenumber": "abs 1/cm", "RamanShift": "1/cm"}.get(axis.units.name)
     if unit is None:
         raise InputError(
             f"{path}: found a spectral axis in {axis.units.name}, expected the Raman shift or a wavelength; "

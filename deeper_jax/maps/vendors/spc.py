@@ -16,6 +16,7 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.grid import Arrangement, arrange
+from deeper_jax.maps.names import laser_in, unit_in
 from deeper_jax.maps.raman_map import build_map
 from deeper_jax.maps.request import Request
 
@@ -42,10 +43,7 @@ def read_spc(request: Request) -> xarray.DataArray:
     main = spchdr.SpcHdr.from_buffer_copy(content)
     axes, spectra, sub_headers = _subfiles(content, main, sub_hdr.SubHdr, path)
     log = _log(content, int(main.flogoff))
-    laser = next(
-        (float(n.group()) for k, v in log.items() if "laser" in k.lower() and (n := re.search(r"\d{3,4}(\.\d+)?", v))),
-        None,
-    )
+    laser = laser_in(log)
     axis = _one_axis(axes, path)
     kind = axis_type(main, "fxtype")
     if kind not in _SPECTRAL:
@@ -54,9 +52,11 @@ def read_spc(request: Request) -> xarray.DataArray:
             "export the spectra with a spectral axis."
         )
     found = arrange_subfiles(main, sub_headers, log)
+    # The label, where the header has one and no type, tells what the axis is.
+    label = _decode(bytes(main.fcatxt)) if kind == 0 else ""
     return build_map(
         found.place(spectra),
-        request.shift(axis, _SPECTRAL[kind], laser),
+        request.shift(axis, _SPECTRAL[kind] or unit_in(label), laser),
         found.dims,
         found.coords,
         path=path,

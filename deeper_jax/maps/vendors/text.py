@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.grid import arrange, axis_name
+from deeper_jax.maps.grid import TO_UM, arrange, axis_name
 from deeper_jax.maps.names import (
     AXES,
     BACKGROUNDS,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     import xarray
 
 _POSITIONS = ("x", "y", "z", "time")
-_TO_UM = {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 # Equal neighbours come from rounding where the steps are about as long as the last digit.
 _ROUNDED = 1.6
 
@@ -548,7 +547,7 @@ def _placed(
         kind, is_number = axis_name(name), values.dtype.kind == "f"
         if kind in _POSITIONS and kind not in places and is_number:
             scale = re.search(r"[(\[ _](nm|mm|cm|m)[)\]]?\s*$", name)
-            places[kind] = values * (_TO_UM[scale[1]] if scale and kind != "time" else 1.0)
+            places[kind] = values * (TO_UM[scale[1]] if scale and kind != "time" else 1.0)
         elif is_number and plain_name(name) in (*ROWS, *COLUMNS):
             numbered["y" if plain_name(name) in ROWS else "x"] = values
         else:

@@ -190,7 +190,12 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     name = names[request.choose(names, [value["data"].size for value in found.values()])]
     data = found[name]
     spectra = empty_to_missing(np.atleast_2d(data["data"]))
-    axis, unit = data["axisscale"][1]
+    scales = np.atleast_2d(data["axisscale"])
+    scales = scales.T if scales.shape[0] == 1 else scales
+    axis = scales[1, 0]
+    unit = _text(scales[1, 1]) if scales.shape[1] > 1 else ""
+    if not unit and "title" in data.dtype.names and np.shape(data["title"])[:1] == (2,):
+        unit = _text(np.ravel(data["title"][1])[0])
     if axis.size != spectra.shape[1]:
         raise InputError(
             f"{path}: found {axis.size} places on the axis of '{name}' for spectra of {spectra.shape[1]} channels, "
@@ -199,7 +204,7 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     values, dims, coords, units = _structure_form(data, spectra)
     return build_map(
         values,
-        request.shift(axis.ravel(), _text(unit)),
+        request.shift(axis.ravel(), unit),
         dims,
         coords,
         path=path,
