@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: as the file tells, or measured on the map's sharpest bands)",
     )
     parser.add_argument("--entry", metavar="NAME", help="which of several measurements in IN, by name or number")
+    parser.add_argument("--laser", type=float, metavar="NM", help="the laser's wavelength, where IN has wavelengths")
+    parser.add_argument("--wavenumbers", metavar="FILE", help="a list of wavenumbers in cm^-1, in place of IN's axis")
     page = parser.add_mutually_exclusive_group()
     page.add_argument("--page", metavar="PATH", help="page of before and after (default: OUT with .html)")
     page.add_argument("--no-page", action="store_true", help="write no page")
@@ -75,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
     with log_shown(sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
         entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
-        measured = read_map(source, entry=entry)
+        measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
         result = enhance(
             measured,
             options.model,

@@ -17,8 +17,8 @@ class Request:
     """The file that is read and what the caller said of it; what was decided is gathered here.
 
     path: the file. entry: the name of one of its measurements, or its place counted from 0. wavenumbers: the axis
-    [L] in cm^-1 that takes the place of the file's. laser: wavelength in nm that takes the place of the file's. notes: sentences on
-    what was decided. chosen: whether one of several measurements was.
+    [L] in cm^-1 that takes the place of the file's. laser: wavelength in nm that takes the place of the file's.
+    notes: sentences on what was decided. chosen: whether one of several measurements was.
     """
 
     path: Path
