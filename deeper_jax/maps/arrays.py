@@ -30,7 +30,7 @@ class Contents:
 
     dims: the names of an array's dimensions, as far as the file tells. units: of an array. settings: single numbers
     and texts. spectral: arrays that the file itself calls the axis of the signal. left_out: arrays that cannot be
-    used, and why.
+    used, and why. unusable: complex and empty arrays as they are.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -39,12 +39,15 @@ class Contents:
     settings: dict[str, Any] = field(default_factory=dict)
     spectral: set[str] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
+    unusable: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add(self, path: str, values: Any) -> None:
         """Take an array, a single number or a text; anything else is passed by."""
         values = np.asarray(values)
         if values.size == 1 or values.dtype.kind in "SU":
             self.settings[path] = values.ravel()[0] if values.size else ""
+        if values.dtype.kind == "c" or values.dtype.kind in "biuf" and values.size == 0:
+            self.unusable[path] = values
         if values.dtype.kind == "c":
             self.left_out[path] = "complex numbers"
         elif values.dtype.kind in "biuf" and values.size > 1:

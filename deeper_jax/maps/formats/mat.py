@@ -90,9 +90,9 @@ def _struct(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mat_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of numbers of a .mat file (v4, v5, v7.3) by its path, its axes as MATLAB shows them."""
+    """Every array of a .mat file (v4, v5, v7.3) by its path, axes as MATLAB shows them, usable as spectra or not."""
     contents = mat_contents(path)
-    return contents.arrays | {key: np.asarray(value) for key, value in contents.settings.items()}
+    return contents.arrays | contents.unusable | {key: np.asarray(value) for key, value in contents.settings.items()}
 
 
 def mat_contents(path: Path) -> Contents:
