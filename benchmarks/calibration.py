@@ -17,6 +17,7 @@ import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
+from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise
@@ -54,7 +55,7 @@ def run(path: str | None, pack: str | None) -> None:
         print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
 
 
-def cases(model: deeper_jax.inference.noise_aware_denoiser.NoiseAwareDenoiser, seeds: tuple[int, ...]) -> Iterator:
+def cases(model: NoiseAwareDenoiser, seeds: tuple[int, ...]) -> Iterator:
     """(how, level, Case) of each simulated cell."""
     axis = default_wavenumbers()
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
