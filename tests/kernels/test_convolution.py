@@ -26,7 +26,7 @@ def convolve(x, kernel, implementation=None, strides=None, padding="SAME", **set
     )
 
 
-@pytest.mark.parametrize("implementation", [None, "winograd"])
+@pytest.mark.parametrize("implementation", [None, "taps", "winograd"])
 @pytest.mark.parametrize(
     "arguments",
     [((4, 100), 64, 64), ((2, 24, 24), 64, 64), ((3, 33), 4, 6), ((2, 7, 5), 3, 4), ((3, 4, 9), 5, 2, 5)],
@@ -46,13 +46,14 @@ def test_values_and_gradients_are_those_of_xla(arguments, implementation):
         np.testing.assert_allclose(found, expected, atol=1e-5 * np.ptp(expected))
 
 
-def test_wide_ones_run_as_winograd():
+def test_wide_ones_run_as_winograd_and_images_gradients_by_taps():
     def text(x, kernel):
         return str(jax.make_jaxpr(jax.grad(lambda k: convolve(x, k).sum()))(kernel))
 
-    wide, narrow = case((4, 100), 64, 64), case((4, 100), 16, 16)
+    wide, narrow, image = case((4, 100), 64, 64), case((4, 100), 16, 16), case((2, 8, 8), 16, 16)
     assert "conv_general_dilated" not in text(*wide[:2])
     assert "conv_general_dilated" in text(*narrow[:2]) and "dot_general" not in text(*narrow[:2])
+    assert "dot_general" in text(*image[:2])
 
 
 @pytest.mark.parametrize(
