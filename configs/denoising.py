@@ -2,7 +2,7 @@
 
     python train.py --config=configs/denoising.py --config.data.path=FOLDER --workdir=runs/denoising
 
-FOLDER holds Train_Inputs.mat and its like (README, "Data"). 500 epochs of 561 steps at 0.4 TFLOP a step.
+FOLDER holds Train_Inputs.mat and its like (docs/data.md). 500 epochs of 561 steps at 0.4 TFLOP a step.
 Published: MSE 0.00285 (95 % CI 0.00255 to 0.00315) over 11 cells; a third party's run of the authors' weights
 on the authors' test set: 0.00195.
 

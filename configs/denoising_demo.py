@@ -8,7 +8,7 @@ or, step by step,
     python eval.py --workdir=demo/run --output=demo/report
 
 Twelve cells to learn from, four of them with their background left in, so that the network also takes raw
-counts; four others to be tested on. README, "What it does", has the figures.
+counts; four others to be tested on. docs/results.md has the figures.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,7 @@
     python train.py --config=configs/denoising_simulated.py --workdir=runs/simulated
     python eval.py --workdir=runs/simulated --output=runs/simulated/report
 
-README, "What it does", has the figures.
+docs/results.md has the figures.
 """
 
 from ml_collections import ConfigDict

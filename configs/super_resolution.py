@@ -2,7 +2,7 @@
 
     python train.py --config=configs/super_resolution.py:scale=4 --config.data.path=FOLDER --workdir=runs/4x
 
-FOLDER holds one hyperspectral image a file (README, "Data"). 600 epochs of 72 steps; a step is 6.6 TFLOP (6
+FOLDER holds one hyperspectral image a file (docs/data.md). 600 epochs of 72 steps; a step is 6.6 TFLOP (6
 blocks) or 16.5 TFLOP (16 blocks). Published (2x / 3x / 4x): PSNR about 42.0 / 40.6 / 39.3 dB, SSIM about
 .846 / .843 / .829, MSE about 0.78 / 1.10 / 1.59 e-4.
 

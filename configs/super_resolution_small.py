@@ -5,7 +5,7 @@
 
 Eight (2x) to fifteen minutes on two CPU cores. The recipe is ours: start as the best linear upsampler, squared error,
 larger batch and learning rate, warm-up and cosine, gradient clipping, moving average of the weights, best checkpoint
-by validation. README, "Super-resolution", says what it gives. Arguments as for configs/super_resolution.py.
+by validation. docs/results.md says what it gives. Arguments as for configs/super_resolution.py.
 """
 
 from ml_collections import ConfigDict

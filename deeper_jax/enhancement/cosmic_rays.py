@@ -84,7 +84,6 @@ def find_cosmic_rays(
     # The surroundings follow the lower edge of the noise.
     noise = noise_model.std(spectra - excess)
     noise = noise_model.std(spectra - excess + noise)
-    removed, suspected = np.zeros(spectra.shape, bool), np.zeros(spectra.shape, bool)
     found = sharp_features(spectra, excess, noise, _HEIGHT)
     step = float(np.abs(np.diff(axis)).mean())
     width = sharpest_band(spectra, noise_model) if resolution is None else resolution / step
@@ -133,9 +132,7 @@ def _shared(
 ) -> np.ndarray:
     """Which features are in a neighbour too, or in many spectra; [N]."""
     near = np.stack([np.clip(found.channel + step, 0, excess.shape[1] - 1) for step in (-1, 0, 1)])
-    often = np.zeros(excess.shape[1], int)
-    for channels in {(int(row), int(at)) for row, at in zip(found.row, found.channel, strict=True)}:
-        often[channels[1]] += 1
+    often = np.bincount(found.channel, minlength=excess.shape[1])
     shared = often[near].sum(0) > max(_FEW_STRUCK, _SHARE_STRUCK * len(excess))
     if not spatial or not len(found.row):
         return shared

@@ -128,7 +128,7 @@ def _cells(training: ConfigDict, most: int) -> tuple[list[Cell], bool]:
     if pairs is None or not names:
         raise InputError(
             f"{training.data.path}: holds no test cell that is a whole raster [H, W, L], which the combination needs; "
-            'with --config.hybrid.training.data.path give pairs of images, one file a cell (README, "Data"), or a path '
+            "with --config.hybrid.training.data.path give pairs of images, one file a cell (docs/data.md), or a path "
             "where nothing is, for simulated ones."
         )
     cells = []

@@ -45,7 +45,7 @@ class LoadedModel:
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
         self._parameters = model.count()
-        self._evaluate = jax.jit(self._evaluation(model))
+        self._evaluate = jax.jit(model.evaluate)
         self._programs: dict[tuple[int, ...], Callable[..., jax.Array]] = {}
 
     def __repr__(self) -> str:
@@ -71,10 +71,6 @@ class LoadedModel:
             "parameters": f"{self._parameters:,}",
             "trained on": trained + ("" if step is None else f", {step:,} steps"),
         }
-
-    def _evaluation(self, model: FunctionalModel) -> Callable[..., jax.Array]:
-        """The function of params, stats and a batch that is compiled."""
-        return model.evaluate
 
     def _apply(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self._evaluate(self.params, self.stats, batch))

@@ -1,7 +1,6 @@
 """The spectral axis: wavenumbers in cm⁻¹, checked in one place, read from lists and converted from other units."""
 
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +118,6 @@ def plain_unit(unit: str) -> str:
     return " ".join(unit.lower().replace("[", "").replace("]", "").strip("() ").split())
 
 
-def is_wavelength(unit: str) -> bool:
-    """Whether the unit is that of a wavelength."""
-    return plain_unit(unit) in _WAVELENGTHS
-
-
 def raman_shift(values: np.ndarray, unit: str, laser_nm: float | None, source: str | Path) -> np.ndarray:
     """An axis in the unit that a file names as the Raman shift in cm⁻¹, 1e7 (1 / laser - 1 / wavelength).
 
@@ -187,9 +181,3 @@ def absolute_words(absolute: np.ndarray) -> str:
     """'543.567 to 588.27 nm' of absolute wavenumbers."""
     finite = absolute[np.isfinite(absolute) & (absolute != 0)]
     return f"{1e7 / finite.max():.6g} to {1e7 / finite.min():.6g} nm" if finite.size else "without a finite value"
-
-
-def warn_of_axis(axis: np.ndarray, source: str | Path) -> None:
-    """Warns of an axis that goes below 0 or beyond 4000 cm⁻¹."""
-    if (unusual := unusual_range(axis)) is not None:
-        warnings.warn(f"{source}: {unusual}.", stacklevel=2)

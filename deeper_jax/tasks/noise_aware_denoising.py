@@ -7,11 +7,9 @@ from ml_collections import ConfigDict
 
 from deeper_jax.models.noise_aware_unet import moving_average
 from deeper_jax.simulator import SimulatorConfig, VariedSpectra, simulate_spectra, simulate_varied_spectra
+from deeper_jax.spectra.noise import SMOOTHING
 from deeper_jax.tasks.denoising import simulated_job
 from deeper_jax.training.job import Batch, TrainingJob
-
-# Channels over which the intensity is averaged before its noise is read off; as in `enhancement.noise`.
-SMOOTHING = 9
 
 
 def noise_aware_denoising_job(config: ConfigDict) -> TrainingJob:

@@ -27,10 +27,20 @@ from deeper_jax.maps.names import (
     laser_in,
     plain_name,
     rank_of,
-    unit_in,
 )
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.request import Request
+from deeper_jax.maps.vendors.text_axis import (
+    axis_of_names,
+    axis_unit,
+    axis_windows,
+    column_of_axis,
+    counts_rows,
+    is_axis,
+    refuse_windows,
+    spectra_anywhere,
+    spectra_in_sequence,
+)
 from deeper_jax.maps.vendors.text_table import TextTable, parse_table, read_lines
 from deeper_jax.maps.vendors.witec_text import (
     is_truematch,
@@ -45,8 +55,6 @@ if TYPE_CHECKING:
     import xarray
 
 _POSITIONS = ("x", "y", "z", "time")
-# Equal neighbours come from rounding where the steps are about as long as the last digit.
-_ROUNDED = 1.6
 
 
 def read_text(request: Request) -> xarray.DataArray:
@@ -102,49 +110,6 @@ def _settings(heading: tuple[str, ...]) -> dict[str, str]:
     return settings
 
 
-def _axis_unit(settings: dict[str, str], name: str) -> str:
-    """The unit by the axis' own name, else by what the heading says of the axis, the range or the spectrograph."""
-    if unit := unit_in(name):
-        return unit
-    if "AxisUnit[1]" in settings:
-        return settings["AxisUnit[1]"]
-    if not name.strip():
-        for setting in settings:
-            if (found := re.fullmatch(r"(Range|Spectro|X ?-?Axis|Axis)\s*\((.*)\)", setting)) is not None:
-                return unit_in(found[2])
-        for word in ("XUnits", "X Units", "xunit", "X-Units", "Axis unit"):
-            if word in settings:
-                return unit_in(settings[word])
-    return ""
-
-
-def _is_axis(values: np.ndarray) -> bool:
-    """Whether the values rise or fall throughout, but for equal neighbours that rounding made."""
-    steps = np.diff(values)
-    if values.size < 2 or not np.isfinite(values).all():
-        return False
-    if (steps > 0).all() or (steps < 0).all():
-        return True
-    return bool((steps >= 0).all() or (steps <= 0).all()) and values[0] != values[-1] and _is_rounded(values)
-
-
-def _is_rounded(values: np.ndarray) -> bool:
-    """Whether the steps are about as long as the last digit of the values, so that rounding makes neighbours equal."""
-    digits = next((d for d in range(7) if np.allclose(values, np.round(values, d), rtol=0, atol=1e-9)), 7)
-    return abs(values[-1] - values[0]) / (values.size - 1) < _ROUNDED * 10.0**-digits
-
-
-def _windows(values: np.ndarray) -> list[np.ndarray]:
-    """The stretches of an axis that rise, or fall, one after the other; [] if it does neither."""
-    if values.size < 6 or not np.isfinite(values).all():
-        return []
-    steps = np.diff(values)
-    rising = np.median(steps) > 0
-    cuts = np.flatnonzero((steps <= 0) if rising else (steps >= 0)) + 1
-    parts = np.split(values, cuts)
-    return parts if 1 < len(parts) <= 8 and min(map(len, parts)) > 2 else []
-
-
 def _build(
     values: np.ndarray,
     axis: np.ndarray,
@@ -160,15 +125,9 @@ def _build(
 ) -> xarray.DataArray:
     if request.wavenumbers is None:
         values, axis = _merged(values, axis, request)
-    if (
-        rank_of("", ()) is None
-        and unit == ""
-        and np.min(axis) > 6000
-        and laser_in(settings)
-        and request.wavenumbers is None
-    ):
-        request.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
-        unit = "abs 1/cm"
+        if unit == "" and np.min(axis) > 6000 and laser_in(settings):
+            request.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
+            unit = "abs 1/cm"
     values = _filled(values, axis, request)
     labspec = "Acq. time (s)" in settings or "AxisType[0]" in settings
     return build_map(
@@ -253,9 +212,9 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
     axis, intensity = numbers[:, axis_at], numbers[:, intensity_at]
     if np.isnan(axis).any() or (not lead and len(np.unique(axis)) == len(axis)):
         return None
-    if not lead and (_is_axis(axis) or _windows(axis)):
+    if not lead and (is_axis(axis) or axis_windows(axis)):
         return None
-    grouped = _sequence(axis) or _pivot(axis, [table.texts.get(c, numbers[:, c]) for c in lead])
+    grouped = spectra_in_sequence(axis) or spectra_anywhere(axis, [table.texts.get(c, numbers[:, c]) for c in lead])
     if grouped is None:
         if not names or not lead:
             return None
@@ -280,7 +239,7 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
         columns,
         settings,
         request,
-        unit=_axis_unit(settings, names[axis_at] if names else ""),
+        unit=axis_unit(settings, names[axis_at] if names else ""),
         instrument=instrument,
     )
 
@@ -289,51 +248,20 @@ def _is_position(name: str) -> bool:
     return axis_name(name) in _POSITIONS or plain_name(name) in (*ROWS, *COLUMNS)
 
 
-def _sequence(axis: np.ndarray) -> tuple[np.ndarray, int, int] | None:
-    """(lines [N * L], N, L) of spectra one after the other, each with the same axis."""
-    repeats = int((axis == axis[0]).sum())
-    length, rest = divmod(len(axis), repeats)
-    if rest or length < 2 or not (axis.reshape(repeats, length) == axis[:length]).all():
-        return None
-    return np.arange(len(axis)), repeats, length
-
-
-def _pivot(axis: np.ndarray, lead: Sequence[np.ndarray]) -> tuple[np.ndarray, int, int] | None:
-    """(lines [N * L], N, L) of spectra whose channels lie anywhere, the places in order of their first line."""
-    if not lead:
-        return None
-    codes = np.stack([np.unique(column, return_inverse=True)[1].ravel() for column in lead], axis=1)
-    _, first, place = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))[place.ravel()]
-    channels, channel = np.unique(axis, return_inverse=True)
-    count, length = len(first), len(channels)
-    key = rank * length + channel
-    if count * length != len(axis) or len(np.unique(key)) < len(key) or length < 2:
-        return None
-    return np.argsort(key), count, length
-
-
 def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
     """The axis in a row; columns that it says nothing of hold the positions and labels of the spectra."""
     numbers, width = table.numbers, table.numbers.shape[1]
-    options = [(number, *_axis_of_names(head)) for number, head in enumerate(table.heads)]
+    options = [(number, *axis_of_names(head)) for number, head in enumerate(table.heads)]
     found = next((option for option in options if option[1].size > 2), None)
     named = list(table.heads[found[0]]) if found else []
     if found is not None:
         number, axis, at = found
         spectra_rows = numbers
-        first_name = named[0]
         column = numbers[:, 0]
-        if (
-            at[0] > 0
-            and at[0] == 1
-            and rank_of(first_name, AXES) is not None
-            and _is_axis(column)
-            and not is_index(column)
-        ):
-            # Both are named or look like axes: wavenumbers span more than whatever numbers the spectra.
-            if not np.ptp(axis) > np.ptp(column):
-                return None
+        also_axis = at[0] == 1 and rank_of(named[0], AXES) is not None and is_axis(column) and not is_index(column)
+        # Both are named or look like axes: wavenumbers span more than whatever numbers the spectra.
+        if also_axis and not np.ptp(axis) > np.ptp(column):
+            return None
         names = list(table.heads[0]) if number else named
         # A row that only counts is no axis: a column may be.
         if is_index(axis) and request.wavenumbers is None:
@@ -342,18 +270,18 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
         if len(numbers) < 2:
             return None
         first = numbers[0]
-        texts = [c for c in table.texts]
-        filled = np.array([c for c in range(width) if not np.isnan(first[c]) and c not in texts])
-        if filled.size < 3 or (filled[-1] - filled[0] + 1 != filled.size) or not _is_axis(first[filled]):
+        filled = np.array([c for c in range(width) if not np.isnan(first[c]) and c not in table.texts])
+        if filled.size < 3 or (filled[-1] - filled[0] + 1 != filled.size) or not is_axis(first[filled]):
             return None
         axis, at, spectra_rows = first[filled], filled, numbers[1:]
         if is_index(axis) and request.wavenumbers is None:
             return None
-        if filled[0] == 0 and _is_axis(numbers[:, 0]) and len(numbers) >= width:
+        if filled[0] == 0 and is_axis(numbers[:, 0]) and len(numbers) >= width:
             return None
-        names = [str(table.texts[c][0]) if c in texts else "" for c in range(width)]
-        columns = settings.get("columns", "").split("|")
-        names[: len(columns)] = columns if columns != [""] else names[: len(columns)]
+        names = [str(table.texts[c][0]) if c in table.texts else "" for c in range(width)]
+        if settings.get("columns"):
+            columns = settings["columns"].split("|")
+            names[: len(columns)] = columns
     if len(spectra_rows) < 1:
         return None
     lead_at = [c for c in range(width) if c not in set(at.tolist())]
@@ -370,27 +298,7 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
     spectra = empty_to_missing(spectra) if columns_of else spectra
     corner = " ".join(named[c] for c in lead_at if not _is_position(named[c])) if named else ""
     settings = settings | ({"columns": "|".join(name for name, _ in columns_of)} if columns_of else {})
-    return _placed(spectra, axis, columns_of, settings, request, unit=_axis_unit(settings, corner))
-
-
-def _axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(axis, places) of the longest run of names that are numbers, or one word around numbers, and rise or fall."""
-    parts = [re.fullmatch(r"(\D*?)(-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(\D*)", name.strip()) for name in names]
-    best: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0, int))
-    start = 0
-    while start < len(parts):
-        part = parts[start]
-        end = start
-        if part is not None:
-            around = (part[1].strip(), part[3].strip())
-            while end < len(parts) and (p := parts[end]) is not None and (p[1].strip(), p[3].strip()) == around:
-                end += 1
-            values = np.array([float(p[2].replace(",", ".")) for p in parts[start:end] if p is not None])
-            words = around != ("", "")
-            if values.size > max(2, best[0].size) and _is_axis(values) and not (words and is_index(values)):
-                best = values, np.arange(start, end)
-        start = max(end, start + 1)
-    return best
+    return _placed(spectra, axis, columns_of, settings, request, unit=axis_unit(settings, corner))
 
 
 def _unnamed_leads(count: int, settings: dict[str, str]) -> list[str]:
@@ -404,23 +312,23 @@ def _unnamed_leads(count: int, settings: dict[str, str]) -> list[str]:
 
 def _pairs(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
     """Columns x1, y1, x2, y2 ...: spectra with axes of their own; `entry` takes one where the axes differ."""
-    numbers, width = _without_empty(table)[0], len(_without_empty(table)[1])
-    names = [table.names[c] for c in _without_empty(table)[1]] if table.names else []
+    numbers, kept = _without_empty(table)
+    width, names = len(kept), [table.names[c] for c in kept] if table.names else []
     if width < 4 or width % 2 or table.texts:
         return None
     axes = [numbers[:, c][~np.isnan(numbers[:, c])] for c in range(0, width, 2)]
-    if not all(axis.size > 2 and _is_axis(axis) and not is_index(axis) for axis in axes):
+    if not all(axis.size > 2 and is_axis(axis) and not is_index(axis) for axis in axes):
         return None
     if names:
         stems = [re.sub(r"[\s_.]*\(?\d+\)?$", "", plain_name(name)) for name in names]
         alike = len(set(stems[::2])) == 1 and len(set(stems[1::2])) >= 1 and not set(stems[::2]) & set(stems[1::2])
         if not alike and not all(rank_of(name, AXES) is not None for name in names[::2]):
             return None
-    elif any(_is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
+    elif any(is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
         return None
     spectra = [numbers[: axis.size, c] for axis, c in zip(axes, range(1, width, 2), strict=True)]
     titles = [name.strip() for name in names[1::2]] or [f"spectrum {n + 1}" for n in range(len(axes))]
-    unit = _axis_unit(settings, names[0] if names else "")
+    unit = axis_unit(settings, names[0] if names else "")
     same = all(axis.shape == axes[0].shape and np.allclose(axis, axes[0], rtol=0, atol=1e-6) for axis in axes)
     if request.entry is not None:
         place = request.choose(titles, [axis.size for axis in axes])
@@ -450,20 +358,20 @@ def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -
     """The axis in a column, a spectrum in each other one that is neither a number of the row nor a background."""
     numbers, kept = _without_empty(table)
     names = [table.names[c].strip("# ") for c in kept] if table.names else [""] * len(kept)
-    at = _column_of_axis(numbers, names, request)
+    at = column_of_axis(numbers, names, request)
     if at is None:
         return None
     rows = np.isfinite(numbers[:, at])
     axis = numbers[rows, at]
-    if request.wavenumbers is None and not _is_axis(axis):
-        _refuse_windows(axis, request)
+    if request.wavenumbers is None and not is_axis(axis):
+        refuse_windows(axis, request)
         return None
     others = [
         c
         for c in range(len(kept))
         if c != at
         and rank_of(names[c], AXES) is None
-        and ((c > at and not names[c]) or not _counts(numbers[:, c], names[c]))
+        and ((c > at and not names[c]) or not counts_rows(numbers[:, c], names[c]))
     ]
     ranks = {c: rank_of(names[c], INTENSITIES) for c in others}
     good = [c for c in others if ranks[c] != BACKGROUNDS] or others
@@ -484,49 +392,8 @@ def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -
     coords = (
         {"name": ("spectrum", np.array(labels))} if dims and all(labels) and len(set(labels)) == len(labels) else {}
     )
-    unit = _axis_unit(settings, names[at])
+    unit = axis_unit(settings, names[at])
     return _build(spectra[0] if not dims else spectra, axis, dims, coords, settings, request, unit=unit)
-
-
-def _column_of_axis(numbers: np.ndarray, names: Sequence[str], request: Request) -> int | None:
-    """The place of the axis: by its name, else the first column that rises or falls and does not only count."""
-    if request.wavenumbers is not None and len(request.wavenumbers) == len(numbers) and not any(names):
-        return 0
-    finite = [numbers[np.isfinite(numbers[:, c]), c] for c in range(len(names))]
-    by_rank = sorted((rank, c) for c, name in enumerate(names) if (rank := rank_of(name, AXES)) is not None)
-    for _, c in by_rank:
-        if _is_axis(finite[c]) or _windows(finite[c]):
-            return c
-    free = [c for c in range(len(names)) if not is_counted(names[c])]
-    if free and free[0] == 0 and (_is_axis(finite[0]) or _windows(finite[0])) and not is_index(finite[0]):
-        return 0
-    if request.wavenumbers is not None and len(finite[0]) == len(request.wavenumbers):
-        return 0 if is_index(finite[0]) else None
-    # Behind columns that count, the only one that can be an axis is it.
-    fitting = [c for c in free if _is_axis(finite[c]) and not is_index(finite[c])]
-    behind = len(fitting) == 1 and all(_counts(numbers[:, c], names[c]) for c in range(fitting[0]))
-    return fitting[0] if behind and fitting[0] > 0 else None
-
-
-def _counts(values: np.ndarray, name: str) -> bool:
-    """Whether a column is the number of the row by its name, or without one by its values."""
-    return is_counted(name) if name.strip() else is_index(values)
-
-
-def _refuse_windows(axis: np.ndarray, request: Request) -> None:
-    windows = _windows(axis)
-    if windows:
-        listed = ", ".join(f"{part[0]:g} to {part[-1]:g}" for part in windows)
-        equal = np.flatnonzero(np.diff(axis) == 0)
-        if equal.size == len(windows) - 1:
-            raise InputError(
-                f"{request.path}: found the wavenumber {axis[equal[0]]:g} cm^-1 twice in neighbouring lines, expected "
-                "every channel at a wavenumber of its own; remove one of the lines."
-            )
-        raise InputError(
-            f"{request.path}: found {len(windows)} windows one after the other ({listed}) that overlap or turn back, "
-            "expected one axis that rises or falls; join the windows in the instrument's software, or give one a file."
-        )
 
 
 def _placed(
@@ -595,7 +462,8 @@ def _read_jcamp(lines: list[str], request: Request) -> xarray.DataArray:
     if not blocks:
         raise InputError(f"{request.path}: found no spectrum in the JCAMP-DX file, expected XYDATA; export it again.")
     titles = [str(block.get("title", "")) for block in blocks]
-    block = blocks[request.choose(titles, [np.size(block["y"]) for block in blocks])]
+    place = request.choose(titles, [np.size(block["y"]) for block in blocks])
+    block = blocks[place]
     x, y = np.asarray(block["x"], float), np.asarray(block["y"], float)
     told = block.get("npoints", y.size)
     if said.getvalue() or x.size != y.size or told != y.size or not np.isfinite(x).all():
@@ -607,5 +475,4 @@ def _read_jcamp(lines: list[str], request: Request) -> xarray.DataArray:
     unit = str(block.get("xunits", "1/CM")).lower()
     plain = {key: str(value) for key, value in block.items() if isinstance(value, str | int | float)}
     unit = {"nanometers": "nm", "micrometers": "um", "arbitrary units": ""}.get(unit, unit)
-    title = titles[blocks.index(block)] if len(blocks) == 1 else str(block.get("title", ""))
-    return _build(y, x, (), {}, plain, request, unit=unit, title=title)
+    return _build(y, x, (), {}, plain, request, unit=unit, title=titles[place])

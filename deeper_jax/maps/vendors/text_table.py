@@ -25,7 +25,7 @@ _LONGEST_TEXT = 2**31
 
 @dataclass(frozen=True)
 class TextTable:
-    """heading, footing: the lines before and after the numbers.
+    """heading: the lines before the numbers.
 
     heads: the last of the heading's lines with as many fields as the table has columns, the nearest first, fields
     without quotation marks. names: the nearest of them, with the units that a line below them gives; None without one.
@@ -35,7 +35,6 @@ class TextTable:
     """
 
     heading: tuple[str, ...]
-    footing: tuple[str, ...]
     heads: tuple[tuple[str, ...], ...]
     names: tuple[str, ...] | None
     numbers: np.ndarray
@@ -96,7 +95,6 @@ def parse_table(lines: list[str], path: Path) -> TextTable:
     heads, names = _heads(lines[: block[0].line], separator, width)
     return TextTable(
         heading=tuple(lines[: block[0].line]),
-        footing=tuple(lines[block[-1].line + 1 :]),
         heads=heads,
         names=names,
         numbers=_numbers(block, width, decimal),
