@@ -64,7 +64,8 @@ def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(finished,
         curves = [[line[name] for line in log(path) if name in line] for path in (whole_workdir, tmp_path / "halted")]
         assert curves[0] == curves[1] and len(curves[0]) == STEPS
     moved = train(config, noise_job(config), tmp_path / "moved", data_mesh())
-    assert 0 < largest_difference(whole.params, moved.params) < 1e-5
+    # Adam divides by small numbers: float32 sums in another order show more or less, by the processor.
+    assert 0 < largest_difference(whole.params, moved.params) < 1e-4
 
 
 def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validation(tmp_path):
