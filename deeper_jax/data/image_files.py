@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.errors import InputError
 from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_optional, read_arrays
+from deeper_jax.maps.formats.hdf5_file import is_dataset, open_hdf5
 from deeper_jax.spectra.axis import AXIS_FILE, checked_axis, read_axis, same_axis
 
 __all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_list"]
@@ -179,6 +179,8 @@ def _read_any(path: Path) -> dict[str, np.ndarray]:
             return {"image": np.load(path, mmap_mode="r", allow_pickle=False)}
         if suffix in IMAGE_SUFFIXES:
             return _read_hdf5(path)
+    except InputError:
+        raise
     # As in `read_arrays`: whatever the reader raises, the file is no good.
     except Exception as error:
         raise InputError(
@@ -194,10 +196,10 @@ def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
 
     def keep(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf":
+        if is_dataset(item) and item.dtype.kind in "biuf":
             arrays[name.rsplit("/", 1)[-1]] = np.asarray(item[()])
 
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         file.visititems(keep)
     return arrays
 

@@ -344,6 +344,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: found a '{path.suffix}' file, expected .mat or .npz; export the data as one.")
     try:
         arrays = npz_arrays(path) if path.suffix.lower() == ".npz" else mat_arrays(path)
+    except InputError:
+        raise
     except Exception as error:
         raise cannot_be_read(path, path.suffix, error) from error
     if not arrays:

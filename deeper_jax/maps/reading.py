@@ -91,7 +91,7 @@ def read_own(path: str | Path) -> xarray.Dataset | None:
     try:
         return form.read_own(path)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(

@@ -197,6 +197,18 @@ def test_tifffile_finds_channels_and_pixel_size(tmp_path):
     assert width == pytest.approx(3e4, rel=1e-6) and height == pytest.approx(2e4)
 
 
+def test_a_tiff_whose_images_lie_in_other_files_is_refused(tmp_path):
+    write_map(raster(), tmp_path / "map.tif")
+    write_map(raster() + 1, tmp_path / "secret.tif")
+    with tifffile.TiffFile(tmp_path / "secret.tif") as file:
+        described, uuid = file.ome_metadata, tifffile.xml2dict(file.ome_metadata)["OME"]["UUID"]
+    elsewhere = f'<TiffData IFD="0" PlaneCount="7"><UUID FileName="secret.tif">{uuid}</UUID></TiffData>'
+    described = described.replace('<TiffData IFD="0" PlaneCount="7"/>', elsewhere).replace(uuid, "urn:uuid:own", 1)
+    tifffile.tiffcomment(tmp_path / "map.tif", described.encode())
+    with pytest.raises(InputError, match="map.tif: found images whose data lie in other files"):
+        read_own(tmp_path / "map.tif")
+
+
 @pytest.mark.parametrize(
     ("arrangement", "sizes"),
     [

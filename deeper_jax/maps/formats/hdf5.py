@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,10 @@ from deeper_jax.maps.formats.description import (
     numeric_arrays,
     plain_attrs,
 )
+from deeper_jax.maps.formats.hdf5_file import address, is_dataset, linked, open_hdf5
 from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
-    import h5py
     import xarray
 
 # What NetCDF4 holds; xarray keeps booleans as int8 with a note.
@@ -57,7 +58,8 @@ def read(path: Path) -> xarray.Dataset | None:
     import xarray
 
     # Nothing is to be interpreted: seconds stay numbers, whatever is named a fill value stays a value.
-    with xarray.open_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False) as file:
+    settings = {"decode_times": False, "mask_and_scale": False}
+    with open_hdf5(path), xarray.open_dataset(path, engine="h5netcdf", **settings) as file:
         dataset = file.load().drop_encoding()
     for variable in dataset.variables.values():
         variable.attrs = plain_attrs(variable.attrs)
@@ -80,42 +82,27 @@ def _marks(path: Path) -> dict | None:
     try:
         with open_hdf5(path) as file:
             marks = json.loads(file.attrs.get(DESCRIPTION, "null"))
+    except InputError:
+        raise
     except (OSError, TypeError, ValueError):
         return None
     return marks if is_description(marks) else None
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """The one place where HDF5 files are opened for reading."""
-    import h5py
-
-    return h5py.File(path, "r")
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether the file is HDF5."""
-    import h5py
-
-    return bool(h5py.is_hdf5(path))
-
-
-def is_dataset(item: Any) -> bool:
-    """Whether the item of a file is an array: not a group."""
-    import h5py
-
-    return isinstance(item, h5py.Dataset)
-
-
 def hdf5_contents(path: Path) -> Contents:
     """The arrays in all groups, their dimensions (scales, NeXus' `axes`, HyperSpy's axes) and their attributes."""
     contents = Contents()
+    # Paths by which arrays are known, whatever links lead to them as well.
+    known: dict[int, str] = {}
+    groups: dict[str, Any] = {}
 
     def take(name: str, item: Any) -> None:
+        known[address(item)] = name
         for key, value in item.attrs.items():
             if np.asarray(value).dtype.kind in "biufSU" or isinstance(value, str):
                 contents.add(f"{name}@{key}", value)
         if not is_dataset(item):
-            _take_group(contents, name, item)
+            groups[name] = item
         elif item.dtype.kind in "biufc" and item.shape is not None:
             contents.add(name, item[()])
             scales = [[scale.name.rsplit("/", 1)[-1] for scale in dim.values()] for dim in item.dims]
@@ -128,24 +115,27 @@ def hdf5_contents(path: Path) -> Contents:
     with open_hdf5(path) as file:
         take("", file)
         file.visititems(take)
+        for name, group in groups.items():
+            _take_group(contents, name, group, known)
     return contents
 
 
-def _take_group(contents: Contents, name: str, group: Any) -> None:
+def _take_group(contents: Contents, name: str, group: Any, known: Mapping[int, str]) -> None:
     """What a group says of the axes of its signal: attributes of NeXus, or HyperSpy's groups 'axis-0' and so on."""
     prefix = f"{name}/" if name else ""
     signal, axes = _text(group.attrs.get("signal")), group.attrs.get("axes")
-    if signal and axes is not None:
+    target = linked(group, signal) if signal else None
+    if target is not None and axes is not None:
         dims = [_text(axis) for axis in np.atleast_1d(axes)] if not isinstance(axes, str) else axes.split(":")
-        contents.dims[f"{prefix}{signal}"] = tuple(dims)
+        contents.dims[known.get(address(target), "")] = tuple(dims)
     described = [group[key] for key in sorted(group, key=lambda k: (len(k), k)) if key.startswith("axis-")]
-    if not described or "data" not in group:
+    if not described or not is_dataset(data := linked(group, "data")) or len(described) != data.ndim:
         return
     dims = []
     for number, axis in enumerate(described):
         about = axis.attrs
         label = _text(about.get("name")) or f"axis-{number}"
-        size = int(about.get("size", group["data"].shape[number]))
+        size = data.shape[number]
         if "axis" in axis and is_dataset(axis["axis"]):
             values: np.ndarray = np.asarray(axis["axis"][()], np.float64)
         else:

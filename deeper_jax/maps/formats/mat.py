@@ -22,7 +22,7 @@ from deeper_jax.maps.formats.description import (
     numeric_arrays,
     rebuild,
 )
-from deeper_jax.maps.formats.hdf5 import is_dataset, is_hdf5, open_hdf5
+from deeper_jax.maps.formats.hdf5_file import address, check_within, is_dataset, is_hdf5, linked, open_hdf5
 from deeper_jax.maps.request import Request
 from deeper_jax.maps.vendors.witec import read_witec_structure
 
@@ -103,9 +103,10 @@ def mat_contents(path: Path) -> Contents:
     contents = Contents()
     if is_hdf5(path):
         with open_hdf5(path) as file:
+            seen: set[int] = set()
             for name in file:
                 if not name.startswith("#"):
-                    _take_v73(contents, name, file[name], file)
+                    _take_v73(contents, name, linked(file, name), seen)
     else:
         for name, value in scipy.io.loadmat(path).items():
             if not name.startswith("__"):
@@ -139,19 +140,25 @@ def _take(contents: Contents, name: str, value: Any) -> None:
         contents.add(name, value)
 
 
-def _take_v73(contents: Contents, name: str, item: Any, file: Any) -> None:
-    kind = item.attrs.get("MATLAB_class", b"")
+def _take_v73(contents: Contents, name: str, item: Any, seen: set[int]) -> None:
+    # Links and references may lead in circles, or nowhere.
+    if item is None or address(item) in seen:
+        return
+    seen.add(address(item))
     if not is_dataset(item):
         for key in item:
-            _take_v73(contents, f"{name}/{key}", item[key], file)
+            _take_v73(contents, f"{name}/{key}", linked(item, key), seen)
     # Empty arrays are stored as their shape.
     elif "MATLAB_empty" in item.attrs:
         return
     elif item.dtype.kind == "O" and item.dtype.metadata and "ref" in item.dtype.metadata:
         references = np.ravel(item[()])
         for place, reference in enumerate(references):
-            _take_v73(contents, f"{name}/{place}" if references.size > 1 else name, file[reference], file)
-    elif kind == b"char":
+            if reference:
+                target = item.file[reference]
+                check_within(target, Path(item.file.filename))
+                _take_v73(contents, f"{name}/{place}" if references.size > 1 else name, target, seen)
+    elif item.attrs.get("MATLAB_class", b"") == b"char":
         contents.settings[name] = "".join(map(chr, np.ravel(item[()].T)))
     elif item.dtype.kind in "biuf":
         contents.add(name, np.asarray(item[()]).T)

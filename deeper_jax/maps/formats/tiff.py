@@ -87,6 +87,8 @@ def read(path: Path) -> xarray.Dataset | None:
         if not is_description(description):
             return None
         check_version(description)
+        if any(series.is_multifile or series.keyframe.parent is not file for series in file.series):
+            raise InputError("found images whose data lie in other files, which are not opened; copy the map again.")
         arrays = {}
         for name, series in zip(description["series"], file.series, strict=True):
             record = description["variables"][name]
