@@ -58,7 +58,7 @@ def read(path: Path) -> xarray.Dataset | None:
     import xarray
 
     # Nothing is to be interpreted: seconds stay numbers, whatever is named a fill value stays a value.
-    settings = {"decode_times": False, "mask_and_scale": False}
+    settings: dict[str, Any] = {"decode_times": False, "mask_and_scale": False}
     with open_hdf5(path), xarray.open_dataset(path, engine="h5netcdf", **settings) as file:
         dataset = file.load().drop_encoding()
     for variable in dataset.variables.values():

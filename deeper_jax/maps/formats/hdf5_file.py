@@ -109,8 +109,8 @@ def _check_dataset(item: Any, path: Path) -> None:
             open_hdf5(beside).close()
     if (item.size or 0) * item.dtype.itemsize > max(_SURELY_FINE, _MOST_PACKED * held):
         raise InputError(
-            f"{path}: found the array '{item.name}' of {item.shape} values in a file of {held} bytes, which cannot hold "
-            "them; the file is damaged or was never filled, copy or export it again."
+            f"{path}: found the array '{item.name}' of {item.shape} values in a file of {held} bytes, which cannot "
+            "hold them; the file is damaged or was never filled, copy or export it again."
         )
 
 
