@@ -34,6 +34,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data = ConfigDict()
     config.data.source = "files"
     config.data.path = "data/deeper"
+    # Preprocessing of the data at `path`, as named steps, such as ({"name": "remove_cosmic_rays"},) of counts as they
+    # were measured; what the data say was done to them is not done again.
+    config.data.steps = ()
     # How training data reach the device: 'tf.data', made on the host; or 'device', kept whole in the memory of each
     # device and augmented there. The same distribution, other random numbers.
     config.data.input_pipeline = "tf.data"

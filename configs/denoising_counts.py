@@ -18,8 +18,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config = denoising.get_config(f"width={arg.width},batch_norm=false")
     config.data.source = "simulator"
     config.data.noise_free_target = arg.noise_free_target
-    # Preprocessing of both exposures, named steps of deeper_jax/data/preprocessing.py.
-    config.data.steps = [{"name": "remove_cosmic_rays"}]
+    # Preprocessing of both exposures, named steps of deeper_jax/spectra/preprocessing.py.
+    config.data.steps = ({"name": "remove_cosmic_rays"},)
     # Ranges of the simulator that differ from its defaults, e.g. {"read_noise": (0.5, 1.5)}.
     config.data.simulator = ConfigDict()
     config.data.validation_spectra = 1024

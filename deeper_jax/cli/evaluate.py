@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--released", action="store_true", help="also give the metrics as the released code computes them"
     )
+    model.add_argument(
+        "--include-trained",
+        action="store_true",
+        help="evaluate even on what the network was trained on",
+    )
     experiment = parser.add_argument_group("with --experiment")
     experiment.add_argument(
         "--config",
@@ -59,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         data=options.data,
         image_shape=shape,
         released=options.released,
+        include_trained=options.include_trained,
         command=options.command_line,
     )
     print((output / "metrics.md").read_text())

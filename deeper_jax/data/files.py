@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deeper_jax.data.map_files import NOISY_FOLDER, TARGET_FOLDER, check_same_axis, map_files, read_map_pairs
 from deeper_jax.data.spectral_pairs import (
     SpectralPairs,
     build_pairs,
@@ -17,7 +18,7 @@ from deeper_jax.data.spectral_pairs import (
 )
 from deeper_jax.errors import InputError
 from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
-from deeper_jax.spectra.axis import AXIS_FILE, read_axis, same_axis
+from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
 __all__ = ["SpectralPairs", "read_pairs"]
 
@@ -39,7 +40,8 @@ def read_pairs(
     path: (a) a folder in DeepeR's layout (Train_Inputs.mat, Train_Outputs.mat, Test_..., axis.txt optional);
     (b) the same plus Train_Truth.mat and cells.json, as `writing.write_pairs` leaves it; (c) one .npz or .mat file
     with noisy/target, low/high or Inputs/Outputs of [N, L] or [H, W, L], optional wavenumbers, cell,
-    image_shape and truth; (d) a folder of such files, one cell a file.
+    image_shape and truth; (d) a folder of such files, one cell a file; (e) a folder with the folders `noisy` and
+    `target`, in which maps of one name, in any format that `read_map` knows, are one cell.
 
     image_shape: (H, W) of every cell whose file does not say it. cell_sizes: rows of each consecutive cell,
     by split, for files that do not say it: DeepeR's own files do not, so without `cell_sizes` each of their
@@ -53,6 +55,8 @@ def read_pairs(
         splits = {"all": _read_pair_file(path)}
     elif _split_files(path):
         splits = _read_deeper_folder(path)
+    elif any((path / name).is_dir() for name in (NOISY_FOLDER, TARGET_FOLDER)):
+        splits = {"all": _joined(read_map_pairs(path), list(map_files(path / NOISY_FOLDER).values()), path)}
     else:
         splits = {"all": _read_cell_files(path)}
     unknown = sorted(set(cell_sizes or ()) - set(splits))
@@ -149,19 +153,16 @@ def _read_cell_files(folder: Path) -> SpectralPairs:
     files = [item for item in sorted(folder.iterdir()) if item.suffix.lower() in ARRAY_SUFFIXES]
     if not files:
         raise InputError(
-            f"{folder}: found no .mat or .npz file, expected Train_Inputs.mat and Train_Outputs.mat or one "
-            "file "
-            "of paired spectra a cell; check the folder."
+            f"{folder}: found no .mat or .npz file, expected Train_Inputs.mat and Train_Outputs.mat, one file of "
+            f"paired spectra a cell, or the folders {NOISY_FOLDER} and {TARGET_FOLDER} of maps; check the folder."
         )
-    cells = [_read_pair_file(file) for file in files]
-    _check_lengths_agree({pairs.noisy.shape[1] for pairs in cells}, folder)
+    return _joined([_read_pair_file(file) for file in files], files, folder)
+
+
+def _joined(cells: Sequence[SpectralPairs], files: Sequence[Path], folder: Path) -> SpectralPairs:
     for file, pairs in zip(files, cells, strict=True):
-        if not same_axis(pairs.wavenumbers, cells[0].wavenumbers):
-            raise InputError(
-                f"{file}: found a wavenumber axis other than that of {files[0].name}, expected one axis in "
-                "the "
-                "whole folder; resample the cells to one axis."
-            )
+        check_same_axis(cells[0].wavenumbers, files[0], pairs.wavenumbers, file)
+    _check_lengths_agree({pairs.noisy.shape[1] for pairs in cells}, folder)
     return join_cells(cells, [file.stem for file in files], str(folder))
 
 

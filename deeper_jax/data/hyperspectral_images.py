@@ -19,7 +19,7 @@ class HyperspectralImages:
     images: [H, W, L] float32 each, possibly memory-mapped and read-only. names: one an image, all different.
     wavenumbers: [L] float64 in cm^-1, ascending. steps: preprocessing already applied, one JSON-able dict a
     step. truths: noise-free images of the same shapes (simulated data only). test_names: images that the
-    source itself keeps for testing.
+    source itself keeps for testing. notes: what `preprocess_images` removed, in words.
     """
 
     images: list[np.ndarray]
@@ -30,6 +30,7 @@ class HyperspectralImages:
     steps: tuple[dict[str, Any], ...] = ()
     truths: list[np.ndarray] | None = None
     test_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.names) or len(set(self.names)) != len(self.names) or not self.images:

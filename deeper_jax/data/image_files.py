@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
+from deeper_jax.data.map_files import LIST_FILE, MAP_SUFFIXES, check_same_axis, map_files, read_map_image
 from deeper_jax.errors import InputError
 from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_optional, read_arrays
 from deeper_jax.maps.formats.hdf5_file import is_dataset, open_hdf5
-from deeper_jax.spectra.axis import AXIS_FILE, checked_axis, read_axis, same_axis
+from deeper_jax.maps.reading import read_own
+from deeper_jax.spectra.axis import AXIS_FILE, checked_axis, read_axis
 
 __all__ = ["HyperspectralImages", "list_images", "read_images", "split_images", "write_list"]
 
-IMAGE_SUFFIXES = (*ARRAY_SUFFIXES, ".npy", ".h5", ".hdf5")
-LIST_FILE = "Image_IDs.csv"
+# Files of arrays, of which an image may lack an axis.
+_ARRAYS = (*ARRAY_SUFFIXES, ".npy", ".h5", ".hdf5")
 RECORD_FILE = "images.json"
 TRUTH_FOLDER = "truth"
 _IMAGE_KEYS = ("image", "hr_image", "cube", "data", "map")
@@ -32,10 +34,11 @@ def read_images(path: str | Path) -> HyperspectralImages:
     """Read a folder of images, one a file, or a single file.
 
     Files: .mat (v5 or v7.3), .npz, .npy, .h5 holding [H, W, L] under image, cube or data, or as their only
-    array of three axes, with optional wavenumbers. A folder's Image_IDs.csv (column `id`, names without
-    extension) decides what is read and in which order; where there is none the sorted list is used and, if
-    the folder can be written, left there. A folder's axis.txt gives the wavenumbers. .npy files in float32
-    are memory-mapped, so that all processes share one copy. A descending axis is reversed, the images with it.
+    array of three axes, with optional wavenumbers; and maps in any other format that `read_map` knows. A
+    folder's Image_IDs.csv (column `id`, names without extension) decides what is read and in which order; where
+    there is none the sorted list is used and, if the folder can be written, left there. A folder's axis.txt gives
+    the wavenumbers. .npy files in float32 are memory-mapped, so that all processes share one copy. A descending
+    axis is reversed, the images with it.
     Raises InputError, before any other work, if anything is missing, damaged or contradictory.
     """
     path = Path(path)
@@ -48,11 +51,8 @@ def read_images(path: str | Path) -> HyperspectralImages:
         image, own_axis = _read_image(file)
         if number == 0 and axis is None:
             axis, first_file = own_axis, file
-        elif own_axis is not None and not same_axis(own_axis.ravel(), None if axis is None else axis.ravel()):
-            raise InputError(
-                f"{file}: found a wavenumber axis other than that of {first_file.name}, expected one axis in "
-                "the whole folder; resample the images to one axis."
-            )
+        elif own_axis is not None:
+            check_same_axis(axis, first_file, own_axis, file)
         if images and image.shape[-1] != images[0].shape[-1]:
             raise InputError(
                 f"{file}: found {image.shape[-1]} spectral channels, expected {images[0].shape[-1]} as in "
@@ -74,20 +74,12 @@ def list_images(path: str | Path) -> dict[str, Path]:
         return {path.stem: path}
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder; expected hyperspectral images, check the path.")
-    files: dict[str, Path] = {}
-    for item in sorted(path.iterdir()):
-        if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file():
-            if item.stem in files:
-                raise InputError(
-                    f"{path}: found {files[item.stem].name} and {item.name}, expected one file an image; "
-                    "remove one of them."
-                )
-            files[item.stem] = item
+    files = map_files(path)
     listed = _listed_names(path / LIST_FILE)
     if listed is None:
         if not files:
             raise InputError(
-                f"{path}: found no image file, expected one of {', '.join(IMAGE_SUFFIXES)} an image; check the folder."
+                f"{path}: found no image file, expected one of {', '.join(MAP_SUFFIXES)} an image; check the folder."
             )
         write_list(path / LIST_FILE, files)
         return files
@@ -126,7 +118,7 @@ def _listed_names(path: Path) -> list[str] | None:
 
 
 def _has_image_suffix(name: str) -> bool:
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+    return Path(name).suffix.lower() in MAP_SUFFIXES
 
 
 def write_list(path: Path, names: Iterable[str]) -> None:
@@ -145,7 +137,9 @@ def write_list(path: Path, names: Iterable[str]) -> None:
 
 
 def _read_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """(image [H, W, L] float32, wavenumbers as stored or None)."""
+    """(image [H, W, L] float32, wavenumbers [L] rising, or as beside the file: None)."""
+    if path.suffix.lower() not in _ARRAYS or read_own(path) is not None:
+        return read_map_image(path)
     arrays = _read_any(path)
     image = find_optional(arrays, _IMAGE_KEYS)
     cubes = [array for array in arrays.values() if array.ndim == 3 and array.dtype.kind in "biuf"]
@@ -154,10 +148,7 @@ def _read_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     elif image is None and len(arrays) == 1:
         (image,) = arrays.values()
     if image is None:
-        raise InputError(
-            f"{path}: found the keys {', '.join(map(repr, arrays))}, expected one of "
-            f"{', '.join(map(repr, _IMAGE_KEYS))} or a single array [H, W, L]; rename the array."
-        )
+        return read_map_image(path)
     if image.ndim != 3 or image.size == 0 or image.dtype.kind not in "biuf":
         raise InputError(
             f"{path}: found an array of shape {image.shape} and type {image.dtype}, expected one image "
@@ -167,7 +158,11 @@ def _read_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     # MATLAB's order of the axes in memory would make every later pass over the spectra several times slower.
     if image.dtype != np.float32 or not image.flags.c_contiguous:
         image = np.ascontiguousarray(image, np.float32)
-    return image, find_optional(arrays, _AXIS_KEYS)
+    axis = find_optional(arrays, _AXIS_KEYS)
+    if axis is None:
+        return image, None
+    axis = checked_axis(axis, image.shape[-1], path)
+    return (image, axis) if axis[0] <= axis[-1] else (image[..., ::-1], axis[::-1].copy())
 
 
 def _read_any(path: Path) -> dict[str, np.ndarray]:
@@ -177,8 +172,7 @@ def _read_any(path: Path) -> dict[str, np.ndarray]:
     try:
         if suffix == ".npy":
             return {"image": np.load(path, mmap_mode="r", allow_pickle=False)}
-        if suffix in IMAGE_SUFFIXES:
-            return _read_hdf5(path)
+        return _read_hdf5(path)
     except InputError:
         raise
     # As in `read_arrays`: whatever the reader raises, the file is no good.
@@ -187,9 +181,6 @@ def _read_any(path: Path) -> dict[str, np.ndarray]:
             f"{path}: found bytes that cannot be read ({error or type(error).__name__}), expected a complete "
             f"{suffix} file; the file is damaged or cut short, copy or export it again."
         ) from error
-    raise InputError(
-        f"{path}: found a '{path.suffix}' file, expected one of {', '.join(IMAGE_SUFFIXES)}; export the image as one."
-    )
 
 
 def _read_hdf5(path: Path) -> dict[str, np.ndarray]:

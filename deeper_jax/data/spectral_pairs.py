@@ -17,7 +17,8 @@ class SpectralPairs:
     noisy, target: [N, L] float32, row by row the same pixel. truth: [N, L] float32, noise-free (simulated
     data only). wavenumbers: [L] float64 in cm^-1, ascending. cell: [N] int32, index into `cell_names`.
     image_shapes: (H, W) of the cells whose rows are a whole raster in row-major order. steps: preprocessing
-    already applied, one JSON-able dict a step; a step with a 'cell' entry concerns that cell only.
+    already applied, one JSON-able dict a step; a step with a 'cell' entry concerns that cell only. notes: what
+    `preprocess_pairs` removed, in words.
     """
 
     noisy: np.ndarray
@@ -30,6 +31,7 @@ class SpectralPairs:
     source: str
     simulated: bool
     steps: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.noisy.shape

@@ -13,6 +13,7 @@ from absl import logging
 
 # Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
 from deeper_jax.data import quiet_tensorflow  # noqa: F401
+from deeper_jax.data.fingerprints import source_files
 from deeper_jax.errors import InputError
 
 
@@ -104,7 +105,7 @@ def source_fingerprint(path: Path, *settings: Any) -> str:
     """16 hexadecimal digits that change with the files at `path` (names, sizes, times of change) or `settings`.
 
     Args:
-        path: one file, or a folder, of which the files directly inside count.
+        path: one file, or a folder, of which the files of `source_files` count.
         settings: whatever else decides what is read; their `repr` must tell them apart.
 
     Raises:
@@ -112,8 +113,7 @@ def source_fingerprint(path: Path, *settings: Any) -> str:
     """
     if not path.exists():
         raise InputError(f"{path}: found no file or folder there, expected the data; check the path.")
-    files = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
-    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in source_files(path)]
     return digest([stats, settings])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from deeper_jax.data.image_files import TRUTH_FOLDER, HyperspectralImages, list_images, read_images
+from deeper_jax.data.image_files import HyperspectralImages, list_images, read_images
 from deeper_jax.data.tfds_base import (
     FilesBuilder,
     array,
@@ -103,10 +103,8 @@ def prepare_and_load_images(path: str | Path, data_dir: str | Path) -> Hyperspec
     """
     path = Path(path).absolute()
     # First: it may write the list of images, one of the files that the fingerprint covers.
-    files = list_images(path)
-    truth_files = [path / TRUTH_FOLDER / file.name for file in files.values()]
-    truth_stats = [(t.stat().st_size, t.stat().st_mtime_ns) for t in truth_files if t.is_file()]
-    name = f"image_files_{source_fingerprint(path, truth_stats)}"
+    list_images(path)
+    name = f"image_files_{source_fingerprint(path)}"
 
     def read() -> tuple[ImagesConfig, HyperspectralImages]:
         images = read_images(path)

@@ -15,7 +15,8 @@ import scipy.io
 
 from deeper_jax.data.files import CELLS_FILE, SPLITS
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
-from deeper_jax.data.image_files import LIST_FILE, RECORD_FILE, TRUTH_FOLDER, write_list
+from deeper_jax.data.image_files import RECORD_FILE, TRUTH_FOLDER, write_list
+from deeper_jax.data.map_files import LIST_FILE
 from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.axis import AXIS_FILE, same_axis

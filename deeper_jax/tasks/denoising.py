@@ -1,7 +1,7 @@
 """Training data of the denoising task: ResUNet1D on pairs of spectra, from files or simulated on the device."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,20 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
 from deeper_jax.data.files import SpectralPairs
+from deeper_jax.data.fingerprints import cell_fingerprints, data_record
+from deeper_jax.data.preprocess import preprocess_pairs
 from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.spectra.preprocessing import Step
 from deeper_jax.training.device_batches import check_input_pipeline, resident_spectra_batches
 from deeper_jax.training.job import Batch, TrainingJob
 from deeper_jax.training.sharding import batch_sharding, data_mesh
 
 log = logging.getLogger(__name__)
+# ResUNet1D halves spectra twice.
+_MULTIPLE = 4
 
 
 def denoising_job(config: ConfigDict) -> TrainingJob:
@@ -45,7 +50,27 @@ def load_splits(config: ConfigDict) -> dict[str, SpectralPairs]:
     Raises:
         InputError: nothing to train on, or `data.fold` is not one of the folds.
     """
-    splits = _read(config)
+    return _prepared(_split(_read(config), config), config)
+
+
+def _prepared(splits: dict[str, SpectralPairs], config: ConfigDict) -> dict[str, SpectralPairs]:
+    return {name: prepared_pairs(pairs, config.data.steps, config.model.length) for name, pairs in splits.items()}
+
+
+def prepared_pairs(pairs: SpectralPairs, steps: Sequence[Step], length: int) -> SpectralPairs:
+    """Pairs after preprocessing, without the last one to three channels where they are so many more than `length`.
+
+    The network takes multiples of four. Raises InputError as `preprocess_pairs`.
+    """
+    pairs = preprocess_pairs(pairs, steps)
+    extra, axis = pairs.noisy.shape[1] - length, pairs.wavenumbers
+    if axis is None or not 0 < extra < _MULTIPLE:
+        return pairs
+    log.info("%s: the last %d of %d channels are left out.", pairs.source, extra, axis.size)
+    return preprocess_pairs(pairs, [{"name": "crop", "low": float(axis[0]), "high": float(axis[length - 1])}])
+
+
+def _split(splits: dict[str, SpectralPairs], config: ConfigDict) -> dict[str, SpectralPairs]:
     if config.data.fold is not None:
         return _leave_one_out(_all_cells(splits), config)
     if "validation" in splits:
@@ -94,12 +119,20 @@ def _simulate(path: Path, config: ConfigDict) -> None:
 
 def _from_files(config: ConfigDict) -> TrainingJob:
     check_input_pipeline(config.data.input_pipeline)
-    splits = load_splits(config)
+    read = _read(config)
+    splits = _prepared(_split(read, config), config)
     train, validation = splits["train"], splits["validation"]
-    if train.noisy.shape[1] != config.model.length:
+    # A name may be in the test data too; then it is not the test cell that was trained on.
+    cells = {
+        name: digits
+        for split in sorted(read, key=lambda s: s != "test")
+        for name, digits in cell_fingerprints(read[split]).items()
+    }
+    length = train.noisy.shape[1]
+    if length != config.model.length:
         raise InputError(
-            f"{config.data.path}: its spectra have {train.noisy.shape[1]} channels, the model takes "
-            f"{config.model.length}: set --config.model.length={train.noisy.shape[1]}."
+            f"{config.data.path}: its spectra have {length} channels, the model takes {config.model.length}: "
+            f"set --config.model.length={length - length % _MULTIPLE}."
         )
     batch_size = config.train.batch_size
     arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
@@ -113,8 +146,7 @@ def _from_files(config: ConfigDict) -> TrainingJob:
             "wavenumbers": None if train.wavenumbers is None else train.wavenumbers.tolist(),
             "preprocessing": list(train.steps),
             "data": {
-                "source": str(config.data.path),
-                "simulated": train.simulated,
+                **data_record(config.data.path, train, {n: cells[n] for n in train.cell_names + validation.cell_names}),
                 "train_cells": list(train.cell_names),
                 "validation_cells": list(validation.cell_names),
             },

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from deeper_jax.data.files import SpectralPairs, read_pairs
+from deeper_jax.data.fingerprints import cell_fingerprints
 from deeper_jax.data.simulated_data import simulate_pairs
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.plot_style import data_note
@@ -19,7 +20,8 @@ from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_met
 from deeper_jax.evaluation.tuning import tune
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.simulator import SimulatorConfig
-from deeper_jax.tasks.evaluate import choose_splits, write_evaluation
+from deeper_jax.tasks.denoising import load_splits, prepared_pairs
+from deeper_jax.tasks.evaluate import check_unseen, choose_splits, write_evaluation
 from deeper_jax.tasks.task import EvaluationOptions
 
 log = logging.getLogger(__name__)
@@ -87,12 +89,14 @@ def _data(model: SpectralDenoiser, options: EvaluationOptions) -> tuple[Spectral
         splits = read_pairs(options.data, image_shape=options.image_shape)
         if "train" in splits:
             splits["train"] = splits["train"].select(splits["train"].cell_names[-FEW:])
-        return choose_splits(splits, str(options.data), "cells")
+        test, tuning, words = choose_splits(splits, str(options.data), "cells")
+        check_unseen(model, cell_fingerprints(test), "cells", options)
+        if settings is not None and settings.get("source") == "files":
+            test, tuning = (prepared_pairs(pairs, settings["steps"], model.length) for pairs in (test, tuning))
+        return test, tuning, words
     if settings is None:
         raise InputError("These weights do not say what they were trained on: name pairs with --data=PATH.")
     if "path" in settings and settings["source"] == "files":
-        from deeper_jax.tasks.denoising import load_splits
-
         return choose_splits(load_splits(ConfigDict(model.config)), settings["path"], "cells")
     log.info(
         "The model was trained on simulated spectra: evaluating on SIMULATED cells that it has not seen. Name measured "

@@ -22,6 +22,7 @@ def evaluate(
     data: str | Path | None = None,
     image_shape: tuple[int, int] | None = None,
     released: bool = False,
+    include_trained: bool = False,
     command: str = "",
 ) -> None:
     """Load the model of `workdir` and write its comparison with every reference method into `output`.
@@ -33,7 +34,26 @@ def evaluate(
         InputError: nothing to load or to evaluate on.
     """
     task, model = load_with_task(workdir)
-    task.evaluate(model, Path(output), EvaluationOptions(data, image_shape, released, command))
+    task.evaluate(model, Path(output), EvaluationOptions(data, image_shape, released, include_trained, command))
+
+
+def check_unseen(model: LoadedModel, fingerprints: Mapping[str, str], what: str, options: EvaluationOptions) -> None:
+    """Raise InputError if the model was trained or validated on some of the data, under whatever name.
+
+    Args:
+        model: with a record.
+        fingerprints: {name: digits} of the data, whole cells or images as they were read: parts are not recognised.
+        what: one calls the examples, 'cells' or 'images'.
+        options: as the user chose them.
+    """
+    trained = {digits: name for name, digits in model.record.get("data", {}).get("trained_on", {}).items()}
+    seen = [f"{name} (there {trained[digits]})" for name, digits in fingerprints.items() if digits in trained]
+    if seen and not options.include_trained:
+        raise InputError(
+            f"{options.data}: the model was trained or validated on {len(seen)} of its {len(fingerprints)} {what}, "
+            f"{', '.join(seen[:3])}{', ...' if len(seen) > 3 else ''}; name others, or add --include-trained to see "
+            "figures that flatter it."
+        )
 
 
 def choose_splits(splits: Mapping[str, Examples], source: str, what: str) -> tuple[Examples, Examples, str]:

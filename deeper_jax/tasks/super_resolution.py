@@ -11,7 +11,9 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.augmentation import ImageAugmentationConfig
 from deeper_jax.data.batches import image_evaluation_batches, steps_per_epoch
+from deeper_jax.data.fingerprints import data_record, image_fingerprints
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images, split_into_strips
+from deeper_jax.data.preprocess import preprocess_images
 from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
@@ -34,7 +36,8 @@ def super_resolution_job(config: ConfigDict) -> TrainingJob:
     scale, patch = config.model.scale, config.data.patch
     check_divisible((patch, patch), scale)
     check_input_pipeline(config.data.input_pipeline)
-    splits = load_image_splits(config)
+    read = _read(config)
+    splits = _split(read, config)
     train, validation = splits["train"], splits.get("validation", splits["train"])
     raster_offset = configured_raster_offset(config)
     model = build_from_config(config.to_dict())
@@ -52,7 +55,7 @@ def super_resolution_job(config: ConfigDict) -> TrainingJob:
         train_batches=lambda first, last: _train_batches(config, train, first, last),
         validation_batches=validation_batches,
         steps_per_epoch=steps_per_epoch(len(train), batch_size),
-        record=_record(config, splits, raster_offset),
+        record=_record(config, read, splits, raster_offset),
     )
 
 
@@ -80,6 +83,10 @@ def configured_raster_offset(config: ConfigDict) -> int:
 
 def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
     """The 'train', 'validation' and 'test' images of a config, binned to the model's length."""
+    return _split(_read(config), config)
+
+
+def _read(config: ConfigDict) -> HyperspectralImages:
     from deeper_jax.data.tfds_images import prepare_and_load_images
 
     path = Path(config.data.path)
@@ -89,14 +96,18 @@ def load_image_splits(config: ConfigDict) -> dict[str, HyperspectralImages]:
         settings = config.data.simulate.to_dict()
         log.info("%s does not exist: simulating images there (%s).", path, settings)
         write_simulated_images(path, **settings)
-    images = prepare_and_load_images(path, config.data.tfds_dir)
+    return prepare_and_load_images(path, config.data.tfds_dir)
+
+
+def _split(images: HyperspectralImages, config: ConfigDict) -> dict[str, HyperspectralImages]:
+    images = preprocess_images(images, config.data.steps)
     if config.data.axis:
         low, high = config.data.axis
         images = images.resampled(np.linspace(low, high, config.model.length))
     if images.length < config.model.length:
         raise InputError(
-            f"{path}: its spectra have {images.length} channels, the model takes {config.model.length}: set "
-            f"--config.model.length={images.length} or less."
+            f"{config.data.path}: its spectra have {images.length} channels, the model takes {config.model.length}: "
+            f"set --config.model.length={images.length} or less."
         )
     images = images.binned(config.model.length)
     if config.data.strips:
@@ -130,8 +141,13 @@ def _input_and_target(batch: Batch) -> Batch:
     return {"input": batch["lr_image"], "target": batch["hr_image"]}
 
 
-def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], raster_offset: int) -> dict[str, Any]:
-    train = splits["train"]
+def _record(
+    config: ConfigDict, read: HyperspectralImages, splits: dict[str, HyperspectralImages], raster_offset: int
+) -> dict[str, Any]:
+    train, test = splits["train"], splits.get("test")
+    # Of images that were cut into strips each was trained on.
+    unseen = () if test is None or config.data.strips else test.names
+    trained_on = {name: digits for name, digits in image_fingerprints(read).items() if name not in unseen}
     return {
         "normalisation": "each image over its own maximum",
         "scale": config.model.scale,
@@ -139,8 +155,7 @@ def _record(config: ConfigDict, splits: dict[str, HyperspectralImages], raster_o
         "wavenumbers": None if train.wavenumbers is None else np.asarray(train.wavenumbers).tolist(),
         "preprocessing": list(train.steps),
         "data": {
-            "source": str(config.data.path),
-            "simulated": train.simulated,
+            **data_record(config.data.path, train, trained_on),
             **{f"{split}_images": list(images.names) for split, images in splits.items()},
         },
     }

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from deeper_jax.data.fingerprints import image_fingerprints
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.image_files import read_images
+from deeper_jax.data.preprocess import preprocess_images
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.image_figures import super_resolution_figure
 from deeper_jax.evaluation.image_scores import (
@@ -24,7 +26,7 @@ from deeper_jax.evaluation.tuning import tune_upsampler
 from deeper_jax.evaluation.upsampling import reference_upsamplers
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.raster import crop_to_multiple, downsample
-from deeper_jax.tasks.evaluate import choose_splits, write_evaluation
+from deeper_jax.tasks.evaluate import check_unseen, choose_splits, write_evaluation
 from deeper_jax.tasks.task import EvaluationOptions
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def evaluate_super_resolver(model: SuperResolver, output: Path, options: Evaluat
     Raises:
         InputError: nothing to evaluate on, or another spectral axis than the model's.
     """
-    test, tuning, tuned_on = evaluation_data(model, options.data)
+    test, tuning, tuned_on = evaluation_data(model, options)
     pairs, tuning_pairs = (evaluation_pairs(images, model) for images in (test, tuning))
     log.info("%d image(s) of %s; tuning the strongest interpolator.", len(pairs), test.source)
     tuned = tune_upsampler(tuning_pairs)
@@ -72,21 +74,26 @@ def evaluate_super_resolver(model: SuperResolver, output: Path, options: Evaluat
 
 
 def evaluation_data(
-    model: SuperResolver, data: str | Path | None = None
+    model: SuperResolver, options: EvaluationOptions | None = None
 ) -> tuple[HyperspectralImages, HyperspectralImages, str]:
     """Images to evaluate on, images to tune the reference on, and words for the latter.
 
     Arguments and errors as for `evaluate_super_resolver`.
     """
-    if data is not None:
-        images = read_images(data)
+    settings = model.config.get("data")
+    if options is not None and options.data is not None:
+        images = read_images(options.data)
         known = images.test_names and len(images.test_names) < len(images)
-        return choose_splits(split_images(images) if known else {"all": images}, str(data), "images")
-    if "data" not in model.config:
+        splits = split_images(images) if known else {"all": images}
+        test, tuning, words = choose_splits(splits, str(options.data), "images")
+        check_unseen(model, image_fingerprints(test), "images", options)
+        steps = () if settings is None else settings["steps"]
+        return preprocess_images(test, steps), preprocess_images(tuning, steps), words
+    if settings is None:
         raise InputError("These weights do not say what they were trained on: name images with --data=PATH.")
     from deeper_jax.tasks.super_resolution import load_image_splits
 
-    return choose_splits(load_image_splits(ConfigDict(model.config)), model.config["data"]["path"], "images")
+    return choose_splits(load_image_splits(ConfigDict(model.config)), settings["path"], "images")
 
 
 def evaluation_pairs(images: HyperspectralImages, model: SuperResolver) -> list[EvaluationPair]:

@@ -23,12 +23,14 @@ class EvaluationOptions:
         data: what to evaluate on, a path; None: the test split of the run's own data.
         image_shape: (H, W) of raster data whose file does not say it.
         released: also give the released code's variants of the metrics.
+        include_trained: also evaluate on what the model was trained on.
         command: the command line, for the record.
     """
 
     data: str | Path | None = None
     image_shape: tuple[int, int] | None = None
     released: bool = False
+    include_trained: bool = False
     command: str = ""
 
 

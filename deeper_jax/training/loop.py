@@ -20,6 +20,7 @@ from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, r
 from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.optimizers import make_optimizer
+from deeper_jax.training.provenance import check_same_data, provenance
 from deeper_jax.training.run_log import RunLog, SilentLog
 from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import (
@@ -33,7 +34,6 @@ from deeper_jax.training.sharding import (
 )
 from deeper_jax.training.step import Metrics, TrainState, make_train_step, make_validation_step, start_state
 from deeper_jax.training.stop_request import StopRequest
-from deeper_jax.version import __version__
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh 
     mesh = mesh or data_mesh()
     check_batch_size(config.train.batch_size, mesh, config.train.accumulate_steps)
     first_alone(lambda: claim(workdir, config))
+    check_same_data(workdir, job.record)
 
     steps = total_steps(config, job.steps_per_epoch)
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=job.steps_per_epoch)
@@ -199,8 +200,7 @@ class _Run:
 
 
 def _record(config: ConfigDict, job: TrainingJob) -> dict[str, Any]:
-    versions = {"deeper_jax": __version__, "jax": jax.__version__}
-    return {"config": config.to_dict(), "versions": versions, **job.record}
+    return {"config": config.to_dict(), **provenance(), **job.record}
 
 
 def claim(workdir: Path, config: ConfigDict) -> None:

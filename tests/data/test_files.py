@@ -353,7 +353,7 @@ def test_settings_that_do_not_fit_the_files(tmp_path, settings, message):
 
 def test_cells_with_different_axes_do_not_mix(tmp_path):
     np.savez(tmp_path / "a.npz", low=spectra(3), high=spectra(3), wavenumbers=AXIS)
-    np.savez(tmp_path / "b.npz", low=spectra(3), high=spectra(3), wavenumbers=AXIS + 5)
+    np.savez(tmp_path / "b.npz", low=spectra(3), high=spectra(3), wavenumbers=AXIS + 50)
     with pytest.raises(InputError, match=r"b\.npz.*a\.npz"):
         read_pairs(tmp_path)
 
