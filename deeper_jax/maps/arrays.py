@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.grid import TO_UM, arrange, axis_name
-from deeper_jax.maps.names import AXES, is_index, laser_in, rank_of, unit_in
+from deeper_jax.maps.names import AXES, grid_axis, is_index, laser_in, rank_of, unit_in
 from deeper_jax.maps.raman_map import build_map
 from deeper_jax.maps.registry import cannot_be_read
 from deeper_jax.maps.request import Request
@@ -19,7 +20,8 @@ from deeper_jax.maps.request import Request
 if TYPE_CHECKING:
     import xarray
 
-_SHAPE = ("image_shape", "map_shape", "imagesize")
+_SHAPE = ("image_shape", "map_shape", "imagesize", "mapsize", "shape")
+_PLACES = ("xy", "coords", "coordinates", "positions", "position", "pos")
 _FIRST_CHOICE = ("intensity", "intensities")
 _POSITIONS = ("x", "y", "z", "time")
 
@@ -44,7 +46,9 @@ class Contents:
     def add(self, path: str, values: Any) -> None:
         """Take an array, a single number or a text; anything else is passed by."""
         values = np.asarray(values)
-        if values.size == 1 or values.dtype.kind in "SU":
+        for name in values.dtype.names or ():
+            self.add(f"{path}/{name}", values[name])
+        if values.size == 1 and not values.dtype.names or values.dtype.kind in "SU":
             self.settings[path] = values.ravel()[0] if values.size else ""
         if values.dtype.kind == "c" or values.dtype.kind in "biuf" and values.size == 0:
             self.unusable[path] = values
@@ -76,6 +80,8 @@ def map_from_arrays(contents: Contents, request: Request) -> xarray.DataArray:
     axes = {name: _axis_of(name, contents, request) for name in candidates}
     if not any(axes.values()) and (found := _curve(contents)) is not None:
         candidates, axes = [found[1]], {found[1]: found[0]}
+    if not any(axes.values()) and request.wavenumbers is None and (found := _table(contents, candidates, request)):
+        candidates, axes = [found[1]], {found[1]: found[0]}
     beside = None if any(axes.values()) or request.wavenumbers is not None else request.given_axis()
     given = request.wavenumbers if request.wavenumbers is not None else beside
     spectra = [n for n in candidates if given.size in contents.arrays[n].shape] if given is not None else candidates
@@ -92,7 +98,9 @@ def map_from_arrays(contents: Contents, request: Request) -> xarray.DataArray:
             "'wavenumbers' in cm^-1; give --wavenumbers FILE (in Python, wavenumbers=) or put axis.txt beside it."
         )
     shown = _shown(spectra)
-    ranks = [2 * contents.arrays[n].ndim + (plain_key(_last(n)) in _FIRST_CHOICE) for n in spectra]
+    ranks = [
+        2 * sum(size > 1 for size in contents.arrays[n].shape) + (plain_key(_last(n)) in _FIRST_CHOICE) for n in spectra
+    ]
     place = request.choose(list(shown), ranks)
     name = spectra[place]
     for path, reason in contents.left_out.items():
@@ -101,12 +109,21 @@ def map_from_arrays(contents: Contents, request: Request) -> xarray.DataArray:
     axis = given if given is not None else _shift(str(axis_name_), name, contents, request)
     values = _spectral_last(array, axis.size, contents.dims.get(name, ()), _last(str(axis_name_)))
     places = _places(name, str(axis_name_), contents)
+    counted = _row_numbers(contents, len(values)) if values.ndim == 2 and not {"x", "y"} & set(places) else {}
     shape = find_optional({_last(p): a for p, a in contents.arrays.items()}, _SHAPE)
-    return _arranged(values, axis, places, shape, shown[place], contents.units.get(name, ""), request.path)
+    made = _arranged(values, axis, counted or places, shape, shown[place], contents.units.get(name, ""), request.path)
+    for coordinate in {"x", "y"} & set(made.coords) if counted else ():
+        made[coordinate].attrs["units"] = "pixel"
+    return made
 
 
 def _last(path: str) -> str:
     return path.rsplit("@", 1)[-1].rsplit("/", 1)[-1]
+
+
+def _whole(path: str) -> str:
+    """The name of a setting; with its groups where it says 'wavelength' alone, as in laser/wavelength."""
+    return re.sub("[/@]", " ", path) if rank_of(_last(path), AXES[2:3]) is not None else _last(path)
 
 
 def _shown(paths: list[str]) -> list[str]:
@@ -141,7 +158,7 @@ def _candidates(contents: Contents) -> list[str]:
         if array.dtype.kind in "iuf"
         and 1 <= array.ndim <= 4
         and "@" not in path
-        and plain_key(_last(path)) not in map(plain_key, _SHAPE)
+        and plain_key(_last(path)) not in (*map(plain_key, _SHAPE), *_PLACES)
         and not (_is_vector(array) and _axis_rank(path, contents) is not None)
     ]
     plain = [path for path in usable if not _position(path)]
@@ -161,6 +178,11 @@ def _axis_of(name: str, contents: Contents, request: Request) -> str | None:
         ranked = [(rank, p) for p in fitting if (rank := _axis_rank(p, contents)) is not None]
         if ranked:
             return min(ranked)[1]
+        # Where the file names the dimensions, the one that is no position.
+        free = [d for d in contents.dims.get(name, ()) if d and axis_name(d.replace("_", " ")) not in _POSITIONS]
+        named = [p for p in fitting if [_last(p)] == free and _rises_or_falls(contents.arrays[p])]
+        if named:
+            return named[0]
     if _is_vector(contents.arrays[name]):
         return None
     free = [n for n in shape if n > 1]
@@ -173,7 +195,7 @@ def _axis_of(name: str, contents: Contents, request: Request) -> str | None:
         and _rises_or_falls(contents.arrays[p])
         and not is_index(contents.arrays[p].ravel())
     ]
-    if len(only) != 1 or contents.dims.get(name) and _position(only[0]):
+    if len(only) != 1 or any(contents.dims.get(name, ())) and _position(only[0]):
         return None
     request.note(
         f"took {_last(only[0])!r} as the axis of {_last(name)!r}, the only array of its length that can be one"
@@ -191,6 +213,20 @@ def _curve(contents: Contents) -> tuple[str, str] | None:
     return None
 
 
+def _table(contents: Contents, candidates: list[str], request: Request) -> tuple[str, str] | None:
+    """(axis, spectra) of the only array, [L, 1 + N] or [1 + N, L], whose first column or row is an axis."""
+    array = contents.arrays[candidates[0]] if len(candidates) == 1 else np.zeros(0)
+    if array.ndim != 2 or min(array.shape) < 2:
+        return None
+    fitting = [t for t in (array, array.T) if t.shape[0] > 8 and _rises_or_falls(t[:, 0]) and not is_index(t[:, 0])]
+    if len(fitting) != 1:
+        return None
+    name = candidates[0]
+    request.note(f"took the first {'column' if fitting[0] is array else 'row'} of {_last(name)!r} as the axis")
+    contents.arrays |= {f"{name}/axis": fitting[0][:, 0], name: fitting[0][:, 1:].T}
+    return f"{name}/axis", name
+
+
 def _rises_or_falls(array: np.ndarray) -> bool:
     steps = np.diff(array.ravel().astype(np.float64))
     return bool((steps > 0).all() or (steps < 0).all())
@@ -199,13 +235,15 @@ def _rises_or_falls(array: np.ndarray) -> bool:
 def _shift(axis: str, spectra: str, contents: Contents, request: Request) -> np.ndarray:
     """The axis in cm^-1, by its unit or its name, and the laser that the file tells of these spectra."""
     values = np.asarray(contents.arrays[axis], np.float64).ravel()
-    unit = contents.units.get(axis) or contents.settings.get(f"{axis}@units") or unit_in(_last(axis))
+    said = [contents.settings.get(f"{axis}{end}") for end in ("@units", "@unit", "_units", "_unit")]
+    unit = contents.units.get(axis) or next(filter(None, said), "") or unit_in(_last(axis))
     unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+    unit = "" if unit.startswith(("<", "_")) else unit  # HyperSpy's '<undefined>'
     if unit == "nm" and np.nanmax(values) < 30:
         unit = "um"
     group = spectra.rsplit("/", 1)[0]
     nearest = sorted(contents.settings, key=lambda p: (not p.startswith((spectra, axis)), not p.startswith(group), p))
-    laser = next((found for p in nearest if (found := laser_in({_last(p): contents.settings[p]}))), None)
+    laser = next((found for p in nearest if (found := laser_in({_whole(p): contents.settings[p]}))), None)
     return request.shift(values, unit, laser)
 
 
@@ -222,7 +260,16 @@ def _places(spectra: str, axis: str, contents: Contents) -> dict[str, np.ndarray
                 scale = TO_UM.get(unit, 1.0) if kind != "time" else 1.0
                 values = contents.arrays[path]
                 places[kind] = values if scale == 1.0 else scale * values
+            pair = contents.arrays[path]
+            if plain_key(_last(path)) in _PLACES and pair.ndim == 2 and pair.shape[1] in (2, 3) and len(pair) > 3:
+                places |= {name: column for name, column in zip("xyz", pair.T, strict=False) if name not in places}
     return places
+
+
+def _row_numbers(contents: Contents, count: int) -> dict[str, np.ndarray]:
+    """{'y': rows, 'x': columns} where the file numbers the spectra of a grid so."""
+    found = {grid_axis(_last(p)): a.ravel() for p, a in contents.arrays.items() if _is_vector(a) and a.size == count}
+    return {name: found[name] for name in "yx"} if {"x", "y"} <= set(found) else {}
 
 
 def _nothing_found(contents: Contents, axis: np.ndarray | None, lengths: str = "") -> str:

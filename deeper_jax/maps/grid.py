@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.words import in_english
 
 _GAP = 10.0
 _MIN_FILLED = 0.25
@@ -292,7 +293,7 @@ def scan_form(
 
 def axis_name(name: str) -> str:
     """x, y, z or time for a name as files write it ('X (µm)', 'XA', 'Pos. x', 'Time (s)', 'Depth'); else the name."""
-    plain = name.strip().strip("#").strip().lower()
+    plain = in_english(name.strip().strip("#"))
     word = plain.split("(")[0].split("[")[0].split("/")[0].strip()
     known = {"xa": "x", "ya": "y", "za": "z", "t": "time", "depth": "z"}
     place = re.fullmatch(r"(?:(?:pos(?:ition)?|stage|coord(?:inate)?|spatial|map)\.?[ _-]?)?([xyz])" + _PLACE_END, word)

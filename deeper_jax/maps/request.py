@@ -11,6 +11,8 @@ from deeper_jax.errors import InputError
 from deeper_jax.maps.names import is_index
 from deeper_jax.spectra.axis import AXIS_FILE, raman_shift, read_axis
 
+_LARGEST_SHIFT = 6000
+
 
 @dataclass
 class Request:
@@ -47,7 +49,11 @@ class Request:
                 f"{self.path}: found an axis that only counts the channels ({first:g} to {last:g}), expected "
                 "wavenumbers in cm^-1; give the axis with --wavenumbers FILE (in Python, wavenumbers=)."
             )
-        return raman_shift(values, unit, self.laser or laser_nm, self.path)
+        laser = self.laser or laser_nm
+        if unit == "" and np.min(values) > _LARGEST_SHIFT and laser:
+            self.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
+            unit = "abs 1/cm"
+        return raman_shift(values, unit, laser, self.path)
 
     def given_axis(self) -> np.ndarray | None:
         """The caller's axis, else the one that lies beside the file."""

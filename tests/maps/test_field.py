@@ -1,9 +1,12 @@
 """Files in the manner of public reports: each is read as it is meant, or refused for the reason that is true."""
 
+import re
 import warnings
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 from paths import SHARED
 
 from deeper_jax.errors import InputError
@@ -90,6 +93,92 @@ def test_what_is_meant_is_read(name):
     assert np.isfinite(found.values).all()
     if not name.endswith(".spc"):
         assert_bands(found)
+
+
+def lines_of_numbers(name):
+    """The lines of a text file that hold nothing but numbers and at most one empty or other field, at the end."""
+    found = []
+    for line in (FIELD / name).read_text().splitlines():
+        words = line.split(",") if "," in line else line.split()
+        numbers = [float(word) for word in words if re.fullmatch(r"\s*-?[\d.]+\s*", word)]
+        if len(numbers) > 1 and len(numbers) >= len([word for word in words if word]) - 1:
+            found.append(numbers)
+    longest = max(map(len, found))
+    return np.array([numbers for numbers in found if len(numbers) == longest])
+
+
+def column(number):
+    return lambda name: lines_of_numbers(name)[-200:, number]
+
+
+def block(first, last=None):
+    """Rows of spectra below a row of the axis."""
+    return lambda name: lines_of_numbers(name)[-12:, first:last]
+
+
+def melted(name):
+    numbers = lines_of_numbers(name)
+    return numbers[np.lexsort((numbers[:, 2], numbers[:, 0], numbers[:, 1])), 3]
+
+
+def packed(name):
+    """The lines X, Y, Y ... of JCAMP-DX, whose factor is in the heading."""
+    text = (FIELD / name).read_text()
+    values = [v for line in text.splitlines() if line[0].isdigit() for v in re.split(r"[\s+]+", line.strip())[1:]]
+    return np.array(values, float) * float(re.search(r"##YFACTOR=(\S+)", text)[1])
+
+
+def inside(path):
+    def values(name):
+        with h5py.File(FIELD / name) as file:
+            return file[path][()]
+
+    return values
+
+
+def matlab(name):
+    return scipy.io.loadmat(FIELD / name)["spectra"]
+
+
+def toolbox(name):
+    return scipy.io.loadmat(FIELD / name)["sample"][0, 0]["data"].reshape(3, 4, 200, order="F")
+
+
+def image(name):
+    return np.moveaxis(np.fromfile(FIELD / "envi.img", "<f4").reshape(200, 3, 4), 0, -1)
+
+
+VALUES = {
+    **dict.fromkeys(("footer_text.csv", "ocean_footer.txt", "blank_lines.txt", "raman_xypoints.dx"), column(1)),
+    **dict.fromkeys(("trailing_empty_columns.csv", "wavelength_nm_laser_header.txt"), column(1)),
+    "handheld_columns.csv": column(6),
+    "raman.jdx": packed,
+    "xy_spectrum.npz": lambda name: np.load(FIELD / name)["y"],
+    "spc_nm_excit_line.spc": lambda name: np.frombuffer((FIELD / name).read_bytes(), "<f4", 200, 512 + 32),
+    "id_column.csv": block(1),
+    "label_last_column.csv": block(0, 200),
+    "numeric_label_last.csv": block(0, 200),
+    **dict.fromkeys(("k_RamanShift_cm1.mat", "k_freq.mat", "k_x_axis.mat"), matlab),
+    "xy_pairs.csv": lambda name: lines_of_numbers(name)[:, 1::2].T,
+    **dict.fromkeys(("row_col.csv", "unit_row_map.csv", "jitter.csv"), block(2)),
+    "melt_by_wavenumber.txt": melted,
+    "jitter_5x6.csv": lambda name: lines_of_numbers(name)[-30:, 2:],
+    **dict.fromkeys(("nc_raman_shift_cm1.nc", "nc_raman_shift_name.nc", "nc_wavelength.nc"), inside("counts")),
+    "axis_in_attr.h5": inside("spectra"),
+    "hyperspy_like.hspy": inside("Experiments/__unnamed__/data"),
+    "nexus.nxs": inside("entry/data/data"),
+    "toolbox_dataset.mat": toolbox,
+    "pickled.npz": lambda name: np.load(FIELD / name)["map"],
+    "envi.hdr": image,
+    "envi.img": image,
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_value_is_the_files(name):
+    expected = np.asarray(VALUES[name](name))
+    assert np.ptp(expected) > 10
+    np.testing.assert_allclose(read(name).values.ravel(), expected.ravel(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", REFUSED)

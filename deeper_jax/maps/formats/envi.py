@@ -13,6 +13,7 @@ from deeper_jax.maps.names import laser_in, unit_in
 from deeper_jax.maps.raman_map import build_map
 from deeper_jax.maps.registry import envi_header
 from deeper_jax.maps.request import Request
+from deeper_jax.maps.vendors.text_axis import axis_of_names
 
 if TYPE_CHECKING:
     import xarray
@@ -76,11 +77,9 @@ def _data_file(header: Path) -> Path:
 def _axis(about: dict[str, str], bands: int, request: Request) -> np.ndarray:
     if request.wavenumbers is not None:
         return request.wavenumbers
-    words = re.split(r"[,\s]+", about.get("wavelength", about.get("band names", "")).strip(", "))
-    try:
-        values = np.array([float(word) for word in words])
-    except ValueError:
-        values = np.zeros(0)
+    listed = about.get("wavelength", about.get("band names", "")).strip(", \n")
+    words = re.split(r"[,\s]+" if "wavelength" in about else r"\s*,\s*", listed)
+    values, _, unit_of_names = axis_of_names(words)
     if values.size != bands and (given := request.given_axis()) is not None:
         return given
     if values.size != bands:
@@ -90,4 +89,4 @@ def _axis(about: dict[str, str], bands: int, request: Request) -> np.ndarray:
         )
     unit = about.get("wavelength units", "")
     unit = {"nanometers": "nm", "micrometers": "um", "wavenumber": "", "unknown": ""}.get(unit.lower(), unit)
-    return request.shift(values, unit or unit_in(unit), laser_in(about))
+    return request.shift(values, unit or unit_in(unit_of_names), laser_in(about))

@@ -130,14 +130,25 @@ def _take(contents: Contents, name: str, value: Any) -> None:
     if not isinstance(value, np.ndarray):
         return
     if value.dtype.names:
-        for place, item in enumerate(value.ravel()):
-            for field in value.dtype.names:
-                _take(contents, f"{name}/{field}" if value.size == 1 else f"{name}/{place}/{field}", item[field])
+        for field in value.dtype.names:
+            items = [item[field] for item in value.ravel()]
+            for path, item in _of_structures(f"{name}/{field}", items):
+                _take(contents, path, item)
     elif value.dtype.kind == "O":
         for place, item in enumerate(value.ravel()):
             _take(contents, f"{name}/{place}" if value.size > 1 else name, item)
     else:
         contents.add(name, value)
+
+
+def _of_structures(path: str, items: list[Any]) -> list[tuple[str, Any]]:
+    """A field of an array of structures: vectors of one length as one array, a row a structure; once if all alike."""
+    arrays = [np.asarray(item) for item in items]
+    vectors = all(a.dtype.kind in "biuf" and a.size == max(a.shape, default=1) == arrays[0].size for a in arrays)
+    if len(items) < 2 or not vectors or not arrays[0].size:
+        return [(path if len(items) == 1 else f"{path}/{place}", item) for place, item in enumerate(items)]
+    rows = np.stack([a.ravel() for a in arrays])
+    return [(path, rows[0] if rows.shape[1] > 1 and (rows == rows[0]).all() else np.squeeze(rows))]
 
 
 def _take_v73(contents: Contents, name: str, item: Any, seen: set[int]) -> None:

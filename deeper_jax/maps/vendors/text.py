@@ -19,9 +19,8 @@ from deeper_jax.maps.grid import TO_UM, arrange, axis_name
 from deeper_jax.maps.names import (
     AXES,
     BACKGROUNDS,
-    COLUMNS,
     INTENSITIES,
-    ROWS,
+    grid_axis,
     is_counted,
     is_index,
     laser_in,
@@ -125,9 +124,6 @@ def _build(
 ) -> xarray.DataArray:
     if request.wavenumbers is None:
         values, axis = _merged(values, axis, request)
-        if unit == "" and np.min(axis) > 6000 and laser_in(settings):
-            request.note("the axis lies beyond any Raman shift and was taken for absolute wavenumbers")
-            unit = "abs 1/cm"
     values = _filled(values, axis, request)
     labspec = "Acq. time (s)" in settings or "AxisType[0]" in settings
     return build_map(
@@ -195,24 +191,17 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
         return None
     names = [name.strip("# ") for name in table.names] if table.names else []
     if names:
-        ranks = [rank_of(name, AXES) for name in names]
-        places = [c for c, rank in enumerate(ranks) if rank is not None and c not in table.texts]
-        found = [c for c, name in enumerate(names) if rank_of(name, INTENSITIES) is not None and c not in places]
-        # 'y' beside an 'intensity' is a place.
-        found = [c for c in found if not _is_position(names[c])] or found
-        others = [c for c in range(count) if c not in (*places, *found)]
-        known = [c for c in others if c in table.texts or _is_position(names[c])]
-        if len(places) != 1 or len(found) != 1 or len(known) < len([c for c in others if not is_counted(names[c])]):
+        chosen = _long_columns(table, names)
+        if chosen is None:
             return None
-        axis_at, intensity_at, lead = places[0], found[0], known
+        axis_at, intensity_at, lead, left = chosen
     elif count > 6 or np.isnan(numbers).any():
         return None
     else:
-        axis_at, intensity_at, lead = count - 2, count - 1, list(range(count - 2))
+        axis_at, intensity_at, lead, left = count - 2, count - 1, list(range(count - 2)), []
     axis, intensity = numbers[:, axis_at], numbers[:, intensity_at]
-    if np.isnan(axis).any() or (not lead and len(np.unique(axis)) == len(axis)):
-        return None
-    if not lead and (is_axis(axis) or axis_windows(axis)):
+    once = len(np.unique(axis)) == len(axis)
+    if np.isnan(axis).any() or (once and (left or not lead)) or (not lead and (is_axis(axis) or axis_windows(axis))):
         return None
     grouped = spectra_in_sequence(axis) or spectra_anywhere(axis, [table.texts.get(c, numbers[:, c]) for c in lead])
     if grouped is None:
@@ -223,6 +212,8 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
             "line for each channel of each position; the file is cut short, or its spectra have axes of their own: "
             "export it again on one axis."
         )
+    if left:
+        request.note(f"took {names[axis_at]!r} as the axis and {names[intensity_at]!r} as the intensity")
     order, repeats, length = grouped
     if not names and repeats < 2:
         return None
@@ -244,8 +235,28 @@ def _long_form(table: TextTable, settings: dict[str, str], request: Request) -> 
     )
 
 
+def _long_columns(table: TextTable, names: Sequence[str]) -> tuple[int, int, list[int], list[int]] | None:
+    """The columns of a table of named ones that are (axis, intensity, [places and labels], [left out])."""
+    plain = [c for c in range(len(names)) if c not in table.texts and not _is_position(names[c])]
+    axes = [(rank, c) for c in plain if (rank := rank_of(names[c], AXES)) is not None]
+    free = [c for c in plain if c not in [at for _, at in axes]]
+    values = [(rank, c) for c in free if (rank := rank_of(names[c], INTENSITIES)) is not None]
+    if not values and "x" not in map(str.lower, names):
+        values = [(1, c) for c, name in enumerate(names) if name.lower() == "y"]
+    best = [[c for rank, c in found if rank == min(found)[0]] for found in (axes, values)]
+    if [len(columns) for columns in best] != [1, 1]:
+        return None
+    left = [c for _, c in (*axes, *values) if [c] not in best]
+    others = [c for c in range(len(names)) if [c] not in best and c not in left]
+    # Numbers that tell every line apart are those of the lines.
+    lead = [c for c in others if len(np.unique(table.texts.get(c, table.numbers[:, c]))) < len(table.numbers)]
+    if any(names[c] and not is_counted(names[c]) for c in others if c not in lead):
+        return None
+    return best[0][0], best[1][0], lead, left
+
+
 def _is_position(name: str) -> bool:
-    return axis_name(name) in _POSITIONS or plain_name(name) in (*ROWS, *COLUMNS)
+    return axis_name(name) in _POSITIONS or bool(grid_axis(name))
 
 
 def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> xarray.DataArray | None:
@@ -255,14 +266,14 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
     found = next((option for option in options if option[1].size > 2), None)
     named = list(table.heads[found[0]]) if found else []
     if found is not None:
-        number, axis, at = found
+        number, axis, at, words = found
         spectra_rows = numbers
         column = numbers[:, 0]
         also_axis = at[0] == 1 and rank_of(named[0], AXES) is not None and is_axis(column) and not is_index(column)
         # Both are named or look like axes: wavenumbers span more than whatever numbers the spectra.
         if also_axis and not np.ptp(axis) > np.ptp(column):
             return None
-        names = list(table.heads[0]) if number else named
+        names = list(table.names or named) if number else named
         # A row that only counts is no axis: a column may be.
         if is_index(axis) and request.wavenumbers is None:
             return None
@@ -273,7 +284,7 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
         filled = np.array([c for c in range(width) if not np.isnan(first[c]) and c not in table.texts])
         if filled.size < 3 or (filled[-1] - filled[0] + 1 != filled.size) or not is_axis(first[filled]):
             return None
-        axis, at, spectra_rows = first[filled], filled, numbers[1:]
+        axis, at, spectra_rows, words = first[filled], filled, numbers[1:], ""
         if is_index(axis) and request.wavenumbers is None:
             return None
         if filled[0] == 0 and is_axis(numbers[:, 0]) and len(numbers) >= width:
@@ -296,7 +307,8 @@ def _axis_row(table: TextTable, settings: dict[str, str], request: Request) -> x
     spectra = spectra_rows[:, at]
     # LabSpec fills the rest of a map that was stopped with zeros.
     spectra = empty_to_missing(spectra) if columns_of else spectra
-    corner = " ".join(named[c] for c in lead_at if not _is_position(named[c])) if named else ""
+    above = named or names
+    corner = " ".join([words, *(above[c] for c in lead_at if not _is_position(above[c]) and not is_counted(above[c]))])
     settings = settings | ({"columns": "|".join(name for name, _ in columns_of)} if columns_of else {})
     return _placed(spectra, axis, columns_of, settings, request, unit=axis_unit(settings, corner))
 
@@ -319,17 +331,18 @@ def _pairs(table: TextTable, settings: dict[str, str], request: Request) -> xarr
     axes = [numbers[:, c][~np.isnan(numbers[:, c])] for c in range(0, width, 2)]
     if not all(axis.size > 2 and is_axis(axis) and not is_index(axis) for axis in axes):
         return None
-    if names:
-        stems = [re.sub(r"[\s_.]*\(?\d+\)?$", "", plain_name(name)) for name in names]
-        alike = len(set(stems[::2])) == 1 and len(set(stems[1::2])) >= 1 and not set(stems[::2]) & set(stems[1::2])
+    same = all(axis.shape == axes[0].shape and np.allclose(axis, axes[0], rtol=0, atol=1e-6) for axis in axes)
+    if names and not same:
+        stems = [re.split(r"[\s(\d]", plain_name(name))[0] for name in names]
+        alike = len(set(stems[::2])) == 1 and not set(stems[::2]) & set(stems[1::2])
         if not alike and not all(rank_of(name, AXES) is not None for name in names[::2]):
             return None
-    elif any(is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
+    elif not names and any(is_axis(numbers[:, c][~np.isnan(numbers[:, c])]) for c in range(1, width, 2)):
         return None
     spectra = [numbers[: axis.size, c] for axis, c in zip(axes, range(1, width, 2), strict=True)]
-    titles = [name.strip() for name in names[1::2]] or [f"spectrum {n + 1}" for n in range(len(axes))]
+    titles = names[1::2] if all(names[1::2]) else names[::2]
+    titles = [name.strip() for name in titles] or [f"spectrum {n + 1}" for n in range(len(axes))]
     unit = axis_unit(settings, names[0] if names else "")
-    same = all(axis.shape == axes[0].shape and np.allclose(axis, axes[0], rtol=0, atol=1e-6) for axis in axes)
     if request.entry is not None:
         place = request.choose(titles, [axis.size for axis in axes])
         return _build(spectra[place], axes[place], (), {}, settings, request, unit=unit, title=titles[place])
@@ -411,12 +424,12 @@ def _placed(
     numbered: dict[str, np.ndarray] = {}
     labels: dict[str, np.ndarray] = {}
     for name, values in columns:
-        kind, is_number = axis_name(name), values.dtype.kind == "f"
-        if kind in _POSITIONS and kind not in places and is_number:
+        kind, is_number, numbers = axis_name(name), values.dtype.kind == "f", grid_axis(name)
+        if is_number and numbers:
+            numbered[numbers] = values
+        elif kind in _POSITIONS and kind not in places and is_number:
             scale = re.search(r"[(\[ _](nm|mm|cm|m)[)\]]?\s*$", name)
             places[kind] = values * (TO_UM[scale[1]] if scale and kind != "time" else 1.0)
-        elif is_number and plain_name(name) in (*ROWS, *COLUMNS):
-            numbered["y" if plain_name(name) in ROWS else "x"] = values
         else:
             labels[_label(name, labels)] = values
     counted = {"x", "y"} <= set(numbered) and not {"x", "y"} & set(places)

@@ -73,10 +73,14 @@ def refuse_windows(axis: np.ndarray, request: Request) -> None:
         )
 
 
-def axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(axis, places) of the longest run of names that are numbers, or one word around numbers, and rise or fall."""
-    parts = [re.fullmatch(r"(\D*?)(-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)(\D*)", name.strip()) for name in names]
-    best: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0, int))
+def axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, str]:
+    """(axis, places, words) of the longest run of names that are numbers and rise or fall, alone or in the same words.
+
+    'X400.5', '400 cm-1', 'I(543.2 nm)': the words around may tell the unit.
+    """
+    number = r"-?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+    parts = [re.fullmatch(rf"(\D*?)({number})(\D*|\W*(?:cm\W*1|1/cm)\W*)", name.strip()) for name in names]
+    best: tuple[np.ndarray, np.ndarray, str] = (np.zeros(0), np.zeros(0, int), "")
     start = 0
     while start < len(parts):
         part = parts[start]
@@ -86,9 +90,9 @@ def axis_of_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
             while end < len(parts) and (p := parts[end]) is not None and (p[1].strip(), p[3].strip()) == around:
                 end += 1
             values = np.array([float(p[2].replace(",", ".")) for p in parts[start:end] if p is not None])
-            words = around != ("", "")
+            words = " ".join(around).strip()
             if values.size > max(2, best[0].size) and is_axis(values) and not (words and is_index(values)):
-                best = values, np.arange(start, end)
+                best = values, np.arange(start, end), words
         start = max(end, start + 1)
     return best
 

@@ -17,8 +17,12 @@ _STYLES = (("\t", "."), ("\t", ","), (";", "."), (";", ","), (",", "."), (None, 
 # So many rows of numbers are a table, and fewer a heading that happens to hold numbers.
 _A_TABLE = 5
 _SAMPLE = 300
-_MISSING = ("", "nan", "na", "n/a", "#n/a", "#na", "null", "none", "-", "--", "---", "*", "****", "missing", "#value!")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# Also Excel's errors ('#NV', '#DIV/0!') and what C prints ('1.#QNAN').
+_MISSING = re.compile(
+    r"|-?nan|n\.?/?[ad]\.?|k\.a\.|null|none|missing|[-+]?inf(inity)?|-+|\*+|#[a-z]+(/?[a-z0-9]+)?[!?]?|-?1[.,]#[a-z]+\d*"
+)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?")
+_UNIT = re.compile(r"[\[(]?(nm|1/cm|cm ?\^?-?1|cm⁻¹|µm|um|mm|ev|counts|cts|a\.?u\.?)[\])]?")
 _PLAIN_ROW = re.compile(r"[-+0-9.eE\s,;]+")
 _LONGEST_TEXT = 2**31
 
@@ -44,11 +48,18 @@ class TextTable:
 
 @dataclass(frozen=True)
 class _Row:
-    """A line's number, its fields and their kinds: n a number, e empty, t text."""
+    """A line's number, its fields and their kinds: n a number, e empty, t text; closed by a separator or not."""
 
     line: int
     fields: tuple[str, ...]
     kinds: str
+    closed: bool = False
+
+    def filled(self, width: int) -> "_Row":
+        """The row with the empty field that its closing separator stands for, where it is one short."""
+        if not self.closed or len(self.fields) != width - 1:
+            return self
+        return _Row(self.line, (*self.fields, ""), self.kinds + "e")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -93,6 +104,9 @@ def parse_table(lines: list[str], path: Path) -> TextTable:
     width = len(block[-1].fields)
     is_text = _text_columns(block, width)
     heads, names = _heads(lines[: block[0].line], separator, width)
+    if not heads and (np.array([row.fields[0] for row in block]) == np.arange(1, len(block) + 1).astype(str)).all():
+        # R writes no name above the numbers of the rows.
+        heads, names = _heads([f"{separator or ' '}{line}" for line in lines[: block[0].line]], separator, width)
     return TextTable(
         heading=tuple(lines[: block[0].line]),
         heads=heads,
@@ -118,7 +132,7 @@ def split_fields(line: str, separator: str | None) -> tuple[str, ...]:
 def number_of(text: str, decimal: str = ".") -> float | None:
     """The number that a field is; None for anything else. Underscores, which Python allows, make it text."""
     text = text.replace(",", ".") if decimal == "," and "." not in text else text
-    return float(text) if _NUMBER.fullmatch(text) else None
+    return float(text.lower().replace("d", "e")) if _NUMBER.fullmatch(text) else None
 
 
 def _no_table(path: Path) -> InputError:
@@ -130,18 +144,19 @@ def _no_table(path: Path) -> InputError:
 
 def _row(number: int, line: str, separator: str | None, decimal: str) -> _Row:
     fields = split_fields(line, separator)
+    closed = separator is not None and line.rstrip(" ").endswith(separator)
     if decimal == "." and "e" not in line[:1].lower() and _PLAIN_ROW.fullmatch(line):
         try:
             for field in fields:
                 float(field)
-            return _Row(number, fields, "n" * len(fields))
+            return _Row(number, fields, "n" * len(fields), closed)
         except ValueError:
             pass
-    return _Row(number, fields, "".join(_kind(field, decimal) for field in fields))
+    return _Row(number, fields, "".join(_kind(field, decimal) for field in fields), closed)
 
 
 def _kind(field: str, decimal: str) -> str:
-    if field.lower() in _MISSING:
+    if _MISSING.fullmatch(field.lower()):
         return "e"
     return "n" if number_of(field, decimal) is not None and not (decimal == "," and "." in field) else "t"
 
@@ -197,6 +212,7 @@ def _trimmed(block: list[_Row], path: Path) -> list[_Row]:
     for row in block:
         cells[len(row.fields)] = cells.get(len(row.fields), 0) + row.kinds.count("n")
     width = max(cells, key=lambda length: cells[length])
+    block = [row.filled(width) for row in block]
     first = next(number for number, row in enumerate(block) if len(row.fields) == width)
     above = block[first - 1] if first else None
     rows = block[first:]
@@ -268,7 +284,7 @@ def _heads(
     if not heads:
         return (), None
     names = heads[0]
-    if len(heads) > 1 and re.fullmatch(r"[\[(]?(nm|1/cm|cm-1|cm\^-1|cm⁻¹|µm|um|ev)[\])]?", names[0].strip().lower()):
+    if len(heads) > 1 and _UNIT.fullmatch(names[0].strip().lower()):
         names = tuple(f"{name} ({unit.strip('()[] ')})" for name, unit in zip(heads[1], names, strict=True))
     return tuple(heads), names
 
@@ -277,7 +293,8 @@ def _numbers(block: Sequence[_Row], width: int, decimal: str) -> np.ndarray:
     if all(row.kinds == "n" * width for row in block) and decimal == ".":
         import pandas
 
-        text = "\n".join("\t".join(row.fields) for row in block)
+        # Fortran writes its exponents with D.
+        text = "\n".join("\t".join(row.fields) for row in block).replace("D", "E").replace("d", "e")
         return pandas.read_csv(
             io.StringIO(text), sep="\t", header=None, dtype=np.float64, float_precision="round_trip"
         ).to_numpy()

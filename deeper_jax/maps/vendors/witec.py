@@ -7,6 +7,7 @@ map is taken where there is one, the largest where they are of one kind, and `en
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import scipy.io
 
 from deeper_jax.errors import InputError
 from deeper_jax.maps.grid import dropped_shape, plane_form
+from deeper_jax.maps.names import unit_in
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
 from deeper_jax.maps.request import Request
 
@@ -183,7 +185,7 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     if {kind for _, _, kind in scipy.io.whosmat(path)} <= plain:
         return None
     content = scipy.io.loadmat(path)
-    found = {name: value[0, 0] for name, value in content.items() if _is_dataset(value)}
+    found = dict(pair for name, value in content.items() for pair in _datasets(name, value))
     if not found:
         return None
     names = list(found)
@@ -195,7 +197,7 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     axis = scales[1, 0]
     unit = _text(scales[1, 1]) if scales.shape[1] > 1 else ""
     if not unit and "title" in data.dtype.names and np.shape(data["title"])[:1] == (2,):
-        unit = _text(np.ravel(data["title"][1])[0])
+        unit = unit_in(_text(np.ravel(data["title"][1])[0]))
     if axis.size != spectra.shape[1]:
         raise InputError(
             f"{path}: found {axis.size} places on the axis of '{name}' for spectra of {spectra.shape[1]} channels, "
@@ -218,10 +220,14 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     )
 
 
-def _is_dataset(value: object) -> bool:
-    if not isinstance(value, np.ndarray) or value.size != 1:
-        return False
-    return {"data", "axisscale"} <= set(value.dtype.names or ())
+def _datasets(name: str, value: object) -> Iterator[tuple[str, Any]]:
+    """The structures with 'data' and 'axisscale', in other structures too."""
+    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.names:
+        if {"data", "axisscale"} <= set(value.dtype.names):
+            yield name, value.ravel()[0]
+        else:
+            for field in value.dtype.names:
+                yield from _datasets(field, value.ravel()[0][field])
 
 
 def _text(value: Any) -> str:
