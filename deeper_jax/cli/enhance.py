@@ -64,7 +64,9 @@ def run(options: argparse.Namespace) -> None:
     """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
     warnings.showwarning = lambda message, *_, **__: print(f"deeper-jax: warning: {message}", file=sys.stderr)
     source = Path(options.input)
-    _check_source(source)
+    from deeper_jax.maps.registry import format_of
+
+    format_of(source)
     output = Path(options.output) if options.output else source.with_name(f"{source.stem}_enhanced.h5")
     page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
     _check_targets(source, output, page, options)
@@ -100,14 +102,6 @@ def run(options: argparse.Namespace) -> None:
             write_page(page, measured, result)
             print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
         print("\n".join(summary_sentences(result)))
-
-
-def _check_source(source: Path) -> None:
-    if not source.is_file():
-        found = "a folder" if source.is_dir() else "no such file"
-        raise InputError(f"{source}: {found}; expected a file of Raman spectra, check the path.")
-    if not os.access(source, os.R_OK):
-        raise InputError(f"{source}: may not be read; change its permissions.")
 
 
 def _check_targets(source: Path, output: Path, page: Path | None, options: argparse.Namespace) -> None:

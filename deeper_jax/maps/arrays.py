@@ -14,7 +14,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.maps.grid import TO_UM, arrange, axis_name
 from deeper_jax.maps.names import AXES, grid_axis, is_index, laser_in, rank_of, unit_in
 from deeper_jax.maps.raman_map import build_map
-from deeper_jax.maps.registry import cannot_be_read
+from deeper_jax.maps.registry import cannot_be_read, check_is_file
 from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
@@ -385,8 +385,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     from deeper_jax.maps.formats.npz import npz_arrays
 
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a {' or '.join(ARRAY_SUFFIXES)} file, check the path.")
+    check_is_file(path, f"a {' or '.join(ARRAY_SUFFIXES)} file")
     if path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(f"{path}: found a '{path.suffix}' file, expected .mat or .npz; export the data as one.")
     try:

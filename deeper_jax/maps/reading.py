@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.registry import WRITTEN, cannot_be_read, format_of
+from deeper_jax.maps.registry import WRITTEN, cannot_be_read, check_is_file, format_of
 from deeper_jax.maps.request import Request
 from deeper_jax.spectra.axis import read_axis, unusual_range
 
@@ -83,8 +83,7 @@ def read_own(path: str | Path) -> xarray.Dataset | None:
     Raises InputError if the file is missing, or is ours but damaged, incomplete or of a later version.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path.")
+    check_is_file(path, "a map that write_map wrote")
     form = WRITTEN.get(path.suffix.lower())
     if form is None:
         return None
@@ -113,10 +112,8 @@ def _given_axis(wavenumbers: Any) -> np.ndarray | None:
     if wavenumbers is None:
         return None
     if isinstance(wavenumbers, str | Path):
-        axis = read_axis(Path(wavenumbers))
-        if axis is None:
-            raise InputError(f"{wavenumbers}: no such file; expected a list of wavenumbers in cm^-1, check the path.")
-        return axis
+        check_is_file(Path(wavenumbers), "a list of wavenumbers in cm^-1")
+        return read_axis(Path(wavenumbers))
     return np.asarray(wavenumbers, np.float64).ravel()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,10 +126,7 @@ def format_of(path: Path) -> Format:
 
     Raises InputError if it is missing, empty, of another kind than its name says, or of no kind known here.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: found a folder, expected one file of spectra; give the file inside it.")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a file of Raman spectra, check the path.")
+    check_is_file(path, "a file of Raman spectra")
     suffix, head = _suffix_and_head(path)
     _refuse_archive(path, suffix, head)
     if (header := envi_header(path)) is not None and header != path and suffix not in _HAVE_READERS:
@@ -156,6 +155,28 @@ def format_of(path: Path) -> Format:
         f"{path}: found a '{path.suffix}' file {problem}, expected one of {known}; "
         "export the spectra from the instrument's software as one of these."
     )
+
+
+def check_is_file(path: Path, expected: str) -> None:
+    """Raises InputError saying what is there, if it is not a file that may be read; a pipe is never opened."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if path.is_symlink():
+            raise InputError(
+                f"{path}: found a link that leads nowhere ({error.strerror}), expected {expected}; mend it."
+            ) from error
+        found = "no such file" if isinstance(error, FileNotFoundError) else f"found nothing usable ({error.strerror})"
+        raise InputError(f"{path}: {found}; expected {expected}, check the path.") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: found a folder, expected {expected}; give the file inside it.")
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+        raise InputError(
+            f"{path}: found {kinds.get(stat.S_IFMT(mode), 'a device')}, expected {expected}; copy it to one."
+        )
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read; change its permissions.")
 
 
 def envi_header(path: Path) -> Path | None:

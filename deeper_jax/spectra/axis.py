@@ -104,16 +104,19 @@ def read_axis(path: Path) -> np.ndarray | None:
     """The wavenumbers `[L]` in cm⁻¹ that a text file lists, float64; None where there is no such file.
 
     Raises:
-        InputError: the text is not numbers.
+        InputError: the text is not numbers, or empty.
     """
     if not path.is_file():
         return None
     try:
-        return np.array([float(word) for word in path.read_text("utf-8-sig").replace(",", " ").split()])
+        axis = np.array([float(word) for word in path.read_text("utf-8-sig").replace(",", " ").split()])
     except ValueError as error:
         raise InputError(
             f"{path}: found text that is no number ({error}), expected one wavenumber in cm^-1 a line; correct it."
         ) from error
+    if not axis.size:
+        raise InputError(f"{path}: found no number, expected one wavenumber in cm^-1 a line; correct it.")
+    return axis
 
 
 def plain_unit(unit: str) -> str:
