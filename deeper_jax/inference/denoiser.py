@@ -41,7 +41,7 @@ class Denoiser(SpectralDenoiser):
         spectra = checked_values("network", spectra).astype(np.float32)
         if spectra.ndim != 2 or spectra.shape[1] != self.length:
             raise InputError(f"network(x) was given an array of shape {spectra.shape}; it takes [N, {self.length}].")
-        return self._in_batches(spectra, self._batch_size())
+        return self._answers(spectra, self._batch_size())
 
     def denoise(
         self,

@@ -1,16 +1,13 @@
 """What every loaded network shares: its record, its batches, and the checks and resampling of a user's arrays."""
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from flax import nnx
 
 from deeper_jax.errors import InputError
+from deeper_jax.inference.programs import Programs
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.spectra.resampling import resampling_matrix
@@ -45,8 +42,7 @@ class LoadedModel:
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
         self._parameters = model.count()
-        self._evaluate = jax.jit(model.evaluate)
-        self._programs: dict[tuple[int, ...], Callable[..., jax.Array]] = {}
+        self._programs = Programs(model)
 
     def __repr__(self) -> str:
         return "\n".join([type(self).__name__, *(f"  {name:<11} {fact}" for name, fact in self._facts().items())])
@@ -72,37 +68,9 @@ class LoadedModel:
             "trained on": trained + ("" if step is None else f", {step:,} steps"),
         }
 
-    def _apply(self, batch: np.ndarray) -> np.ndarray:
-        return np.asarray(self._evaluate(self.params, self.stats, batch))
-
-    def _in_batches(self, examples: np.ndarray, largest: int) -> np.ndarray:
-        """The network on float32 examples [N, ...], in batches of one size, a power of two up to `largest`.
-
-        On the CPU each core has batches of its own: together, cores would wait for one another at every layer.
-        """
-        workers = core_count() if jax.default_backend() == "cpu" else 1
-        size = min(largest, 1 << max(-(-len(examples) // workers) - 1, 0).bit_length())
-        batches = [examples[start : start + size] for start in range(0, len(examples), size)]
-        program = self._program((size, *examples.shape[1:]))
-
-        def answer(batch: np.ndarray) -> np.ndarray:
-            # The last, shorter batch shares the program of the others.
-            padded = np.pad(batch, [(0, size - len(batch))] + [(0, 0)] * (batch.ndim - 1), mode="edge")
-            return np.asarray(program(self.params, self.stats, padded))[: len(batch)]
-
-        if len(batches) < 2 or workers == 1:
-            answers = [answer(batch) for batch in batches]
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                answers = list(pool.map(answer, batches))
-        return np.concatenate([np.empty_like(examples[:0]), *answers])
-
-    def _program(self, shape: tuple[int, ...]) -> Callable[..., jax.Array]:
-        """The network compiled for examples of one shape."""
-        if shape not in self._programs:
-            like = jax.ShapeDtypeStruct(shape, np.float32)
-            self._programs[shape] = self._evaluate.lower(self.params, self.stats, like).compile()
-        return self._programs[shape]
+    def _answers(self, examples: np.ndarray, largest: int, *extent: int) -> np.ndarray:
+        """The network on float32 examples [N, ...], see `Programs.in_batches`."""
+        return self._programs.in_batches(self.params, self.stats, examples, largest, *extent)
 
     def covers(self, wavenumbers: Any) -> np.ndarray:
         """Which channels [L] of an axis in cm⁻¹ lie within the model's range (and a channel more): bool [L].
@@ -228,8 +196,3 @@ def checked_values(name: str, values: Any) -> np.ndarray:
     if (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
         raise InputError(f"{name}() was given values up to {largest:.1g}: choose another unit.")
     return array
-
-
-def core_count() -> int:
-    """Processor cores that this process may use, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,7 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import FEWEST_CHANNELS, checked_values
+from deeper_jax.inference.programs import padded_size
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser, checked_noise
 from deeper_jax.spectra.resampling import resampling_matrix
 
@@ -55,8 +56,9 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         unit = np.sqrt((noise**2).mean(1, keepdims=True))
         offset = np.median(spectra, axis=1, keepdims=True)
         pair = np.stack([(spectra - offset) / unit, noise / unit], axis=1).astype(np.float32)
-        padded = np.pad(pair, ((0, 0), (0, 0), (0, -pair.shape[2] % _MULTIPLE)), mode="edge")
-        answer = self._in_batches(padded, _BATCH)
+        length = -(-pair.shape[2] // _MULTIPLE) * _MULTIPLE
+        beyond = padded_size(length, _MULTIPLE) - pair.shape[2]
+        answer = self._answers(np.pad(pair, ((0, 0), (0, 0), (0, beyond)), mode="edge"), _BATCH, length)
         answer = answer[..., : spectra.shape[1]].astype(np.float64)
         return answer[:, 0] * unit + offset, np.exp(answer[:, 1]) * unit
 

@@ -9,10 +9,12 @@ from tqdm import tqdm
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import LoadedModel, checked_values
+from deeper_jax.inference.programs import padded_size
 from deeper_jax.inference.tiling import apply_tiled
 
 # Low-resolution pixels: a 2x training patch and a quarter of it. benchmarks/tiling.py measures other choices.
 DEFAULT_TILE, DEFAULT_OVERLAP = 32, 8
+_MULTIPLE = 8
 
 
 class SuperResolver(LoadedModel):
@@ -52,11 +54,17 @@ class SuperResolver(LoadedModel):
             raise InputError(
                 f"network(x) was given an array of shape {images.shape}; it takes [N, h, w, {self.length}]."
             )
-        return np.stack([self._apply(image[None])[0] for image in images]) if len(images) else self._empty(images)
+        if 0 in images.shape:
+            _, height, width, length = images.shape
+            return np.zeros((len(images), self.scale * height, self.scale * width, length), np.float32)
+        return np.stack([self._answer(image) for image in images])
 
-    def _empty(self, images: np.ndarray) -> np.ndarray:
-        _, height, width, length = images.shape
-        return np.zeros((0, self.scale * height, self.scale * width, length), np.float32)
+    def _answer(self, image: np.ndarray) -> np.ndarray:
+        """The network on one image [h, w, L], padded to one of few sizes."""
+        height, width, _ = image.shape
+        beyond = [(0, padded_size(side, _MULTIPLE) - side) for side in (height, width)]
+        answer = self._answers(np.pad(image, [*beyond, (0, 0)])[None], 1, height, width)
+        return answer[0, : self.scale * height, : self.scale * width]
 
     def super_resolve(
         self,
@@ -103,7 +111,7 @@ class SuperResolver(LoadedModel):
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:
             normalised = np.asarray(pixels, np.float32) / np.float32(maximum)
-            answer = self._apply((normalised if there is None else normalised @ there)[None])[0]
+            answer = self._answer(normalised if there is None else normalised @ there)
             return answer if back is None else answer @ back
 
         def bar(places: Iterator) -> Iterator:

@@ -57,9 +57,9 @@ class FunctionalModel:
         split: Any = nnx.split(module, nnx.Param, ...)
         return output, _string_keys(nnx.to_pure_dict(split[2]))
 
-    def evaluate(self, params: PyTree, stats: PyTree, inputs: jax.Array) -> jax.Array:
+    def evaluate(self, params: PyTree, stats: PyTree, *inputs: jax.Array) -> jax.Array:
         """Forward pass in evaluation mode: running statistics are used and left alone."""
-        return self._merge(params, stats, training=False)(inputs)
+        return self._merge(params, stats, training=False)(*inputs)
 
     def count(self) -> int:
         """Number of trainable parameters."""

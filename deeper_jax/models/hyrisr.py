@@ -8,6 +8,7 @@ The body repeats one small piece (18 groups of 6 or 16 blocks), so its parameter
 and blocks second, and the body is two nested scans: the compiled program has the size of one block.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -26,6 +27,19 @@ Padding = Literal["zeros", "edge"]
 SHUFFLES: dict[int, tuple[int, ...]] = {2: (2,), 3: (3,), 4: (2, 2)}
 
 Weights = dict[str, jax.Array]
+# Rows and columns of an image that count, where it is padded to a larger one.
+Size = tuple[jax.Array, jax.Array]
+
+
+def inside(x: jax.Array, size: Size) -> jax.Array:
+    """Which pixels of images [N, H, W, C] count, [H, W, 1]."""
+    rows, columns = (jnp.arange(side) < length for side, length in zip(x.shape[1:3], size, strict=True))
+    return rows[:, None, None] & columns[:, None]
+
+
+def within(x: jax.Array, size: Size | None) -> jax.Array:
+    """[N, H, W, C] with zeros in pixels that do not count, as a convolution sees them beyond the border."""
+    return x if size is None else jnp.where(inside(x, size), x, 0)
 
 
 def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
@@ -42,20 +56,21 @@ def biased_convolution(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.
     return y + bias.astype(x.dtype)
 
 
-def channel_attention(x: jax.Array, weights: Weights) -> jax.Array:
+def channel_attention(x: jax.Array, weights: Weights, size: Size | None = None) -> jax.Array:
     """Each channel of x [N, H, W, C] multiplied by a number in (0, 1) computed from all channels' means."""
     weights = {name: array.astype(x.dtype) for name, array in weights.items()}
-    pooled = jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
+    counts = None if size is None else inside(x, size)
+    pooled = jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32), where=counts).astype(x.dtype)
     squeezed = jax.nn.relu(pooled @ weights["squeeze_kernel"] + weights["squeeze_bias"])
     gate = jax.nn.sigmoid(squeezed @ weights["excite_kernel"] + weights["excite_bias"])
     return x * gate[:, None, None, :]
 
 
-def attention_block(x: jax.Array, weights: Weights) -> jax.Array:
+def attention_block(x: jax.Array, weights: Weights, size: Size | None = None) -> jax.Array:
     """Convolution, ReLU, convolution, channel attention, plus the input: [N, H, W, C] to the same."""
-    y = jax.nn.relu(biased_convolution(x, weights["first_kernel"], weights["first_bias"]))
-    y = biased_convolution(y, weights["second_kernel"], weights["second_bias"])
-    return x + channel_attention(y, weights)
+    y = jax.nn.relu(biased_convolution(within(x, size), weights["first_kernel"], weights["first_bias"]))
+    y = biased_convolution(within(y, size), weights["second_kernel"], weights["second_bias"])
+    return x + channel_attention(y, weights, size)
 
 
 class BlockWeights(nnx.Module):
@@ -94,9 +109,9 @@ class ResidualGroups(nnx.Module):
         self.kernel = nnx.Param(initial(rngs.params(), (groups, 3, 3, width, width)))
         self.bias = nnx.Param(initial(rngs.params(), (groups, width)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, size: Size | None = None) -> jax.Array:
         """[N, H, W, width] to the same shape."""
-        block: Callable[..., jax.Array] = attention_block
+        block: Callable[..., jax.Array] = functools.partial(attention_block, size=size)
         if self.remat in ("blocks", "both"):
             # A scan keeps the compiler from undoing this, so the costly barriers are not needed.
             block = jax.checkpoint(block, prevent_cse=False)
@@ -104,7 +119,7 @@ class ResidualGroups(nnx.Module):
         def group(x: jax.Array, weights: tuple[Weights, jax.Array, jax.Array]) -> jax.Array:
             block_weights, kernel, bias = weights
             y, _ = jax.lax.scan(lambda y, w: (block(y, w), None), x, block_weights)
-            return x + biased_convolution(y, kernel, bias)
+            return x + biased_convolution(within(y, size), kernel, bias)
 
         if self.remat in ("groups", "both"):
             group = jax.checkpoint(group, prevent_cse=False)
@@ -176,26 +191,35 @@ class HyRISR(nnx.Module):
         self.tail = conv(width, width)
         self.spectral_up = conv(width, length)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, h, w, L] low-resolution images to [N, scale*h, scale*w, L], float32."""
+    def __call__(self, x: jax.Array, height: jax.Array | None = None, width: jax.Array | None = None) -> jax.Array:
+        """[N, h, w, L] low-resolution images to [N, scale*h, scale*w, L], float32.
+
+        Images may be larger than they are, so that one program serves for many sizes: of such the first `height` rows
+        and `width` columns count, and of the answer `scale` times as many.
+        """
         if x.ndim != 4 or x.shape[-1] != self.length:
             raise InputError(
                 f"this HyRISR takes images of shape [N, h, w, {self.length}], but was given {list(x.shape)}: "
                 f"resample their spectra to {self.length} channels or build the network for their length."
             )
         x = x.astype(self.dtype)
+        size = None if height is None or width is None else (height, width)
         for upsampler, factor in zip(self.upsamplers, SHUFFLES[self.scale], strict=True):
-            x = pixel_shuffle(self._edged(upsampler, x), factor)
-        upsampled = self._edged(self.blend, x)
-        features = self.spectral_down(upsampled)
-        features = features + self.body_end(self.body(features))
-        output = upsampled + self.spectral_up(self.tail(features))
+            x = pixel_shuffle(self._edged(upsampler, x, size), factor)
+            size = None if size is None else (factor * size[0], factor * size[1])
+        upsampled = self._edged(self.blend, x, size)
+        features = self.spectral_down(within(upsampled, size))
+        features = features + self.body_end(within(self.body(features, size), size))
+        features = self.tail(within(features, size))
+        output = upsampled + self.spectral_up(within(features, size))
         return output.astype(jnp.promote_types(self.dtype, jnp.float32))
 
-    def _edged(self, layer: nnx.Conv, x: jax.Array) -> jax.Array:
+    def _edged(self, layer: nnx.Conv, x: jax.Array, size: Size | None) -> jax.Array:
         """The upsampling convolutions, which see what `padding` says beyond the image."""
         if self.padding == "zeros":
-            return layer(x)
+            return layer(within(x, size))
+        for axis, length in enumerate(size or (), 1):
+            x = jnp.take(x, jnp.minimum(jnp.arange(x.shape[axis]), length - 1), axis)
         x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
         return layer(x)[:, 1:-1, 1:-1]
 

@@ -31,11 +31,11 @@ class Block(nnx.Module):
         self.activations = nnx.List(PReLU() for _ in range(2))
         self.shortcut = None if in_features == features else unit(in_features, 1)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, L, in] to [N, L, features]."""
+    def __call__(self, x: jax.Array, length: jax.Array | None = None) -> jax.Array:
+        """[N, L, in] to [N, L, features]; both are zero beyond `length`."""
         identity = x if self.shortcut is None else self.shortcut(x)
-        inside = self.activations[0](self.first(x))
-        return self.activations[1](self.second(inside) + identity)
+        inside = within(self.activations[0](self.first(x)), length)
+        return within(self.activations[1](self.second(inside) + identity), length)
 
 
 class NoiseAwareUNet(nnx.Module):
@@ -85,32 +85,43 @@ class NoiseAwareUNet(nnx.Module):
                 f"{2**self.levels}, but it is {length}: pad the spectra to {-(-length // 16) * 16} channels."
             )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[N, 2, L] spectra and their noise to [N, 2, L] denoised spectra and log standard deviations, float32."""
+    def __call__(self, x: jax.Array, length: jax.Array | None = None) -> jax.Array:
+        """[N, 2, L] spectra and their noise to [N, 2, L] denoised spectra and log standard deviations, float32.
+
+        Spectra may be longer than they are, so that one program serves for many lengths: `length` (a multiple of 16)
+        says how many channels count. Beyond it the input repeats its last channel; the answer means nothing there.
+        """
         if x.ndim != 3 or x.shape[1] != 2:
             raise InputError(f"NoiseAwareUNet takes arrays [N, 2, L], but was given {list(x.shape)}.")
         self._check(x.shape[-1])
         spectra, noise = x[:, 0].astype(jnp.float32), x[:, 1].astype(jnp.float32)
-        out = fold(self._features(spectra, noise)).astype(self.dtype)
+        lengths = [None if length is None else length // (FOLD << level) for level in range(self.levels)]
+        out = within(fold(self._features(spectra, noise, length)).astype(self.dtype), lengths[0])
         skips = []
         for level, block in enumerate(self.down):
-            out = block(out)
+            out = block(out, lengths[level])
             if level < self.levels - 1:
                 skips.append(out)
                 out = halve(out)
-        for block in self.up:
-            out = block(jnp.concatenate([skips.pop(), jnp.repeat(out, 2, axis=1)], axis=-1))
+        for level, block in zip(reversed(range(self.levels - 1)), self.up, strict=True):
+            out = block(jnp.concatenate([skips.pop(), jnp.repeat(out, 2, axis=1)], axis=-1), lengths[level])
         answer = self.head(out).reshape(len(x), -1, 2).astype(jnp.float32)
         log_ratio = LARGEST_LOG_RATIO * jnp.tanh(answer[..., 1] / LARGEST_LOG_RATIO)
         return jnp.stack([spectra - noise * answer[..., 0], jnp.log(noise) + log_ratio], axis=1)
 
-    def _features(self, spectra: jax.Array, noise: jax.Array) -> jax.Array:
+    def _features(self, spectra: jax.Array, noise: jax.Array, length: jax.Array | None) -> jax.Array:
         """What the convolutions see, [N, L, 4]: shape, noise level, and what stands out of it at two widths."""
-        centred = spectra - spectra.mean(1, keepdims=True)
+        counts = None if length is None else jnp.arange(spectra.shape[1]) < length
+        centred = spectra - jnp.mean(spectra, 1, keepdims=True, where=counts)
         # The noise is in the scale too, so that a flat spectrum does not divide by nothing.
-        scale = jnp.sqrt(jnp.mean(centred**2 + 0.01 * noise**2, 1, keepdims=True))
+        scale = jnp.sqrt(jnp.mean(centred**2 + 0.01 * noise**2, 1, keepdims=True, where=counts))
         standing_out = [jnp.arcsinh((spectra - moving_average(spectra, size)) / noise) for size in AVERAGES]
         return jnp.stack([centred / scale, 0.5 * jnp.log(noise / scale), *standing_out], axis=-1)
+
+
+def within(x: jax.Array, length: jax.Array | None) -> jax.Array:
+    """[N, L, C] with zeros beyond `length`, as a convolution sees them beyond the end; None: as it is."""
+    return x if length is None else jnp.where(jnp.arange(x.shape[1])[:, None] < length, x, 0)
 
 
 def fold(x: jax.Array) -> jax.Array:

@@ -72,10 +72,10 @@ def test_noise_is_not_estimated_at_every_line(model, monkeypatch):
 def test_after_warm_up_no_line_compiles_anything(model):
     for made in (model, fixed_denoiser(AXIS)):
         stream = made.stream(AXIS, longest=16).warm_up()
-        programs = made._evaluate._cache_size()
+        programs = made._programs.count()
         for count in (16, 1, 5, 40):
             stream.denoise(np.resize(VALUES, (count, 64)))
-        assert made._evaluate._cache_size() == programs
+        assert made._programs.count() == programs
 
 
 def test_falling_axes_wide_channels_and_single_spectra(model):

@@ -1,0 +1,90 @@
+"""A network's compiled programs: of few shapes, and of these the latest, so that a process may run for ever.
+
+Every program takes memory, and 100 to 200 of the 65,530 mappings that Linux grants a process. Sizes are therefore
+padded to a few, and programs that have not been used for long are dropped. The networks are told how much of an
+example counts: their answers are those of its own size, to 1e-6 of the largest value (measured on both networks).
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from deeper_jax.models.functional import FunctionalModel
+
+# Programs that one network keeps: some 5000 mappings.
+KEPT = 32
+# Examples in a batch where there are too few for the largest.
+_FEW, _SMALL_BATCH = 4, 16
+
+
+def padded_size(size: int, multiple: int) -> int:
+    """The next of the sizes that programs are compiled for, multiples of `multiple`, four of them in an octave."""
+    step = max(multiple, 1 << max((size - 1).bit_length() - 3, 0))
+    return -(-size // step) * step
+
+
+class Programs:
+    """The compiled programs of one network."""
+
+    def __init__(self, model: FunctionalModel) -> None:
+        self._compiled = functools.lru_cache(KEPT)(functools.partial(_compile, model))
+
+    def count(self) -> int:
+        """How many there are."""
+        return self._compiled.cache_info().currsize
+
+    def in_batches(self, params: Any, stats: Any, examples: np.ndarray, largest: int, *extent: int) -> np.ndarray:
+        """The network's answers, in batches of one size.
+
+        On the CPU each core has batches of its own: together, cores would wait for one another at every layer.
+
+        Args:
+            params, stats: its weights.
+            examples: [N, ...] float32; where N is 0 they come back.
+            largest: examples in a batch at most.
+            extent: how much of each example is no padding, for networks that can be told.
+        """
+        if not len(examples):
+            return examples
+        workers = _core_count() if jax.default_backend() == "cpu" else 1
+        size = _batch_size(-(-len(examples) // workers), largest)
+        program = self._compiled((size, *examples.shape[1:]), len(extent))
+
+        def answer(start: int) -> np.ndarray:
+            batch = examples[start : start + size]
+            # The last, shorter batch shares the program of the others.
+            padded = np.pad(batch, [(0, size - len(batch))] + [(0, 0)] * (batch.ndim - 1), mode="edge")
+            return np.asarray(program(params, stats, padded, *map(np.int32, extent)))[: len(batch)]
+
+        starts = range(0, len(examples), size)
+        if len(starts) < 2 or workers == 1:
+            return np.concatenate([answer(start) for start in starts])
+        with ThreadPoolExecutor(workers) as pool:
+            return np.concatenate(list(pool.map(answer, starts)))
+
+
+def _core_count() -> int:
+    """Processor cores that this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _batch_size(count: int, largest: int) -> int:
+    if count < _FEW:
+        return 1
+    return largest if count >= largest else min(_SMALL_BATCH, largest)
+
+
+def _compile(model: FunctionalModel, shape: tuple[int, ...], numbers: int) -> Callable[..., jax.Array]:
+    """The network compiled for examples of one shape and so many whole numbers that tell their extent."""
+
+    # A function of its own for each: JAX keeps what it compiled as long as the function lives.
+    def evaluate(params: Any, stats: Any, *inputs: jax.Array) -> jax.Array:
+        return model.evaluate(params, stats, *inputs)
+
+    inputs = [jax.ShapeDtypeStruct(shape, np.float32), *[jax.ShapeDtypeStruct((), np.int32)] * numbers]
+    return jax.jit(evaluate).lower(model.params, model.stats, *inputs).compile()
