@@ -81,8 +81,7 @@ def colours_of(count: int) -> list[str]:
 
 def picture_of(abundances: npt.NDArray) -> Array:
     """False colours `[H, W, 3]` of the abundances' shares in each pixel, which do not depend on the image's unit."""
-    count = abundances.shape[-1]
-    return false_colour_image(abundance_fractions(abundances), maxima=np.ones(count), colours=colours_of(count))
+    return false_colour_image(abundance_fractions(abundances), colours_of(abundances.shape[-1]))
 
 
 def measures_section() -> Section:

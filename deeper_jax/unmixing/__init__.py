@@ -12,12 +12,11 @@ from deeper_jax.unmixing.abundances import (
     non_negative_abundances,
 )
 from deeper_jax.unmixing.false_colour import false_colour_image
-from deeper_jax.unmixing.peak_maps import band_area, peak_intensity
-from deeper_jax.unmixing.spectral_angles import EndmemberMatch, match_endmembers, spectral_angle
+from deeper_jax.unmixing.peak_maps import band_area
+from deeper_jax.unmixing.spectral_angles import spectral_angle
 from deeper_jax.unmixing.vertex_components import VertexComponents, vertex_component_analysis
 
 __all__ = [
-    "EndmemberMatch",
     "VertexComponents",
     "abundance_error",
     "abundance_fractions",
@@ -26,9 +25,7 @@ __all__ = [
     "classification_accuracy",
     "classify_pixels",
     "false_colour_image",
-    "match_endmembers",
     "non_negative_abundances",
-    "peak_intensity",
     "spectral_angle",
     "vertex_component_analysis",
 ]

@@ -1,4 +1,4 @@
-"""Maps of a Raman band: its intensity at one wavenumber, or its area above a straight baseline."""
+"""Maps of a Raman band: its area above a straight baseline."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,32 +8,12 @@ from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.unmixing.checks import Array, real_array
 
 
-def peak_intensity(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, peak: float) -> Array:
-    """Intensity at `peak` (cm^-1), interpolated linearly between the two channels beside it.
-
-    Args:
-        spectra: an image `[H, W, L]` or any `[..., L]`.
-        wavenumbers: their axis, `[L]` in cm^-1, ascending or descending, in any steps.
-        peak: where to read, in cm^-1.
-
-    Returns:
-        `[...]` in the spectra's unit.
-
-    Raises:
-        InputError: `peak` lies outside the axis, the axis is not monotonic, or values are not finite.
-    """
-    values, axis = _ascending(spectra, wavenumbers)
-    if not axis[0] <= peak <= axis[-1]:
-        raise InputError(f"peak: found {peak:g} cm^-1, but the axis runs from {axis[0]:g} to {axis[-1]:g} cm^-1.")
-    return _read(values, axis, peak)
-
-
 def band_area(spectra: npt.ArrayLike, wavenumbers: npt.ArrayLike, low: float, high: float) -> Array:
     """Area between `low` and `high` (cm^-1) above the straight line through the spectrum at these two.
 
-    Trapezoid rule over the true positions of the channels; at the two ends the spectrum is read as by
-    `peak_intensity`, so the area does not jump where an end passes a channel. Negative where the spectrum runs
-    below the line.
+    Trapezoid rule over the true positions of the channels; at the two ends the spectrum is
+    interpolated linearly, so the area does not jump where an end passes a channel. Negative where the spectrum
+    runs below the line.
 
     Args:
         spectra: an image `[H, W, L]` or any `[..., L]`.
@@ -74,6 +54,6 @@ def _read(values: Array, axis: Array, position: float) -> Array:
     """Linear interpolation at a position within the axis: `[..., L]` to `[...]`."""
     right = int(np.searchsorted(axis, position))
     if axis[right] == position:
-        return values[..., right].copy()
+        return values[..., right]
     share = (position - axis[right - 1]) / (axis[right] - axis[right - 1])
     return (1 - share) * values[..., right - 1] + share * values[..., right]

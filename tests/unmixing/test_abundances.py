@@ -1,7 +1,5 @@
 """Classes, fractions, spectral angles and the matching of endmembers, by hand."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from deeper_jax.unmixing import (
     class_confusion,
     classification_accuracy,
     classify_pixels,
-    match_endmembers,
     spectral_angle,
 )
 
@@ -95,36 +92,3 @@ def test_spectral_angle_is_a_map_for_images_and_all_pairs_by_broadcasting():
     for other in (second[..., :29], second[:3]):
         with pytest.raises(InputError, match="does not fit the target"):
             spectral_angle(first, other)
-
-
-def test_matching_finds_the_permutation():
-    rng = np.random.default_rng(2)
-    targets = rng.random((6, 50))
-    shuffled = rng.permutation(6)
-    scales = rng.uniform(0.1, 10, size=(6, 1))
-    match = match_endmembers(scales * targets[shuffled] + 1e-3 * rng.random((6, 50)), targets)
-    np.testing.assert_array_equal(shuffled[match.order], np.arange(6))
-    assert match.angles.shape == (6,) and match.angles.max() < 1
-
-
-def test_matching_is_best_in_sum_where_a_greedy_choice_is_not():
-    rng = np.random.default_rng(3)
-    greedy_fails = 0
-    for _ in range(30):
-        endmembers, targets = rng.random((5, 3)), rng.random((4, 3))
-        angles = spectral_angle(targets[:, None], endmembers)
-        best = min(angles[range(4), order].sum() for order in itertools.permutations(range(5), 4))
-        match = match_endmembers(endmembers, targets)
-        assert match.angles.sum() == pytest.approx(best, rel=1e-12)
-        np.testing.assert_array_equal(match.angles, angles[range(4), match.order])
-        greedy_fails += len(set(angles.argmin(axis=1))) < 4
-    assert greedy_fails
-
-
-def test_unusable_endmembers_are_refused():
-    with pytest.raises(InputError, match="J at least K"):
-        match_endmembers(np.ones((2, 4)), np.ones((3, 4)))
-    with pytest.raises(InputError, match="J at least K"):
-        match_endmembers(np.ones((3, 4)), np.ones((3, 5)))
-    with pytest.raises(InputError, match="all zero"):
-        match_endmembers(np.eye(3), np.diag([1.0, 1.0, 0.0]))
