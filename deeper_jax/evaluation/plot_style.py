@@ -1,6 +1,6 @@
 """What all pictures share: colours, labels, scale bars, titles and saving."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,33 @@ def save_png(figure: Figure, path: str | Path) -> None:
     FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})
 
 
+def save_figures(folder: str | Path, figures: Mapping[str, Figure]) -> dict[str, Path]:
+    """Write figures as PNG into a folder, made where it is missing; returns the paths by file name, as given."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        save_png(figure, folder / name)
+    return {name: folder / name for name in figures}
+
+
+def spectral_panels(
+    count: int, height: float, wavenumbers: npt.ArrayLike | None, length: int, **settings: Any
+) -> tuple[Figure, npt.NDArray, npt.NDArray]:
+    """A figure `height` inches high of `count` panels under each other, these, and the spectral axis `[L]` of all.
+
+    The axis counts the channels, L = `length`, where the wavenumbers (cm^-1) are None; `settings` are those of
+    `Figure.subplots`.
+    """
+    axis = np.arange(length) if wavenumbers is None else np.asarray(wavenumbers, np.float64)
+    figure = new_figure(8.0, height)
+    panels = figure.subplots(count, 1, sharex=True, squeeze=False, **settings)[:, 0]
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlim(axis.min(), axis.max())
+    panels[-1].set_xlabel("Channel" if wavenumbers is None else AXIS_LABEL, fontsize=11)
+    return figure, panels, axis
+
+
 def series_colours(names: Iterable[str], network: str) -> dict[str, str]:
     """The network in its own colour, the other methods in those of `SERIES`, in order."""
     others = iter(SERIES)
@@ -85,13 +112,6 @@ def nearest_channel(wavenumbers: npt.ArrayLike, peak: float) -> int:
     if not holds(axis, peak):
         raise ValueError(f"{peak:g} cm^-1 lies outside the axis, {axis.min():g} to {axis.max():g} cm^-1")
     return int(np.argmin(np.abs(axis - peak)))
-
-
-def bare(panels: Sequence[Axes] | npt.NDArray) -> None:
-    """Take the ticks off panels that show images."""
-    for panel in panels:
-        panel.set_xticks([])
-        panel.set_yticks([])
 
 
 def draw_scale_bar(panel: Axes, shape: tuple[int, ...], pixel_size_um: float | None) -> None:

@@ -1,14 +1,13 @@
 """Pictures of scores: each method's error (paper, Figure 2b), and PSNR, SSIM and MSE by group (Figure 3c-e)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, save_png, series_colours
+from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, series_colours
 from deeper_jax.evaluation.spectra_scores import Row
 from deeper_jax.evaluation.statistics import Summary, summarise
 from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, Scores, metric_values, summarise_rows
@@ -22,22 +21,20 @@ _AXIS_WORDS = {
 }
 
 
-def mse_figure(
-    path: str | Path, rows: Sequence[Row], *, network: str = REFERENCE, data_note: str = "", metric: str = "mse"
-) -> None:
+def mse_figure(rows: Sequence[Row], *, data_note: str = "", metric: str = "mse") -> Figure:
     """Draw the mean error of each method with its 95 % interval and a point for each image.
 
     Bars from zero; where the means differ more than twelvefold, points on a log axis instead, since a bar on
     a log axis has no honest foot.
     """
-    summaries = [each for each in summarise_rows(rows, network) if metric in each.metrics][::-1]
+    summaries = [each for each in summarise_rows(rows) if metric in each.metrics][::-1]
     means = np.array([each.metrics[metric].mean for each in summaries], np.float64)
     log = bool(means.min() > 0 and means.max() / means.min() > _LOG_FROM)
     figure = new_figure(8.0, 1.6 + 0.3 * len(summaries))
     panel = figure.subplots()
     for height, each in enumerate(summaries):
         values = list(metric_values(rows, each.method, metric).values())
-        _draw_method(panel, height, each.metrics[metric], values, COLOURS[_kind(each, network)], log)
+        _draw_method(panel, height, each.metrics[metric], values, COLOURS[_kind(each)], log)
     panel.set_yticks(range(len(summaries)), [each.method for each in summaries])
     panel.set_ylim(-0.6, len(summaries) - 0.4)
     panel.set_xscale("log" if log else "linear")
@@ -47,17 +44,15 @@ def mse_figure(
     panel.grid(axis="x", color="#DDDDDD", lw=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        handles=_mse_legend(summaries, network), loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    figure.legend(handles=_mse_legend(summaries), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     images = len({row.image for row in rows})
     interval = f"95 % interval over {images} images" if images > 1 else "one image, no interval"
     add_title(figure, f"Error of each method ({interval})", data_note)
-    save_png(figure, path)
+    return figure
 
 
-def _kind(summary: MethodSummary, network: str) -> str:
-    if summary.method == network:
+def _kind(summary: MethodSummary) -> str:
+    if summary.method == REFERENCE:
         return "network"
     if summary.method == "raw":
         return "raw"
@@ -79,14 +74,14 @@ def _draw_method(panel: Axes, height: int, summary: Summary, values: Sequence[fl
         panel.plot([low, high], [height, height], color="#000000", lw=1.4, zorder=5)
 
 
-def _mse_legend(summaries: Sequence[MethodSummary], network: str) -> list[Line2D]:
+def _mse_legend(summaries: Sequence[MethodSummary]) -> list[Line2D]:
     words = {
         "network": "network",
         "one spectrum": "reference methods, one spectrum at a time",
         "whole map": "reference methods, all spectra of the map at once",
         "raw": "raw input",
     }
-    used = {_kind(each, network) for each in summaries}
+    used = {_kind(each) for each in summaries}
     return [
         Line2D([], [], marker="s", ls="", ms=8, color=COLOURS[kind], label=text)
         for kind, text in words.items()
@@ -100,7 +95,6 @@ def scores_figure(
     title: str,
     data_note: str = "",
     network: str = REFERENCE,
-    colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw mean and 95 % interval over images, a circle for each image, and a line through each image's circles.
 
@@ -110,14 +104,13 @@ def scores_figure(
         groups: by group (a scale, say), a row each, and by metric, a column each; groups have the same metrics.
         title, data_note: above the figure.
         network: name of the method in the network's colour.
-        colours: of the methods by name; by default those of `series_colours`.
     """
     metrics = list(next(iter(groups.values())))
     figure = new_figure(2.7 * len(metrics) + 0.6, 2.7 * len(groups) + 0.9)
     axes = figure.subplots(len(groups), len(metrics), squeeze=False, sharex="col", sharey="col")
     for line, (group, scores) in zip(axes, groups.items(), strict=True):
         for panel, metric in zip(line, metrics, strict=True):
-            _draw_scores(panel, scores[metric], colours or series_colours(scores[metric], network))
+            _draw_scores(panel, scores[metric], series_colours(scores[metric], network))
         line[0].set_ylabel(group, fontsize=10)
     for panel, metric in zip(axes[0], metrics, strict=True):
         panel.set_title(metric, fontsize=10)

@@ -13,6 +13,7 @@ import absl.logging
 import numpy as np
 from ml_collections import ConfigDict
 
+from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods, reference_method
 from deeper_jax.evaluation.report.evaluation_report import json_ready, write_tables
@@ -23,7 +24,7 @@ from deeper_jax.evaluation.spectra_figures import maps_figure, spectra_figure
 from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_method, score_output
 from deeper_jax.evaluation.summary import Scores, scores_of
 from deeper_jax.evaluation.tuning import tune
-from deeper_jax.experiments.figures import Album, Panel, Picture
+from deeper_jax.experiments.figures import Album, Picture
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data
@@ -207,12 +208,11 @@ def _draw(
     outputs = {name: apply_method(image, name, methods[name]) for name in SHOWN}
     drawn = {name: outputs[name] for name in ("SG(1,9)", "PCA, tuned", "network")}
     if image.wavenumbers is not None:
-        spectra_figure(album.path("2aef"), image, drawn, data_note=album.note)
         words = "example spectra, each over its own maximum, at pixels chosen by rank in the target."
-        album.add("2aef", f"As Figure 2a, e and f: {words}")
-    mse_figure(album.path("2b"), rows, network="network", data_note=album.note)
+        figure = spectra_figure(image, drawn, data_note=album.note)
+        album.add("2aef", f"As Figure 2a, e and f: {words}", figure)
     words = "mean squared error of each method, with its 95 % interval over cells and a circle for each cell."
-    album.add("2b", f"As Figure 2b: {words}")
+    album.add("2b", f"As Figure 2b: {words}", mse_figure(rows, data_note=album.note))
     if image.image_shape is not None:
         _draw_maps(album, image, outputs, drawn, config)
     return album.pictures, pairs.simulated
@@ -224,8 +224,8 @@ def _draw_maps(
     """The pictures that need a raster: the band's maps, false colours and the endmembers."""
     dwell = (config.dwell_low, config.dwell_high)
     if holds(image.wavenumbers, PEAK):
-        maps_figure(album.path("2c"), image, drawn, dwell=dwell, data_note=album.note)
-        album.add("2c", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.")
+        figure = maps_figure(image, drawn, dwell=dwell, data_note=album.note)
+        album.add("2c", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.", figure)
     target = unmix_target(_raster(image, image.target), config.endmembers, config.seed)
     low, high = (imaging_time(len(image.noisy), seconds) for seconds in dwell)
     panels = []

@@ -20,6 +20,7 @@ from deeper_jax.evaluation.image_scores import (
     evaluate_super_resolution,
     sampled_pixels,
 )
+from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time, nearest_channel, series_colours
 from deeper_jax.evaluation.report.evaluation_report import write_tables
 from deeper_jax.evaluation.report.statistics_sections import tukey_section
@@ -27,7 +28,7 @@ from deeper_jax.evaluation.report.tables import Section, image_table, score_tabl
 from deeper_jax.evaluation.summary import Scores, scores_of
 from deeper_jax.evaluation.tuning import tune_upsampler
 from deeper_jax.evaluation.upsampling import reference_upsamplers
-from deeper_jax.experiments.figures import Album, Panel, Picture
+from deeper_jax.experiments.figures import Album, Picture
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data

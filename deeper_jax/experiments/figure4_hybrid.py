@@ -13,6 +13,7 @@ from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
 from deeper_jax.evaluation.image_scores import over_global_maximum
+from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod
 from deeper_jax.evaluation.report.statistics_sections import tukey_section, wilcoxon_section
@@ -21,7 +22,7 @@ from deeper_jax.evaluation.summary import Scores
 from deeper_jax.evaluation.tuning import candidates
 from deeper_jax.evaluation.upsampling import upsample
 from deeper_jax.experiments.figure3_super_resolution import SCALES, resolver
-from deeper_jax.experiments.figures import Album, Panel, Picture
+from deeper_jax.experiments.figures import Album, Picture
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data

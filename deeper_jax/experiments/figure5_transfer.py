@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.evaluation.image_scores import over_global_maximum
+from deeper_jax.evaluation.map_figures import Panel, percentile_limits
 from deeper_jax.evaluation.report.statistics_sections import tukey_section
 from deeper_jax.evaluation.report.tables import Section, image_table, score_table
 from deeper_jax.evaluation.summary import Scores
@@ -24,7 +25,7 @@ from deeper_jax.experiments.figure3_super_resolution import (
     resolver,
     unmixing_scores,
 )
-from deeper_jax.experiments.figures import Album, Panel, Picture
+from deeper_jax.experiments.figures import Album, Picture
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data
@@ -138,17 +139,18 @@ def _draw(
         "and the imaging time."
     )
     panels, name = image_panels(found, 0, config.dwell_high), f"{pair.name}, {scale}x"
+    panels = [panel._replace(marks={"": place}) for panel in panels]
     title = f"Endmembers of the target in every image, {name}"
-    album.panels(f"{figure}a_endmembers", words, {"": panels}, title, marked=place)
+    album.panels(f"{figure}a_endmembers", words, {"": panels}, title)
     at_band = [
-        Panel(name, over_global_maximum(output, pair.hr_image)[..., channel])
+        Panel(name, over_global_maximum(output, pair.hr_image)[..., channel], marks={"": place})
         for name, output in {**found.outputs[0], "target": pair.hr_image}.items()
     ]
-    low, high = np.percentile(at_band[-1].image, [1, 99])
-    ends = float(low), float(high)
+    limits = percentile_limits(at_band[-1].image)
+    at_band = [panel._replace(limits=limits) for panel in at_band]
     words = "As Figure 5a, right: intensity of one band over the target's maximum, one colour scale."
     title = f"Intensity at {band}, {name}"
-    album.panels(f"{figure}a_peak", words, {"": at_band}, title, value_range=ends, marked=place)
+    album.panels(f"{figure}a_peak", words, {"": at_band}, title, bar="over the target's maximum")
     draw_spectrum(album, f"{figure}b", "As Figure 5b, at the cross", found, "fine-tuned")
     methods, scores = ("nearest", "bicubic", *NETWORKS), metrics_of(found.rows)
     groups = {f"{scale}x": {title: {name: values[name] for name in methods} for title, values in scores.items()}}

@@ -12,7 +12,7 @@ from deeper_jax.data.files import SpectralPairs, read_pairs
 from deeper_jax.data.fingerprints import cell_fingerprints
 from deeper_jax.data.simulated_data import simulate_pairs
 from deeper_jax.errors import InputError
-from deeper_jax.evaluation.plot_style import data_note
+from deeper_jax.evaluation.plot_style import data_note, save_png
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods
 from deeper_jax.evaluation.score_figures import mse_figure
 from deeper_jax.evaluation.spectra_figures import denoising_figure
@@ -73,8 +73,8 @@ def _draw(
     note = data_note(simulated)
     drawn = ("SG(1,9)", best_classical, "network")
     outputs = {name: apply_method(image, name, methods[name]) for name in drawn}
-    denoising_figure(folder, image, outputs, rows, best_classical=best_classical, data_note=note)
-    mse_figure(folder / "figure_mse_fit.png", rows, network="network", data_note=note, metric="mse_fit")
+    denoising_figure(folder, image, outputs, rows, data_note=note)
+    save_png(mse_figure(rows, data_note=note, metric="mse_fit"), folder / "figure_mse_fit.png")
 
 
 def network_method(model: SpectralDenoiser, wavenumbers: np.ndarray | None) -> Callable[[Any], np.ndarray]:

@@ -127,4 +127,4 @@ def _draw(
     best = best_classical(rows, "mse")
     shown = dict.fromkeys(["nearest", "bicubic", *([best] if best else []), "network"])
     outputs: dict[str, Any] = {name: apply_method(pairs[0], name, methods[name]) for name in shown}
-    super_resolution_figure(folder, [(pairs[0], outputs)], rows, best_classical=best, data_note=note)
+    super_resolution_figure(folder, pairs[0], outputs, rows, data_note=note)

@@ -235,14 +235,18 @@ def is_a_picture(path) -> bool:
     return min(pixels.shape[:2]) > 200 and float(pixels.std()) > 0.02
 
 
+def shown_outputs(pair: EvaluationPair) -> dict:
+    methods = make_methods(pair.scale)
+    return {name: methods[name](pair.lr_image) for name in ("nearest", "bicubic", "PCA", "network")}
+
+
 def test_figures_and_page(tmp_path, pairs, rows):
-    methods = make_methods()
-    case = (pairs[0], {name: method(pairs[0].lr_image) for name, method in methods.items()})
-    paths = super_resolution_figure(tmp_path, [case], rows, data_note="simulated")
+    outputs = shown_outputs(pairs[0])
+    paths = super_resolution_figure(tmp_path, pairs[0], outputs, rows, data_note="simulated")
     names = [f"figure_super_resolution_{name}.png" for name in ("channels", "maps", "scores", "spectra")]
     assert sorted(paths) == names and all(is_a_picture(path) for path in paths.values())
     before = [path.read_bytes() for path in paths.values()]
-    super_resolution_figure(tmp_path, [case], rows, data_note="simulated")
+    super_resolution_figure(tmp_path, pairs[0], outputs, rows, data_note="simulated")
     assert [path.read_bytes() for path in paths.values()] == before
     page = write_report_page(tmp_path, rows, CONTEXT, wavenumbers=WAVENUMBERS).read_text()
     assert (
@@ -254,29 +258,24 @@ def test_figures_and_page(tmp_path, pairs, rows):
     assert '<tr class="reference"><td>network' in page and "http" not in page
 
 
-def test_figures_of_two_scales_and_of_an_axis_without_the_band(tmp_path, pairs, rows):
+def test_figures_of_another_scale_and_of_an_axis_without_the_band(tmp_path, pairs, rows):
     four = make_pair(0, scale=4, pixel_size_um=None, truth=None)
-    cases = [
-        (pair, {name: method(pair.lr_image) for name, method in make_methods(pair.scale).items()})
-        for pair in (pairs[0], four)
-    ]
-    both = [*rows, *evaluate_super_resolution([four], make_methods(4))]
-    assert len(super_resolution_figure(tmp_path / "two", cases, both)) == 4
+    of_four = evaluate_super_resolution([four], make_methods(4))
+    assert len(super_resolution_figure(tmp_path / "four", four, shown_outputs(four), of_four)) == 4
+    outputs = shown_outputs(pairs[0])
     other = replace(pairs[0], wavenumbers=WAVENUMBERS + 2000)
-    assert len(super_resolution_figure(tmp_path / "other", [(other, cases[0][1])], rows)) == 2
+    assert len(super_resolution_figure(tmp_path / "other", other, outputs, rows)) == 2
     bare = replace(pairs[0], wavenumbers=None)
-    assert list(super_resolution_figure(tmp_path / "bare", [(bare, {})], rows)) == [
+    assert list(super_resolution_figure(tmp_path / "bare", bare, outputs, rows)) == [
         "figure_super_resolution_scores.png"
     ]
-    with pytest.raises(ValueError, match="same methods"):
-        maps_figure([cases[0], (four, {})])
 
 
 def test_maps_hold_the_numbers_they_show(pairs):
     pair = pairs[0]
     channel = int(np.argmin(np.abs(WAVENUMBERS - 1450)))
     np.testing.assert_allclose(band_map(pair.truth, pair), pair.truth[..., channel] / pair.hr_image.max())
-    figure = maps_figure([(pair, {"nearest": np.zeros_like(pair.hr_image)})])
+    figure = maps_figure(pair, {"nearest": np.zeros_like(pair.hr_image)})
     shown = {panel.get_title().split(",")[0]: panel.images for panel in figure.axes}
     assert shown["nearest"][0].get_clim() == shown["target"][0].get_clim()
     np.testing.assert_allclose(shown["error"][0].get_array(), -band_map(pair.hr_image, pair))
