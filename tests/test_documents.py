@@ -10,6 +10,7 @@ A comment before a fenced block tells how it is tested, one instruction a line (
 
 The blocks of a page are run in the order in which they stand, in one folder that looks like a fresh clone after
 `make setup` and holds the small files of `inputs`. Python blocks of a page share their names. Text is fenced as `text`.
+The quick test calls what `deeper-jax` would in this process; `make test-all` starts every command as it is printed.
 """
 
 import functools
@@ -28,6 +29,7 @@ from maps_wdf import MICRON, X, Y, wdf_bytes
 from paths import ROOT
 from tiny_models import fixed_denoiser, spectra_of_bands, tiny_super_resolver
 
+from deeper_jax.cli.main import main
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
 
@@ -143,7 +145,7 @@ def clone(inputs, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run_block(block: Block, names: dict) -> None:
+def run_block(block: Block, names: dict, *, as_printed: bool = True) -> None:
     if block.language == "python":
         # As many empty lines before it as make an error's line that of the page.
         exec(compile("\n" * block.line + block.text, str(block.page), "exec"), names)
@@ -151,11 +153,18 @@ def run_block(block: Block, names: dict) -> None:
     for command in commands(block):
         if "help" in block.how:
             check_flags(block, command)
+        elif not as_printed and re.match(r"\S+/deeper-jax [^|<>;&$*]+$", command):
+            main(shlex.split(command)[1:])
         else:
             printed = shell(command)
             assert printed.returncode == 0, (
                 f"{block.where}: {command}\n{printed.stdout[-2000:]}\n{printed.stderr[-4000:]}"
             )
+
+
+@functools.cache
+def help_of(program: str) -> str:
+    return shell(f"{program} --help").stdout
 
 
 def shell(command: str) -> subprocess.CompletedProcess:
@@ -168,8 +177,8 @@ def check_flags(block: Block, command: str) -> None:
     words = shlex.split(command)
     flags = [word.split("=")[0] for word in words if word.startswith("--")]
     program = words[: words.index("-m") + 2] if "-m" in words else words[:2]
-    printed = shell(shlex.join([*program, "--help"]))
-    assert all(flag in printed.stdout for flag in flags), f"{block.where}: {flags} of {command}\n{printed.stdout}"
+    printed = help_of(shlex.join(program))
+    assert all(flag in printed for flag in flags), f"{block.where}: {flags} of {command}\n{printed}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -177,14 +186,11 @@ def test_quick_blocks(page, clone):
     names: dict = {"__name__": "__main__"}
     for block in blocks(page):
         if is_run(block) and "slow" not in block.how:
-            run_block(block, names)
-
-
-WITH_SLOW = [page for page in PAGES if any(is_run(block) and "slow" in block.how for block in blocks(page))]
+            run_block(block, names, as_printed=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", WITH_SLOW, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_all_blocks(page, clone):
     names: dict = {"__name__": "__main__"}
     for block in blocks(page):

@@ -1,4 +1,4 @@
-"""train.py and eval.py as a user runs them: real processes, killed for real."""
+"""train.py and eval.py as a user runs them: training in processes of its own, killed for real, the rest in this one."""
 
 import json
 import signal
@@ -13,17 +13,10 @@ from paths import ROOT
 from processes import environment, losses, wait_for_step
 
 import deeper_jax
+from deeper_jax.cli.main import main
 
 # Steps long enough to be killed in, few enough to be quick.
-SETTINGS = ["--config=configs/tiny.py", "--config.train.steps=40"]
-
-
-def command(script: str, *arguments: str) -> list[str]:
-    return [sys.executable, script, *arguments]
-
-
-def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, env=environment())
+SETTINGS = ["--config=configs/tiny.py:width=4,batch_norm=false", "--config.train.steps=40"]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +29,20 @@ def cells(tmp_path_factory) -> list[str]:
 @pytest.fixture(scope="module")
 def whole_run(cells, tmp_path_factory) -> Path:
     workdir = tmp_path_factory.mktemp("whole")
-    result = run("train.py", *SETTINGS, *cells, f"--workdir={workdir}")
-    assert result.returncode == 0, result.stderr
+    finish(start(cells, workdir))
     return workdir
+
+
+def finish(process: subprocess.Popen) -> str:
+    """What it prints until it ends as it should."""
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return output
 
 
 def start(cells: list[str], workdir: Path) -> subprocess.Popen:
     return subprocess.Popen(
-        command("train.py", *SETTINGS, *cells, f"--workdir={workdir}"),
+        [sys.executable, "train.py", *SETTINGS, *cells, f"--workdir={workdir}"],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -67,10 +66,7 @@ def test_a_run_that_was_stopped_and_killed_ends_with_the_bits_of_one_that_was_no
     process.communicate()
     assert process.returncode == -signal.SIGKILL
 
-    process = start(cells, tmp_path)
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert "Resuming at step" in output
+    assert "Resuming at step" in finish(start(cells, tmp_path))
     # The loss of every step is that of the uninterrupted run: the same batches were seen.
     assert losses(tmp_path) == losses(whole_run)
     assert len(losses(tmp_path)) == 40
@@ -96,8 +92,7 @@ def report(whole_run, tmp_path_factory) -> Path:
 
 
 def evaluated(run_directory: Path, output: Path) -> Path:
-    result = run("eval.py", f"--workdir={run_directory}", f"--output={output}")
-    assert result.returncode == 0, result.stderr
+    main(["evaluate", f"--workdir={run_directory}", f"--output={output}"])
     return output
 
 
@@ -106,7 +101,7 @@ def test_evaluation_writes_tables_and_pictures(report):
     assert header.startswith("method,image,mse,psnr,ssim,mse_truth,mse_fit")
     summary = json.loads((report / "metrics.json").read_text())
     assert summary["context"]["simulated"] is True
-    assert summary["context"]["command"].startswith("python eval.py --workdir=")
+    assert summary["context"]["command"].startswith("deeper-jax evaluate --workdir=")
     assert {"network", "raw", "SG(1,9)"} <= {row["method"] for row in summary["rows"]}
     for name in ("metrics.md", "index.html", "figure_spectra.png", "figure_mse.png", "figure_maps.png"):
         assert (report / name).stat().st_size > 1000
@@ -118,19 +113,26 @@ def test_evaluation_gives_the_same_twice(whole_run, report, tmp_path):
     assert (again / "metrics.csv").read_text() == (report / "metrics.csv").read_text()
 
 
+def test_a_mistake_of_a_script_is_one_sentence_without_a_traceback():
+    command = [sys.executable, "eval.py", "--workdir=nowhere", "--output=out"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
+    assert result.returncode == 2
+    assert "nowhere: does not exist" in result.stderr and result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
-    ("script", "arguments", "sentence"),
+    ("arguments", "sentence"),
     [
-        ("eval.py", ["--workdir=nowhere", "--output=out"], "nowhere: does not exist"),
-        ("train.py", ["--config=configs/tiny.py", "--config.task=cooking"], "config.task is 'cooking'"),
-        ("train.py", ["--config=denoising", "--config.data.path=no_such_folder"], "no_such_folder"),
+        (["--config=configs/tiny.py", "--config.task=cooking"], "config.task is 'cooking'"),
+        (["--config=denoising", "--config.data.path=no_such_folder"], "no_such_folder"),
     ],
 )
-def test_mistakes_are_one_sentence_without_a_traceback(script, arguments, sentence, tmp_path):
-    extra = [f"--workdir={tmp_path / 'run'}"] if script == "train.py" else []
-    result = run(script, *arguments, *extra)
-    assert result.returncode == 2
-    assert sentence in result.stderr and result.stderr.count("\n") == 1
+def test_a_mistake_in_training_is_one_sentence(arguments, sentence, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *arguments, f"--workdir={tmp_path / 'run'}"])
+    errors = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert sentence in errors and errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 

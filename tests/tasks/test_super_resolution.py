@@ -46,13 +46,6 @@ def test_training_keeps_a_moving_average_and_load_takes_it(trained):
     assert find_checkpoint(folder / "run").parent.name == "best"
 
 
-def test_the_same_state_on_one_and_eight_devices(trained, tmp_path):
-    folder, config, state = trained
-    alone = train(config, training_job(config), tmp_path / "alone", data_mesh(jax.devices()[:1]))
-    for a, b in zip(jax.tree.leaves(alone.params), jax.tree.leaves(state.params), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
-
-
 def test_evaluation_twice_gives_identical_tables(trained, tmp_path):
     folder, _, _ = trained
     for name in ("first", "second"):

@@ -28,7 +28,7 @@ from deeper_jax.training.supervisor import TRY_AGAIN
 
 HEARTBEAT = 10
 # Steps of few parameters, so that the test is of how processes work together.
-DENOISER = {"train.steps": 9, "train.evaluate_every": 9, "train.checkpoint_every": 2, "train.batch_size": 16}
+DENOISER = {"train.steps": 9, "train.evaluate_every": 3, "train.checkpoint_every": 2, "train.batch_size": 16}
 UPSAMPLER = {
     "model.length": 20,
     "model.width": 8,
@@ -154,11 +154,12 @@ def difference(tree, other) -> float:
     "case",
     [
         "denoiser",
-        pytest.param("super-resolver", marks=pytest.mark.slow),
-        pytest.param("denoiser with BatchNorm", marks=pytest.mark.slow),
-        pytest.param("simulator", marks=pytest.mark.slow),
+        "super-resolver",
+        "denoiser with BatchNorm",
+        "simulator",
     ],
 )
+@pytest.mark.slow
 def test_two_processes_end_with_the_parameters_of_one(case, folder, arguments, alone):
     workdir = folder / f"two {case}"
     with Job(workdir, arguments(case)[0]) as job:
@@ -184,6 +185,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
     command, config = arguments("denoiser")
     with Job(workdir, command) as job:
         wait_for_step(workdir, 5, job.processes[0])
+        assert "on 8 cpu device(s) of 2 processes" in job.output(0)
         job.processes[killed].kill()
         since = time.monotonic()
         assert job.processes[1 - killed].wait(60 + HEARTBEAT) == TRY_AGAIN
@@ -191,10 +193,14 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
         assert job.statuses()[killed] == -signal.SIGKILL
         said = job.output(1 - killed).strip().splitlines()[-1]
         assert "another process of this run ended or cannot be reached" in said and "resume" in said
-    assert max(losses(workdir)) < config.train.steps
+    together = losses(workdir)
+    assert 5 <= max(together) < config.train.steps
+    assert together == pytest.approx({step: losses(alone("denoiser"))[step] for step in together}, rel=1e-4)
     train(config, training_job(config), workdir)
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
     assert sorted(losses(workdir)) == list(range(1, config.train.steps + 1))
+    # The first of them is of two processes.
+    assert validations(workdir) == pytest.approx(validations(alone("denoiser")), rel=1e-4)
 
 
 @pytest.mark.slow

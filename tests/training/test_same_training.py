@@ -1,4 +1,4 @@
-"""Data-parallel training is the same training: one step's program on 1, 2 and 8 devices, in float64 and in float32."""
+"""Data-parallel training is the same training: one step's program on 1, 2 and 8 devices."""
 
 import json
 import subprocess
@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 from flax import nnx
 from paths import ROOT
 
@@ -49,12 +48,13 @@ def run(name: str, devices: int, dtype: type) -> tuple[list[float], np.ndarray]:
 
 
 def in_float64() -> dict[str, list[float]]:
-    """Largest difference of any parameter or statistic on 2 and on 8 devices from that on one."""
+    """Largest difference of any parameter or statistic on 2 (only with statistics) and 8 devices from that on one."""
     found = {}
     for name in NETWORKS:
-        ends = {devices: run(name, devices, jnp.float64)[1] for devices in (1, 2, 8)}
+        many = (2, 8) if name == "ResUNet1D with BatchNorm" else (8,)
+        ends = {devices: run(name, devices, jnp.float64)[1] for devices in (1, *many)}
         assert all(end.dtype == np.float64 for end in ends.values())
-        found[name] = [float(np.abs(ends[devices] - ends[1]).max()) for devices in (2, 8)]
+        found[name] = [float(np.abs(ends[devices] - ends[1]).max()) for devices in many]
     return found
 
 
@@ -65,12 +65,11 @@ def test_in_float64_parameters_are_equal_to_1e_9():
     assert result.returncode == 0, result.stderr
     differences = json.loads(result.stdout.splitlines()[-1])
     assert set(differences) == set(NETWORKS)
-    assert max(max(pair) for pair in differences.values()) < 1e-9, differences
+    assert max(map(max, differences.values())) < 1e-9, differences
 
 
 # Rounding differs with the order of the sums, and grows as training goes on: after 20 steps losses agree to 1e-3.
-@pytest.mark.parametrize("name", NETWORKS)
-def test_in_float32_the_losses_agree(name):
-    one, eight = (run(name, devices, jnp.float32)[0] for devices in (1, 8))
+def test_in_float32_the_losses_agree():
+    one, eight = (run("ResUNet1D with BatchNorm", devices, jnp.float32)[0] for devices in (1, 8))
     np.testing.assert_allclose(eight[0], one[0], rtol=1e-5)
     np.testing.assert_allclose(eight, one, rtol=1e-3)

@@ -1,5 +1,4 @@
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,19 +52,15 @@ def finished(tmp_path_factory) -> tuple[Path, ConfigDict, TrainState]:
     return workdir, config, train(config, noise_job(config), workdir, ONE_DEVICE)
 
 
-def test_interrupted_run_ends_with_the_same_bits_also_on_other_devices(finished, tmp_path):
+def test_an_interrupted_run_ends_with_the_same_bits(finished, tmp_path):
     whole_workdir, config, whole = finished
     with pytest.raises(RuntimeError, match="power cut"):
         train(config, noise_job(config, fail_at=12), tmp_path / "halted", ONE_DEVICE)
-    shutil.copytree(tmp_path / "halted", tmp_path / "moved")
     resumed = train(config, noise_job(config), tmp_path / "halted", ONE_DEVICE)
     assert largest_difference(whole, resumed) == 0
     for name in ("train/loss", "train/learning_rate"):
         curves = [[line[name] for line in log(path) if name in line] for path in (whole_workdir, tmp_path / "halted")]
         assert curves[0] == curves[1] and len(curves[0]) == STEPS
-    moved = train(config, noise_job(config), tmp_path / "moved", data_mesh())
-    # Adam divides by small numbers: float32 sums in another order show more or less, by the processor.
-    assert 0 < largest_difference(whole.params, moved.params) < 1e-4
 
 
 def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validation(tmp_path):
@@ -86,10 +81,9 @@ def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validat
 def test_validation_is_masked_and_leaves_the_statistics_alone(finished, tmp_path):
     workdir, config, state = finished
     job = noise_job(config)
-    model = FunctionalModel(job.model)
-    errors = []
+    evaluate, errors = jax.jit(FunctionalModel(job.model).evaluate), []
     for batch, mask in job.validation_batches():
-        output = np.asarray(model.evaluate(state.params, state.stats, batch["input"]))
+        output = np.asarray(evaluate(state.params, state.stats, batch["input"]))
         errors.append(np.square(output - batch["target"]).mean(1)[mask == 1])
     expected = np.concatenate(errors)
     assert len(expected) == config.train.batch_size + 1
@@ -102,7 +96,7 @@ def test_validation_is_masked_and_leaves_the_statistics_alone(finished, tmp_path
 def test_load_gives_the_trained_network_and_its_record(finished):
     workdir, config, state = finished
     spectra = np.random.default_rng(3).normal(size=(5, LENGTH)).astype(np.float32)
-    expected = FunctionalModel(noise_job(config).model).evaluate(state.params, state.stats, spectra)
+    expected = jax.jit(FunctionalModel(noise_job(config).model).evaluate)(state.params, state.stats, spectra)
     for path in (workdir, find_checkpoint(workdir)):
         model = deeper_jax.load(path)
         np.testing.assert_allclose(model.network(spectra), expected, atol=1e-6)
