@@ -76,9 +76,9 @@ def pca(spectra: npt.ArrayLike, components: int) -> Array:
     return mean + (values - mean) @ basis.T @ basis
 
 
-def pca_whittaker(spectra: npt.ArrayLike, components: int, lam: float, order: int = 2) -> Array:
+def pca_whittaker(spectra: npt.ArrayLike, components: int, lam: float) -> Array:
     """`pca` of the whole map, then `whittaker` along each spectrum."""
-    return whittaker(pca(spectra, components), lam, order)
+    return whittaker(pca(spectra, components), lam)
 
 
 FAMILIES: Mapping[str, Callable[..., Array]] = MappingProxyType(
@@ -139,21 +139,14 @@ def paper_methods() -> dict[str, ReferenceMethod]:
 
 
 def _label(family: str, parameters: Mapping[str, Any]) -> str:
-    def listed(*names: str) -> str:
-        return ",".join(f"{parameters[key]:g}" for key in names if key in parameters)
-
-    match family:
-        case "savitzky_golay":
-            return f"SG({listed('order', 'frame')})"
-        case "whittaker":
-            return f"Whittaker({listed('lam')})"
-        case "wavelet":
-            return f"wavelet({parameters.get('name', 'db4')},{listed('levels', 'threshold_factor')})"
-        case "pca":
-            return f"PCA({listed('components')})"
-        case "pca_whittaker":
-            return f"PCA({listed('components')})+Whittaker({listed('lam')})"
-    return family
+    forms = {
+        "savitzky_golay": "SG({order},{frame})",
+        "whittaker": "Whittaker({lam:g})",
+        "wavelet": "wavelet({name},{levels},{threshold_factor:g})",
+        "pca": "PCA({components})",
+        "pca_whittaker": "PCA({components})+Whittaker({lam:g})",
+    }
+    return forms.get(family, family).format(**parameters)
 
 
 def _whittaker_bands(length: int, lam: float, order: int) -> Array:

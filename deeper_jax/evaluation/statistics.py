@@ -4,6 +4,7 @@ A table of repeated measures is always `[n, k]`: one row an image (the subject),
 in the paper n = 9 images for super-resolution and 12 for tissue.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,12 +35,11 @@ class PairedTest(NamedTuple):
     note: str
 
 
-def summarise(values: npt.ArrayLike, confidence: float = 0.95) -> Summary:
-    """Mean and two-sided Student-t interval of independent values, one an image.
+def summarise(values: npt.ArrayLike) -> Summary:
+    """Mean and two-sided 95 % Student-t interval (as in the paper) of independent values, one an image.
 
     Args:
         values: any shape; NaN means "unknown" and is left out.
-        confidence: coverage of the interval, 0.95 as in the paper.
 
     Returns:
         The mean with n >= 1, the interval with n >= 2, otherwise None in their places.
@@ -51,8 +51,7 @@ def summarise(values: npt.ArrayLike, confidence: float = 0.95) -> Summary:
     mean = float(known.mean())
     if known.size == 1 or not np.isfinite(mean):
         return Summary(mean, None, None, known.size)
-    error = known.std(ddof=1) / np.sqrt(known.size)
-    half = float(scipy.stats.t.ppf(0.5 + confidence / 2, known.size - 1) * error)
+    half = float(scipy.stats.t.ppf(0.975, known.size - 1) * scipy.stats.sem(known))
     return Summary(mean, mean - half, mean + half, known.size)
 
 
@@ -212,7 +211,7 @@ def geisser_greenhouse_epsilon(values: npt.ArrayLike) -> float:
     return float(np.trace(centred) ** 2 / ((k - 1) * np.sum(centred**2)))
 
 
-def tukey_paired(values: npt.ArrayLike, *, sphericity: bool = False, confidence: float = 0.95) -> list[TukeyPair]:
+def tukey_paired(values: npt.ArrayLike, *, sphericity: bool = False) -> list[TukeyPair]:
     """Tukey's multiple comparisons of all k (k - 1) / 2 pairs of columns for repeated measures.
 
     q = difference / (standard error / sqrt(2)) against the studentized range of k means. Without sphericity
@@ -224,22 +223,20 @@ def tukey_paired(values: npt.ArrayLike, *, sphericity: bool = False, confidence:
     Args:
         values: `[n, k]`, as for `repeated_measures_anova`.
         sphericity: share one residual variance among the pairs.
-        confidence: simultaneous coverage of the intervals.
 
     Returns:
-        Pairs (0, 1), (0, 2), ..., in order.
+        Pairs (0, 1), (0, 2), ..., in order; their intervals hold together with 95 %.
     """
     table = _checked(values)
     n, k = table.shape
     shared = np.sum(_residuals(table) ** 2) / ((n - 1) * (k - 1))
     freedom = (n - 1) * (k - 1) if sphericity else n - 1
-    critical = float(scipy.stats.studentized_range.ppf(confidence, k, freedom))
+    critical = float(scipy.stats.studentized_range.ppf(0.95, k, freedom))
     pairs = []
-    for first in range(k):
-        for second in range(first + 1, k):
-            differences = table[:, first] - table[:, second]
-            variance = shared if sphericity else differences.var(ddof=1) / 2
-            pairs.append(_tukey_pair((first, second), differences, variance, critical, k, freedom))
+    for first, second in itertools.combinations(range(k), 2):
+        differences = table[:, first] - table[:, second]
+        variance = shared if sphericity else differences.var(ddof=1) / 2
+        pairs.append(_tukey_pair((first, second), differences, variance, critical, k, freedom))
     return pairs
 
 

@@ -82,16 +82,20 @@ def metric_values(rows: Sequence[EvaluationRow], method: str, metric: str) -> di
 
 def scores_of(rows: Sequence[EvaluationRow], metric: str) -> dict[str, dict[str, float]]:
     """The known values of a metric by method and image, the method of least mean MSE first."""
+    return {method: own for method in _by_mean_mse(rows) if (own := metric_values(rows, method, metric))}
+
+
+def _by_mean_mse(rows: Sequence[EvaluationRow]) -> list[str]:
+    """The methods, that of least mean MSE first, those without any last."""
 
     def mean_mse(method: str) -> float:
         mean = summarise(list(metric_values(rows, method, "mse").values())).mean
         return float("inf") if mean is None else mean
 
-    methods = sorted(dict.fromkeys(row.method for row in rows), key=mean_mse)
-    return {method: values for method in methods if (values := metric_values(rows, method, metric))}
+    return sorted(dict.fromkeys(row.method for row in rows), key=mean_mse)
 
 
-def summarise_rows(rows: Sequence[EvaluationRow], reference: str = REFERENCE) -> list[MethodSummary]:
+def summarise_rows(rows: Sequence[EvaluationRow]) -> list[MethodSummary]:
     """Summarise every method, least mean MSE first.
 
     Raises:
@@ -102,26 +106,18 @@ def summarise_rows(rows: Sequence[EvaluationRow], reference: str = REFERENCE) ->
         repeated = sorted({pair for pair in pairs if pairs.count(pair) > 1})
         raise ValueError(f"more than one row for (method, image) {repeated}")
     whole_map = {row.method: row.uses_whole_map for row in rows}
-    summaries = [_summarise_method(rows, method, whole_map[method], reference) for method in whole_map]
-    return sorted(summaries, key=_mean_mse)
+    return [_summarise_method(rows, method, whole_map[method]) for method in _by_mean_mse(rows)]
 
 
-def _mean_mse(summary: MethodSummary) -> float:
-    mean = summary.metrics["mse"].mean if "mse" in summary.metrics else None
-    return float("inf") if mean is None else mean
-
-
-def _summarise_method(
-    rows: Sequence[EvaluationRow], method: str, uses_whole_map: bool, reference: str
-) -> MethodSummary:
+def _summarise_method(rows: Sequence[EvaluationRow], method: str, uses_whole_map: bool) -> MethodSummary:
     metrics, ratio, tests = {}, {}, {}
     for metric in metric_names(rows):
-        own, other = metric_values(rows, method, metric), metric_values(rows, reference, metric)
+        own, other = metric_values(rows, method, metric), metric_values(rows, REFERENCE, metric)
         if not own:
             continue
         metrics[metric] = summarise(list(own.values()))
         shared = [image for image in own if image in other]
-        if method == reference or not shared:
+        if method == REFERENCE or not shared:
             continue
         first, second = [own[image] for image in shared], [other[image] for image in shared]
         tests[metric] = wilcoxon(first, second)
@@ -149,13 +145,13 @@ class MetricComparison(NamedTuple):
     paired: PairedComparison | None
 
 
-def best_classical(rows: Sequence[EvaluationRow], metric: str = "mse", reference: str = REFERENCE) -> str | None:
+def best_classical(rows: Sequence[EvaluationRow], metric: str = "mse") -> str | None:
     """Name of the registered method of best mean (least error, highest PSNR or SSIM) besides the network.
 
     It is chosen on the very images of the table, which favours it.
     """
     sign = 1 if metric.startswith("mse") else -1
-    names = dict.fromkeys(row.method for row in rows if row.method != reference and getattr(row, "registered", True))
+    names = dict.fromkeys(row.method for row in rows if row.method != REFERENCE and getattr(row, "registered", True))
     means = {}
     for name in names:
         values = list(metric_values(rows, name, metric).values())
@@ -164,19 +160,15 @@ def best_classical(rows: Sequence[EvaluationRow], metric: str = "mse", reference
     return min(means, key=lambda name: means[name]) if means else None
 
 
-def compare_metric(
-    rows: Sequence[EvaluationRow], metric: str, *, reference: str = REFERENCE, methods: Sequence[str] | None = None
-) -> MetricComparison:
-    """Analyse one metric over images.
+def compare_metric(rows: Sequence[EvaluationRow], metric: str) -> MetricComparison:
+    """Analyse one metric over images: the paper's three methods and the best classical one.
 
     Args:
         rows: one per method and image.
         metric: a field of the rows, such as "mse".
-        reference: the network's name.
-        methods: those in the analysis of variance; by default the paper's three and the best classical one.
     """
-    best = best_classical(rows, metric, reference)
-    wanted = [*PAPER_METHODS, best, reference] if methods is None else list(methods)
+    best = best_classical(rows, metric)
+    wanted = [*PAPER_METHODS, best, REFERENCE]
     present = {row.method for row in rows}
     names = tuple(name for name in dict.fromkeys(wanted) if name in present)
     table = _table(rows, names, metric)
@@ -184,8 +176,8 @@ def compare_metric(
     if min(table.shape) >= 2 and np.ptp(table, axis=1).any():
         anova, tukey = repeated_measures_anova(table), tukey_paired(table)
     paired = None
-    if best is not None and reference in present:
-        pair = _table(rows, (reference, best), metric)
+    if best is not None and REFERENCE in present:
+        pair = _table(rows, (REFERENCE, best), metric)
         paired = compare_paired(pair[:, 0], pair[:, 1]) if len(pair) else None
     return MetricComparison(metric, names, anova, tukey, best, paired)
 

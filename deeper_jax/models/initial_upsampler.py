@@ -24,19 +24,6 @@ from deeper_jax.spectra.principal_components import principal_components
 # Spectra, about, that the principal components are computed from.
 _SPECTRA = 20_000
 
-# Which HR pixel of each s x s block the LR pixel sits on, one number for each pixel shuffle.
-_PHASES = {
-    (2, 0): (0,),
-    (2, 1): (1,),
-    (3, 0): (0,),
-    (3, 1): (1,),
-    (3, 2): (2,),
-    (4, 0): (0, 0),
-    (4, 1): (0, 1),
-    (4, 2): (1, 0),
-    (4, 3): (1, 1),
-}
-
 
 def start_as_interpolation(model: HyRISR, raster_offset: int) -> None:
     """Set the initial values of `model`, in place, to linear interpolation plus a correction of zero.
@@ -110,11 +97,12 @@ def start_as_regression(
 
 def _stages(model: HyRISR, raster_offset: int) -> Iterator[tuple[Any, int, int]]:
     """Each upsampling convolution with the factor of its pixel shuffle and the phase that it passes through."""
-    if (model.scale, raster_offset) not in _PHASES:
+    if not 0 <= raster_offset < model.scale:
         raise InputError(
             f"the raster offset is {raster_offset}, but at {model.scale}x it must be 0 to {model.scale - 1}."
         )
-    return zip(model.upsamplers, SHUFFLES[model.scale], _PHASES[model.scale, raster_offset], strict=True)
+    phases = divmod(raster_offset, 2) if model.scale == 4 else (raster_offset,)
+    return zip(model.upsamplers, SHUFFLES[model.scale], phases, strict=True)
 
 
 def _turned(images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:

@@ -76,18 +76,9 @@ def _run_fused(units: Sequence[ConvUnit], x: jax.Array) -> jax.Array:
 
 
 class Residual(nnx.Module):
-    """Three ConvUnits with the identity added around all three and nothing after the sum."""
+    """Three ConvUnits (of these settings) with the identity added around all three and nothing after the sum."""
 
-    def __init__(
-        self,
-        features: int,
-        *,
-        batch_norm: bool,
-        dtype: jax.typing.DTypeLike,
-        axis_name: str | None,
-        rngs: nnx.Rngs,
-    ) -> None:
-        settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+    def __init__(self, features: int, **settings: Any) -> None:
         self.units = nnx.List(ConvUnit(features, features, **settings) for _ in range(3))
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -96,20 +87,12 @@ class Residual(nnx.Module):
 
 
 class Stage(nnx.Module):
-    """What happens at one length of the spectrum: ConvUnit, Residual and, on the way up, a last ConvUnit."""
+    """What happens at one length of the spectrum: ConvUnit, Residual and, on the way up, a last ConvUnit.
 
-    def __init__(
-        self,
-        in_features: int,
-        features: int,
-        out_features: int | None = None,
-        *,
-        batch_norm: bool,
-        dtype: jax.typing.DTypeLike,
-        axis_name: str | None,
-        rngs: nnx.Rngs,
-    ) -> None:
-        settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+    `settings` are those of the ConvUnits.
+    """
+
+    def __init__(self, in_features: int, features: int, out_features: int | None = None, **settings: Any) -> None:
         self.entry = ConvUnit(in_features, features, **settings)
         self.residual = Residual(features, **settings)
         self.exit = None if out_features is None else ConvUnit(features, out_features, **settings)
@@ -174,15 +157,12 @@ class ResUNet1D(nnx.Module):
         self.batch_norm = batch_norm
         self.dtype = dtype
 
-        def stage(in_features: int, features: int, out_features: int | None = None) -> Stage:
-            settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
-            return Stage(in_features, features, out_features, **settings)
-
-        self.encoder1 = stage(1, width)
-        self.encoder2 = stage(width, 2 * width)
-        self.middle = stage(2 * width, 4 * width, 2 * width)
-        self.decoder2 = stage(4 * width, 2 * width, width)
-        self.decoder1 = stage(2 * width, width, 1)
+        settings: dict[str, Any] = {"batch_norm": batch_norm, "dtype": dtype, "axis_name": axis_name, "rngs": rngs}
+        self.encoder1 = Stage(1, width, **settings)
+        self.encoder2 = Stage(width, 2 * width, **settings)
+        self.middle = Stage(2 * width, 4 * width, 2 * width, **settings)
+        self.decoder2 = Stage(4 * width, 2 * width, width, **settings)
+        self.decoder1 = Stage(2 * width, width, 1, **settings)
         self.head = nnx.List(SpectralUnit(length, dtype=dtype, rngs=rngs) for _ in range(3))
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -124,29 +124,33 @@ def lower_envelope(spectra: Array, window: int, smoothing: int = 0, presmoothing
     return moving_mean(envelope, smoothing) if smoothing > 1 else envelope
 
 
-def subtract_lower_envelope(
+def subtract_background(
     spectra: Array,
     wavenumbers: np.ndarray,
+    method: str = "rolling_ball",
     width: float = WIDTH,
     smoothing: float = SMOOTHING,
     presmoothing: float = PRESMOOTHING,
-) -> Array:
+) -> tuple[Array, np.ndarray]:
     """Subtract `lower_envelope`, with all widths in cm^-1 (converted by the axis' mean step).
 
     Args:
         spectra: `[..., L]`.
         wavenumbers: `[L]`, cm^-1.
+        method: "rolling_ball"; or "minimum", which takes away each spectrum's own minimum only.
         width: width of the structuring element, cm^-1: wider than the broadest band to keep.
         smoothing: width of the envelope's moving average, cm^-1; 0 for none.
         presmoothing: full width at half maximum of the Gaussian smoothing before the opening, cm^-1.
 
     Returns:
-        Spectra without background, `[..., L]`.
+        Spectra without background, `[..., L]`, and the wavenumbers.
     """
+    if method == "minimum":
+        return spectra - spectra.min(-1, keepdims=True), wavenumbers
     window, after = _odd_channels(width, wavenumbers), _odd_channels(smoothing, wavenumbers)
     # A Gaussian's full width at half maximum is 2.355 standard deviations.
     sigma = presmoothing / 2.355 / _mean_step(wavenumbers)
-    return spectra - lower_envelope(spectra, window, after, sigma)
+    return spectra - lower_envelope(spectra, window, after, sigma), wavenumbers
 
 
 @functools.partial(jax.jit, static_argnames=("by",))
@@ -280,19 +284,6 @@ def _noise_level(spectra: Array) -> Array:
     return 0.886 * jnp.median(means, axis=-1, keepdims=True)
 
 
-def _subtract_background(
-    spectra: Array,
-    wavenumbers: np.ndarray,
-    method: str = "rolling_ball",
-    width: float = WIDTH,
-    smoothing: float = SMOOTHING,
-    presmoothing: float = PRESMOOTHING,
-) -> tuple[Array, np.ndarray]:
-    if method == "minimum":
-        return spectra - spectra.min(-1, keepdims=True), wavenumbers
-    return subtract_lower_envelope(spectra, wavenumbers, width, smoothing, presmoothing), wavenumbers
-
-
 def _remove_cosmic_rays(
     spectra: Array, wavenumbers: np.ndarray, channels: int = 3, noise_factor: float = 8.0, height: float = 1.5
 ) -> tuple[Array, np.ndarray]:
@@ -307,7 +298,7 @@ STEPS: Mapping[str, Callable[..., tuple[Array, np.ndarray]]] = types.MappingProx
     {
         "crop": crop,
         "remove_cosmic_rays": _remove_cosmic_rays,
-        "subtract_background": _subtract_background,
+        "subtract_background": subtract_background,
         "normalise": _normalise,
     }
 )
