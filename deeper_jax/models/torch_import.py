@@ -208,8 +208,8 @@ def _count(state_dict: StateDict, pattern: str) -> int:
     return 1 + max((int(match[1]) for match in matches if match), default=0)
 
 
-def _few(names: list[str], limit: int = 3) -> str:
-    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _describe(value: object) -> str:

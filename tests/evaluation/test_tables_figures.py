@@ -195,7 +195,7 @@ def test_figures_and_page(tmp_path, images, rows):
     spectra_figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note="simulated")
     assert paths["figure_maps.png"].read_bytes() == first
 
-    page = write_report_page(tmp_path, rows, CONTEXT, title="A < B").read_text()
+    page = write_report_page(tmp_path, rows, CONTEXT | {"data_source": "A < B"}).read_text()
     assert page.count('src="data:image/png;base64,') == 3
     assert "A &lt; B" in page and "SIMULATED" in page and '<tr class="reference"><td>network' in page
     assert "http" not in page and "<script" not in page and "<link" not in page

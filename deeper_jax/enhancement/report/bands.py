@@ -23,14 +23,13 @@ class Band(NamedTuple):
     high: float
 
 
-def strongest_bands(spectra: np.ndarray, axis: np.ndarray, count: int = 3) -> list[Band]:
-    """Up to `count` bands that stand out most of their surroundings, in the order of the axis; at least one.
+def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
+    """Up to three bands that stand out most of their surroundings, in the order of the axis; at least one.
 
     Args:
         spectra: [N, L], denoised; their mean and their standard deviation are looked at, so that a band counts
             that few of them have.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
-        count: how many.
     """
     spectrum = spectra.mean(0) + spectra.std(0)
     peaks, found = find_peaks(np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum), prominence=0)
@@ -45,7 +44,7 @@ def strongest_bands(spectra: np.ndarray, axis: np.ndarray, count: int = 3) -> li
     bands: list[Band] = []
     for i in np.argsort(-prominence, kind="stable"):
         apart = not any(band.low <= axis[peaks[i]] <= band.high for band in bands)
-        if len(bands) < count and apart and prominence[i] >= _SMALLEST * prominence.max():
+        if len(bands) < 3 and apart and prominence[i] >= _SMALLEST * prominence.max():
             bands.append(_band(axis, int(peaks[i]), float(widths[i])))
     return sorted(bands)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 # Flagged channels closer together than this belong to one region, cm⁻¹.
 _REGION = 30.0
+_MOST_RAYS = 100
 
 MEANING = [
     "Uncertainty is one standard deviation of the error that is expected of each value, as the network says it and as "
@@ -60,18 +61,17 @@ def _flags(result: Any) -> str:
     )
 
 
-def flagged_regions(flagged: np.ndarray, axis: np.ndarray, count: int = 3) -> list[float]:
-    """Up to `count` wavenumbers (cm⁻¹, ascending) at which most spectra are flagged, no two in one region.
+def flagged_regions(flagged: np.ndarray, axis: np.ndarray) -> list[float]:
+    """Up to three wavenumbers (cm⁻¹, ascending) at which most spectra are flagged, no two in one region.
 
     Args:
         flagged: [..., L] bool.
         axis: [L], cm⁻¹.
-        count: how many.
     """
     often = flagged.reshape(-1, len(axis)).sum(0)
     found: list[float] = []
     for channel in np.argsort(-often, kind="stable"):
-        if often[channel] and len(found) < count and all(abs(axis[channel] - each) > _REGION for each in found):
+        if often[channel] and len(found) < 3 and all(abs(axis[channel] - each) > _REGION for each in found):
             found.append(float(axis[channel]))
     return sorted(found)
 
@@ -97,12 +97,10 @@ def _where(marks: np.ndarray, result: Any, what: str) -> str:
     return f"{what} {int(marks.any(-1).sum()):,} of {result.attrs['spectra']:,} spectra, {often} {near} cm⁻¹."
 
 
-def cosmic_ray_rows(result: Any, most: int = 100) -> list[list[str]]:
+def cosmic_ray_rows(result: Any) -> list[list[str]]:
     """(cm⁻¹, place, what, highest value as measured, as put in place) of each cosmic ray, by wavenumber.
 
-    Args:
-        result: what `deeper_jax.enhance` answered with.
-        most: rows; a last one says how many there are more.
+    Beyond a hundred, a last row says how many there are more.
     """
     axis = np.asarray(result["wavenumber"], np.float64)
     struck, removed = result["cosmic_ray"].values, result["cosmic_ray_removed"].values
@@ -123,9 +121,10 @@ def cosmic_ray_rows(result: Any, most: int = 100) -> list[list[str]]:
             f"{result['measured'].values[place][peak]:.4g} {unit}",
             f"{after[place][peak]:.4g} {unit}",
         ]
-        for wavenumber, place, peak in sorted(found)[:most]
+        for wavenumber, place, peak in sorted(found)[:_MOST_RAYS]
     ]
-    return rows if len(found) <= most else [*rows, [f"and {len(found) - most:,} more", "", "", "", ""]]
+    more = len(found) - len(rows)
+    return [*rows, [f"and {more:,} more", "", "", "", ""]] if more else rows
 
 
 def runs(marks: np.ndarray) -> list[tuple[int, int]]:

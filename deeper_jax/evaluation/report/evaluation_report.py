@@ -1,5 +1,6 @@
 """The report of an evaluation: metrics.csv, metrics.json, metrics.md, bands.csv, and a page that opens offline."""
 
+import contextlib
 import csv
 import json
 import math
@@ -109,10 +110,8 @@ def package_versions() -> dict[str, str]:
     """Versions of the packages that the figures depend on, those that are installed."""
     versions = {}
     for package in _PACKAGES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return versions
 
 
@@ -136,7 +135,6 @@ def write_report_page(
     rows: Sequence[EvaluationRow],
     context: Mapping[str, Any],
     *,
-    title: str | None = None,
     wavenumbers: npt.ArrayLike | None = None,
 ) -> Path:
     """Write index.html: what the data are, the pictures that lie there, the tables and what the metrics mean.
@@ -145,7 +143,6 @@ def write_report_page(
         folder: where to write; made where it is missing.
         rows: as for `write_tables`.
         context: as for `write_tables`.
-        title: the page's heading; None: the task's name and "evaluation".
         wavenumbers: as for `write_tables`.
 
     Returns:
@@ -153,7 +150,7 @@ def write_report_page(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    title = title or f"{words_of(rows).heading.partition(':')[0]} evaluation"
+    title = f"{words_of(rows).heading.partition(':')[0]} evaluation"
     introduction, means, *others = report_sections(rows, context, wavenumbers)
     data, *remarks = introduction.items
     parts = [
@@ -265,27 +262,18 @@ def _content(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> dict[
 
 
 def _band_records(rows: Sequence[SuperResolutionRow], wavenumbers: npt.ArrayLike) -> list[dict[str, Any]]:
-    return [
-        {
-            "method": each.method,
-            "band": each.band,
-            "low": each.low,
-            "high": each.high,
-            "channels": each.channels,
-            **{("mse" if key == "mean" else key): value for key, value in _interval(each.mse).items()},
-        }
-        for each in band_errors(rows, wavenumbers)
-    ]
+    errors = band_errors(rows, wavenumbers)
+    return [{**each._asdict(), "mse": each.mse.mean, **_interval(each.mse)} for each in errors]
 
 
 def _interval(summary: Summary) -> dict[str, Any]:
-    return {"mean": summary.mean, "ci95_low": summary.low, "ci95_high": summary.high, "n": summary.n}
+    return {"ci95_low": summary.low, "ci95_high": summary.high, "n": summary.n}
 
 
 def _summary_record(summary: MethodSummary) -> dict[str, Any]:
     record: dict[str, Any] = {"method": summary.method, "uses_whole_map": summary.uses_whole_map}
     for metric, values in summary.metrics.items():
-        entry = _interval(values)
+        entry = {"mean": values.mean, **_interval(values)}
         if metric in summary.ratio:
             entry["ratio_to_reference"] = summary.ratio[metric]
         if metric in summary.tests:
