@@ -8,6 +8,8 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
+from deeper_jax.spectra.axis import checked_axis
+from deeper_jax.spectra.values import check_size
 
 
 def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any, np.ndarray]:
@@ -22,7 +24,7 @@ def inside(data: Any, models: list[Any], outside: str, finer: bool) -> tuple[Any
     Raises:
         InputError: channels outside that are not wanted there; none inside; fewer than 32 channels left.
     """
-    axis = np.asarray(data["wavenumber"], np.float64)
+    axis = checked_axis(data["wavenumber"].values, data.sizes["wavenumber"], "The map")
     covered = np.logical_and.reduce([model.covers(axis) for model in models])
     if outside == "keep" and finer and not covered.all():
         raise InputError("Channels outside the model's range cannot be kept at a finer grid: set outside to 'drop'.")
@@ -81,4 +83,5 @@ def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{bad} spectra have single channels that are NaN or infinite: interpolate or drop those channels; "
             "spectra that were not measured are NaN throughout."
         )
+    check_size("The map", cube)
     return cube, ~gaps

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.values import is_deviation
 
 OUTSIDE = ("error", "keep", "drop")
 COSMIC_RAYS = ("remove", "mark", "keep")
@@ -52,7 +53,7 @@ class EnhanceOptions:
         }
         for name, kind in kinds.items():
             value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
+            if value is not None and (np.ndim(value) or not is_deviation(value)):
                 raise InputError(f"{name} is {value}; give {kind}.")
 
     @classmethod

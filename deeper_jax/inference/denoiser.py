@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import checked_values
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
+from deeper_jax.spectra.values import checked_values
 
 # Spectra in one compiled call; on the CPU so few that a layer's output (1 MB) stays in the processor's cache.
 _BATCH = 256
@@ -84,7 +84,9 @@ class Denoiser(SpectralDenoiser):
         matrices = self._resampling(axis)
         own = spectra if matrices is None else spectra @ matrices[0]
         maximum = own.max(1, keepdims=True, initial=-np.inf)
-        usable = (maximum[:, 0] > 0) & (own.min(1, initial=np.inf) < maximum[:, 0])
+        minimum = own.min(1, keepdims=True, initial=np.inf)
+        # Also where nothing positive is left but the last bits of large negative values.
+        usable = ((maximum > -1e-6 * minimum) & (minimum < maximum) & (maximum > 0))[:, 0]
         output = spectra.copy()
         if not usable.all():
             warnings.warn(

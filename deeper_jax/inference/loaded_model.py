@@ -1,6 +1,5 @@
 """What every loaded network shares: its record, its batches, and the checks and resampling of a user's arrays."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.spectra.resampling import resampling_matrix
 
-# Beyond it squares overflow.
-LARGEST_VALUE = 1e100
 # The networks halve a spectrum four times; of fewer channels nothing is left.
 FEWEST_CHANNELS = 32
 
@@ -79,8 +76,6 @@ class LoadedModel:
             InputError: none does, the weights carry no axis, or this is none.
         """
         axis, own = checked_axis(wavenumbers, np.size(wavenumbers), "covers()"), self.wavenumbers
-        if self.any_axis:
-            return np.ones(axis.shape, bool)
         if own is None:
             raise InputError(
                 "These weights carry no wavenumber axis to compare with: leave out the wavenumbers and give spectra of "
@@ -159,40 +154,3 @@ class LoadedModel:
         """What is left of spectra [..., L] of an axis [L] in cm⁻¹ when they are brought to the model's and back."""
         matrices = self._resampling(axis)
         return spectra if matrices is None else spectra @ (matrices[0] @ matrices[1])
-
-
-def real_array(name: str, values: Any) -> np.ndarray:
-    """What the method `name` was given as an array of real numbers, not a copy.
-
-    Raises:
-        InputError: something else.
-    """
-    if isinstance(values, str | Path):
-        raise InputError(
-            f"{name}() takes an array and was given the text {str(values)!r}: deeper_jax.enhance takes files, and "
-            "deeper_jax.maps.read_map reads them."
-        )
-    if np.ma.is_masked(values):
-        raise InputError(f"{name}() was given masked values: leave out those spectra or interpolate the channels.")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name}() takes spectra of one length each; these make no array ({error}).") from error
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{name}() was given {array.dtype} values of shape {array.shape}; it takes real numbers.")
-    return array
-
-
-def checked_values(name: str, values: Any) -> np.ndarray:
-    """As `real_array`, all of them finite.
-
-    Raises:
-        InputError: as `real_array`; NaN, infinite or huge values.
-    """
-    array = real_array(name, values)
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise InputError(f"{name}() was given {bad} NaN or infinite values: remove or interpolate them.")
-    if (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
-        raise InputError(f"{name}() was given values up to {largest:.1g}: choose another unit.")
-    return array

@@ -5,16 +5,21 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import FEWEST_CHANNELS, checked_values
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 from deeper_jax.inference.programs import padded_size
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser, checked_noise
+from deeper_jax.spectra.axis import checked_axis
 from deeper_jax.spectra.resampling import resampling_matrix
+from deeper_jax.spectra.values import checked_values
 
 # Spectra in one compiled call.
 _BATCH = 256
 _MULTIPLE = 16
 # Channel widths that training covered, cm⁻¹; an axis outside is resampled to the nearest of them.
 STEPS = (1.0, 5.0)
+_WIDEST = 200.0  # cm⁻¹, of channels that are resampled: finer ones would fill the memory
+# Noise that float32 still holds beside a spectrum, as a share of its range.
+_SMALLEST_NOISE = 1e-7
 
 
 class NoiseAwareDenoiser(SpectralDenoiser):
@@ -26,6 +31,12 @@ class NoiseAwareDenoiser(SpectralDenoiser):
 
     any_axis = True
     knows_uncertainty = True
+
+    def covers(self, wavenumbers: Any) -> np.ndarray:
+        """As `LoadedModel.covers`: all channels [L], unless they are too wide for any spectrum."""
+        axis = checked_axis(wavenumbers, np.size(wavenumbers), "covers()")
+        usable_axis(axis)
+        return np.ones(axis.shape, bool)
 
     def network(self, spectra: Any, noise: Any) -> tuple[np.ndarray, np.ndarray]:
         """The bare network.
@@ -53,6 +64,7 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         noise = checked_noise(noise, spectra.shape)
         assert noise is not None
         # float32 must not lose a small signal on a large pedestal, nor overflow in strange units.
+        noise = np.maximum(noise, _SMALLEST_NOISE * np.maximum(np.ptp(spectra, 1), noise.max(1))[:, None])
         unit = np.sqrt((noise**2).mean(1, keepdims=True))
         offset = np.median(spectra, axis=1, keepdims=True)
         pair = np.stack([(spectra - offset) / unit, noise / unit], axis=1).astype(np.float32)
@@ -94,8 +106,17 @@ class NoiseAwareDenoiser(SpectralDenoiser):
 
 
 def usable_axis(axis: np.ndarray) -> np.ndarray:
-    """`axis` [L] itself if its channels are as wide as in training, else an even axis over its range that is."""
-    width = abs(axis[-1] - axis[0]) / (len(axis) - 1)
+    """`axis` [L] itself if its channels are as wide as in training, else an even axis over its range that is.
+
+    Raises:
+        InputError: channels are wider than 200 cm⁻¹ on average.
+    """
+    width = abs(axis[-1] - axis[0]) / max(len(axis) - 1, 1)
+    if width > _WIDEST:
+        raise InputError(
+            f"The axis goes from {axis.min():g} to {axis.max():g} cm⁻¹ in {len(axis)} channels, {width:.0f} cm⁻¹ wide "
+            f"on average; expected at most {_WIDEST:g}: correct the axis."
+        )
     # A tenth more or less makes no difference to the network.
     if STEPS[0] / 1.1 <= width <= STEPS[1] * 1.1:
         return axis

@@ -6,10 +6,11 @@ import numpy as np
 from scipy.ndimage import minimum_filter1d
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import LoadedModel, checked_values
+from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.inference.streaming import LONGEST, SpectrumStream
 from deeper_jax.spectra.noise import SMOOTHING, estimate_noise, smooth_intensity
 from deeper_jax.spectra.residuals import restore_outliers
+from deeper_jax.spectra.values import checked_values, is_deviation
 
 OUTSIDE = ("error", "keep")
 
@@ -157,6 +158,6 @@ def checked_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray | None:
             f"noise of shape {np.shape(noise)} does not fit spectra of shape {shape}: give a number, one a channel [L] "
             "or one a value; for one a spectrum, noise[..., None]."
         ) from error
-    if not (np.isfinite(spread).all() and (spread > 0).all()):
-        raise InputError("noise takes finite standard deviations above 0, in the spectra's unit.")
+    if not is_deviation(noise):
+        raise InputError("noise takes standard deviations above 0, between 1e-30 and 1e30, in the spectra's unit.")
     return spread.reshape(-1, shape[-1])

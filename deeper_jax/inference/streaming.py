@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import FEWEST_CHANNELS, real_array
+from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
+from deeper_jax.spectra.values import check_size, is_deviation, real_array
 
 if TYPE_CHECKING:
     from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
@@ -40,7 +41,7 @@ class SpectrumStream:
         """See `SpectralDenoiser.stream`; `model` is the loaded denoiser."""
         self._model, self._axis = model, model.given_axis("stream", wavenumbers)
         self._length = _length(model, self._axis, channels)
-        if noise is not None and not (np.isreal(noise) and np.isfinite(noise) and noise > 0):
+        if noise is not None and (np.ndim(noise) or not is_deviation(noise)):
             raise InputError(f"noise is {noise!r}; give its standard deviation, above 0, in the spectra's unit.")
         if longest < 1 or longest != int(longest):
             raise InputError(f"longest is {longest!r}; give the spectra of the longest line, 1 or more.")
@@ -109,6 +110,7 @@ class SpectrumStream:
         measured = ~(np.isnan(spectra).all(1) | (spectra == spectra[:, :1]).all(1))
         if not np.isfinite(spectra[measured]).all():
             raise InputError("denoise() was given spectra with single NaN or infinite channels: interpolate these.")
+        check_size("denoise()", spectra[measured])
         return spectra, measured
 
     def _learn(self, spectra: np.ndarray) -> None:

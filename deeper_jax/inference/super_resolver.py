@@ -8,9 +8,10 @@ from flax import nnx
 from tqdm import tqdm
 
 from deeper_jax.errors import InputError
-from deeper_jax.inference.loaded_model import LoadedModel, checked_values
+from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.inference.programs import padded_size
 from deeper_jax.inference.tiling import apply_tiled
+from deeper_jax.spectra.values import checked_values
 
 # Low-resolution pixels: a 2x training patch and a quarter of it. benchmarks/tiling.py measures other choices.
 DEFAULT_TILE, DEFAULT_OVERLAP = 32, 8
@@ -103,10 +104,10 @@ class SuperResolver(LoadedModel):
             )
         matrices = self._resampling(self.given_axis("super_resolve", wavenumbers, image.shape))
         maximum = float(image.max())
-        if maximum <= 0:
-            raise InputError("super_resolve() was given a map with no positive value.")
-        if not 1e-30 < maximum < 1e30:
-            raise InputError(f"super_resolve() was given values up to {maximum:.1g}: choose another unit.")
+        if maximum <= max(0.0, -1e-6 * float(image.min())):
+            raise InputError(
+                "super_resolve() was given a map with no positive value, or none to speak of."
+            )
         there, back = (None, None) if matrices is None else (matrix.astype(np.float32) for matrix in matrices)
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.axis import checked_axis
+from deeper_jax.spectra.values import check_size
 
 if TYPE_CHECKING:
     import xarray
@@ -23,10 +24,13 @@ def raman_map(
 ) -> "xarray.DataArray":
     """Arrays as the labelled form that `read_map` gives, for data that are in memory already.
 
-    values: [L] one spectrum, [N, L] a list of them, or [H, W, L] a map; NaN throughout where none was measured.
+    values: [L] one spectrum, [N, L] a list of them, or [H, W, L] a map; NaN or masked throughout where none was
+    measured.
     wavenumbers: [L] in cm^-1, in any order. y, x: [H] and [W], positions of a map's pixels in um; without them
     they are counted, in units of pixels. Raises InputError where the parts do not fit one another.
     """
+    if np.ma.is_masked(values):
+        values = np.ma.asarray(values, np.float64).filled(np.nan)
     values = np.asarray(values)
     dims = {1: (), 2: ("spectrum",), 3: ("y", "x")}.get(values.ndim)
     if dims is None or (len(dims) < 2 and not (x is None and y is None)):
@@ -109,7 +113,9 @@ def _checked_values(values: np.ndarray, dims: tuple[str, ...], path: Path) -> np
         raise InputError(f"{path}: found no spectrum (shape {values.shape}), expected at least one; export it again.")
     if values.ndim != len(dims) + 1:
         raise ValueError(f"values of shape {values.shape} do not fit the dimensions {dims} and the spectral one")
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    check_size(path, values)
+    return values
 
 
 def _coordinate(xarray: Any, name: str, value: Any, position_units: str) -> Any:

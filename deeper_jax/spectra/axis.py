@@ -41,7 +41,7 @@ def checked_axis(wavenumbers: Any, length: int, source: str | Path, *, any_order
             50,000 cm⁻¹, more than any Raman shift.
     """
     try:
-        axis = np.asarray(wavenumbers, dtype=np.float64)
+        axis = np.ma.asarray(wavenumbers, np.float64).filled(np.nan)
     except (TypeError, ValueError) as error:
         raise InputError(f"{source}: found wavenumbers that are no numbers, expected [{length}] in cm^-1.") from error
     if axis.size != max(axis.shape, default=1):

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deeper_jax.errors import InputError
+from deeper_jax.spectra.values import check_size
 
 Array = npt.NDArray[np.float64]
 
@@ -20,8 +21,9 @@ def real_array(name: str, values: npt.ArrayLike) -> Array:
     if array.ndim == 0 or array.size == 0:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one that holds something.")
     array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name}: some values are NaN or infinite; remove or interpolate them.")
+    if np.ma.is_masked(values) or not np.isfinite(array).all():
+        raise InputError(f"{name}: some values are NaN or infinite, or masked; remove or interpolate them.")
+    check_size(name, array)
     return array
 
 

@@ -405,6 +405,8 @@ def _axis_column(table: TextTable, settings: dict[str, str], request: Request) -
     coords = (
         {"name": ("spectrum", np.array(labels))} if dims and all(labels) and len(set(labels)) == len(labels) else {}
     )
+    if lost := int(np.isfinite(numbers[~rows][:, good]).any(1).sum()):
+        request.note(f"{lost} rows without a finite wavenumber were left out")
     unit = axis_unit(settings, names[at])
     return _build(spectra[0] if not dims else spectra, axis, dims, coords, settings, request, unit=unit)
 
