@@ -1,5 +1,8 @@
 """Errors that are the user's to mend, not the program's."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -7,3 +10,9 @@ class InputError(ValueError):
     The message is one sentence or two: it names the file or setting, what was found, what was expected and
     what to do. The entry points print it without a traceback and exit with status 2.
     """
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """' (did you mean 'adam'?)' of a word that is nearly a known one, else ''."""
+    close = difflib.get_close_matches(str(word), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -126,7 +126,7 @@ def test_settings_are_changed_and_keep_their_types():
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("data.pth=x", "no setting 'pth'; did you mean 'path'"),
+        ("data.pth=x", r"no setting 'pth' \(did you mean 'path'"),
         ("train.steps.few=1", "no setting 'few'"),
         ("window=1", "no setting 'window'; there are: augment, data"),
         ("train.steps=many", "many"),

@@ -1,7 +1,6 @@
 """Configs by name or by file, with settings changed on the command line."""
 
 import contextlib
-import difflib
 import runpy
 import sys
 import types
@@ -9,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -50,6 +49,8 @@ def load_config(name: str, settings: Sequence[str] = ()) -> "ConfigDict":
         raise InputError(f"{name}: this config cannot be read ({type(error).__name__}: {error}).") from error
     if not isinstance(config, ConfigDict):
         raise InputError(f"{name}: expected a function get_config(arg) that returns a ConfigDict; write one there.")
+    if path.resolve().parent != SHIPPED.resolve():
+        _check_against_shipped(config, name)
     _apply(config, settings)
     return config
 
@@ -86,6 +87,24 @@ def _configs_importable(folder: Path) -> Iterator[None]:
         sys.modules.update(before)
 
 
+def _check_against_shipped(config: "ConfigDict", name: str) -> None:
+    """Raise InputError if a user's config lacks settings of its task, or has some that no config of the task has."""
+    shipped = [load_config(other) for other in shipped_configs()] if "task" in config else []
+    same = [other for other in shipped if other.get("task") == config["task"]]
+    for section in ("", "train", "data"):
+        parts = [other[section] if section else other for other in same]
+        if not parts:
+            continue
+        own = config.get(section, {}) if section else config
+        known = {key for part in parts for key in part}
+        needed = set.intersection(*(set(part) for part in parts))
+        where = f"config.{section}".strip(".")
+        for key in sorted(set(own) - known):
+            raise InputError(f"{name}: {where} has the unknown setting {key!r}{did_you_mean(key, known)}; take it out.")
+        for key in sorted(needed - set(own)):
+            raise InputError(f"{name}: {where} lacks {key!r}; begin with a config of the package, and change that.")
+
+
 def _apply(config: "ConfigDict", settings: Sequence[str]) -> None:
     from absl import flags
     from ml_collections import config_flags
@@ -109,7 +128,6 @@ def _check_known(config: "ConfigDict", key: str) -> None:
     for part in key.split("."):
         if not isinstance(place, ConfigDict) or part not in place:
             known = list(place) if isinstance(place, ConfigDict) else []
-            close = difflib.get_close_matches(part, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known)) or 'none there'}."
-            raise InputError(f"--config.{key}: the config has no setting {part!r}; {hint}")
+            hint, listed = did_you_mean(part, known), ", ".join(sorted(known)) or "none"
+            raise InputError(f"--config.{key}: the config has no setting {part!r}{hint}; there are: {listed}.")
         place = place[part]

@@ -24,6 +24,6 @@ def run(options: argparse.Namespace) -> None:
     if "config" not in model.record:
         raise InputError(f"{options.run_directory}: these weights carry no config; give a run's directory.")
     # Where the run lay is nobody else's business.
-    record = {name: value for name, value in model.record.items() if name not in ("checkpoint", "source")}
+    record = {name: value for name, value in model.record.items() if name not in ("checkpoint", "source", "command")}
     write_weights_file(file, model.params, model.stats, record)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB, step {model.record.get('step', 'unknown')}.")

@@ -18,6 +18,7 @@ from deeper_jax.data.spectral_pairs import (
 )
 from deeper_jax.errors import InputError
 from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
+from deeper_jax.maps.names import AXES, WAVELENGTHS, rank_of
 from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 
 __all__ = ["SpectralPairs", "read_pairs"]
@@ -114,6 +115,7 @@ def _read_spectra(path: Path, kind: str) -> np.ndarray:
 
 def _read_pair_file(path: Path) -> SpectralPairs:
     arrays = read_arrays(path)
+    _refuse_wavelengths(arrays, path)
     pairs = build_pairs(
         find_array(arrays, _NOISY_KEYS, path),
         find_array(arrays, _TARGET_KEYS, path),
@@ -131,6 +133,16 @@ def _read_pair_file(path: Path) -> SpectralPairs:
             f"{path}: found image_shape {shape.ravel().tolist()}, expected two numbers (H, W); correct it."
         )
     return with_image_shape(pairs, (int(shape.ravel()[0]), int(shape.ravel()[1])))
+
+
+def _refuse_wavelengths(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise InputError if the only axis of a file is called wavelengths."""
+    names = [name for name in arrays if rank_of(name, AXES) == WAVELENGTHS]
+    if names and find_optional(arrays, _AXIS_KEYS) is None:
+        raise InputError(
+            f"{path}: found the axis '{names[0]}', expected 'wavenumbers' in cm^-1; convert it, 1e7 / laser - 1e7 / "
+            "wavelength of both in nm, and save it under that name."
+        )
 
 
 def _with_cell_labels(pairs: SpectralPairs, labels: np.ndarray | None) -> SpectralPairs:

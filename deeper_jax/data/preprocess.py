@@ -37,6 +37,24 @@ def preprocess_pairs(pairs: SpectralPairs, steps: Sequence[Step]) -> SpectralPai
     )
 
 
+def without_constant(pairs: SpectralPairs) -> SpectralPairs:
+    """The pairs of which both spectra vary: of others nothing can be learnt. How many are left out is logged.
+
+    Raises:
+        InputError: all are constant.
+    """
+    varies = (np.ptp(pairs.noisy, axis=1) > 0) & (np.ptp(pairs.target, axis=1) > 0)
+    if varies.all():
+        return pairs
+    if not varies.any():
+        raise InputError(
+            f"{pairs.source}: found {len(pairs)} pairs of spectra, all of them zero or constant, expected intensities "
+            "that vary along the spectrum; check the files."
+        )
+    log.warning("%s: %d of %d pairs are zero or constant, left out.", pairs.source, (~varies).sum(), varies.size)
+    return pairs.take(np.flatnonzero(varies))
+
+
 def preprocess_images(images: HyperspectralImages, steps: Sequence[Step]) -> HyperspectralImages:
     """As `preprocess_pairs`, of images."""
     if not steps:

@@ -3,18 +3,23 @@
 import contextlib
 import dataclasses
 import hashlib
+import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
+from absl import logging as absl_logging
 
 # Imported for its effect; tensorflow_datasets loads TensorFlow only when it first needs it.
 from deeper_jax.data import quiet_tensorflow  # noqa: F401
 from deeper_jax.data.fingerprints import source_files
 from deeper_jax.errors import InputError
+
+log = logging.getLogger(__name__)
+Loaded = TypeVar("Loaded")
 
 
 class FilesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -60,21 +65,60 @@ def float_tensor(*shape: int | None) -> tfds.features.Tensor:
     return tfds.features.Tensor(shape=shape, dtype=np.float32, encoding=tfds.features.Encoding.BYTES)
 
 
-def prepared(
+def load_prepared(
     builder: type[FilesBuilder],
     name: str,
     path: Path,
     data_dir: str | Path,
     read: Callable[[], tuple[tfds.core.BuilderConfig, Any]],
-) -> tfds.core.DatasetBuilder:
-    """The data set called `name` under `data_dir`, built from the config and content that `read` returns if need be."""
+    load: Callable[[tfds.core.DatasetBuilder], Loaded],
+) -> Loaded:
+    """What `load` makes of the data set called `name` under `data_dir`.
+
+    It is built from the config and content that `read` returns where it is not there, and anew where it is damaged.
+
+    Raises:
+        InputError: as `read` does; the copy is damaged and cannot be replaced.
+    """
     folder = Path(data_dir) / builder.name / name / str(builder.VERSION)
-    if not folder.exists():
-        config, content = read()
+    if folder.exists():
+        try:
+            return load(tfds.builder_from_directory(str(folder)))
+        # Whatever TensorFlow raises on damaged files, of a dozen kinds: the source is there to copy it again.
+        except Exception as error:
+            log.warning("%s: this prepared copy is damaged (%s) and made anew.", folder, type(error).__name__)
+            _remove(folder)
+    return load(_built(builder, name, path, data_dir, folder, read))
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: found a damaged copy of the data that cannot be removed ({error}); delete this folder."
+        ) from error
+
+
+def _built(
+    builder: type[FilesBuilder],
+    name: str,
+    path: Path,
+    data_dir: str | Path,
+    folder: Path,
+    read: Callable[[], tuple[tfds.core.BuilderConfig, Any]],
+) -> tfds.core.DatasetBuilder:
+    config, content = read()
+    manual_dir = path if path.is_dir() else path.parent
+    try:
         with only_errors_logged():
             built = builder(data_dir=str(data_dir), config=config, content=content)
-        manual_dir = path if path.is_dir() else path.parent
         built.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)))
+    except OSError as error:
+        raise InputError(
+            f"{data_dir}: the prepared copy of the data could not be written ({error}); look for free space and "
+            "permission, or set --config.data.tfds_dir to another folder."
+        ) from error
     return tfds.builder_from_directory(str(folder))
 
 
@@ -125,9 +169,9 @@ def digest(value: Any) -> str:
 @contextlib.contextmanager
 def only_errors_logged() -> Iterator[None]:
     """Spare the user tfds's warning that the configuration is a custom one."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    verbosity = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        absl_logging.set_verbosity(verbosity)

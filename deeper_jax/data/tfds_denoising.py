@@ -15,8 +15,8 @@ from deeper_jax.data.tfds_base import (
     float_tensor,
     in_order,
     listed,
+    load_prepared,
     out_of_order,
-    prepared,
     source_fingerprint,
 )
 
@@ -114,7 +114,7 @@ def prepare_and_load(
         length = next(iter(pairs.values())).noisy.shape[1]
         return DenoisingConfig(name=name, length=length, truth=has_truth), pairs
 
-    return load_pairs(prepared(DeeperDenoising, name, path, data_dir, read))
+    return load_prepared(DeeperDenoising, name, path, data_dir, read, load_pairs)
 
 
 def load_pairs(builder: tfds.core.DatasetBuilder) -> dict[str, SpectralPairs]:

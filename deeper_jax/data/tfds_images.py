@@ -18,8 +18,8 @@ from deeper_jax.data.tfds_base import (
     float_tensor,
     in_order,
     listed,
+    load_prepared,
     out_of_order,
-    prepared,
     source_fingerprint,
 )
 
@@ -110,7 +110,7 @@ def prepare_and_load_images(path: str | Path, data_dir: str | Path) -> Hyperspec
         images = read_images(path)
         return ImagesConfig(name=name, length=images.length, truth=images.truths is not None), images
 
-    return load_images(prepared(DeeperImages, name, path, data_dir, read))
+    return load_prepared(DeeperImages, name, path, data_dir, read, load_images)
 
 
 def load_images(builder: tfds.core.DatasetBuilder) -> HyperspectralImages:

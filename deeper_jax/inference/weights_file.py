@@ -52,11 +52,28 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
         record = json.loads(str(arrays.pop(_RECORD)))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
+    _check_record(path, record)
     strange = [name for name in arrays if name.split("/")[0] not in ("params", "stats") or "/" not in name]
     if strange:
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {strange[0]!r}).")
     trees = unflatten_dict(arrays, sep="/")
     return trees.get("params", {}), trees.get("stats", {}), record
+
+
+def _check_record(path: str | Path, record: Any) -> None:
+    """Raise InputError unless a record has the form of one that a run leaves."""
+    problem = ""
+    if not isinstance(record, dict):
+        problem = f"a {type(record).__name__}"
+    elif not isinstance(record.get("config", {}), dict):
+        problem = f"the config {record['config']!r}"
+    elif (axis := record.get("wavenumbers")) is not None:
+        numbers = isinstance(axis, list) and all(isinstance(value, int | float) for value in axis)
+        problem = "" if numbers and len(axis) > 1 else f"the wavenumbers {str(axis)[:60]}"
+    if problem:
+        raise InputError(
+            f"{path}: found {problem} in its record, expected what `deeper-jax pack` writes; pack it again."
+        )
 
 
 def check_same_shapes(path: str | Path, found: Any, wanted: Any) -> None:

@@ -25,6 +25,7 @@ INTENSITIES = (
     r"|(.* )?time|temp(erature)?",
 )
 BACKGROUNDS = 3
+WAVELENGTHS = 2
 ROWS = ("row", "rows", "line", "iy", "r", "j", "y px", "px y")
 COLUMNS = ("col", "cols", "column", "columns", "ix", "c", "i", "x px", "px x")
 _COUNTED = (

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
@@ -36,9 +36,8 @@ def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module
     known = _argument_names(name)
     unknown = sorted(set(arguments) - set(known))
     if unknown:
-        raise InputError(
-            f"network {name!r} has no argument {', '.join(map(repr, unknown))}: it takes {', '.join(known)}."
-        )
+        hint, takes = did_you_mean(unknown[0], known), ", ".join(known)
+        raise InputError(f"network {name!r} has no argument {', '.join(map(repr, unknown))}{hint}: it takes {takes}.")
     if "axis_name" in _parameters(name):
         arguments["axis_name"] = DATA_AXIS
     return MODELS[name](rngs=rngs, **arguments)

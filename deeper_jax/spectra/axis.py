@@ -13,6 +13,7 @@ AXIS_FILE = "axis.txt"
 # Light of 200 nm has 50,000 cm^-1: no Raman shift is larger, in either direction.
 _LARGEST_SHIFT = 50_000.0
 _USUAL_SHIFTS = (0.0, 4000.0)
+_LIGHT, _FINEST_STEP = (200.0, 1700.0), 0.3  # nm, and a step too small for cm^-1
 _PER_EV = 8065.543937  # cm^-1, CODATA 2018: e / (h c)
 _WAVELENGTHS = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres", "wavelength", "nanometers (nm)"), 1.0),
@@ -87,6 +88,18 @@ def unusual_range(axis: np.ndarray) -> str | None:
     return (
         f"the axis goes from {low:g} to {high:g} cm^-1, and Raman shifts are mostly between 0 and 4000; "
         "look whether it is a Raman shift"
+    )
+
+
+def like_wavelengths(axis: np.ndarray) -> str | None:
+    """A sentence on an axis [L] whose channels lie as close as those of wavelengths in nm; None for a usual one."""
+    step = float(np.ptp(axis)) / max(axis.size - 1, 1)
+    # The finest gratings in use have about 0.3 cm^-1 a channel, and 500 nm light about 0.1 nm.
+    if axis.size < 2 or step > _FINEST_STEP or not (_LIGHT[0] <= np.min(axis) and np.max(axis) <= _LIGHT[1]):
+        return None
+    return (
+        f"the axis goes from {np.min(axis):g} to {np.max(axis):g} in steps of {step:.2g}, as wavelengths in nm do, "
+        "and is taken for wavenumbers in cm^-1; if it is not, give 1e7 / laser - 1e7 / wavelength"
     )
 
 

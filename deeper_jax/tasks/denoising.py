@@ -13,11 +13,12 @@ from ml_collections import ConfigDict
 from deeper_jax.data.batches import evaluation_batches, steps_per_epoch
 from deeper_jax.data.files import SpectralPairs
 from deeper_jax.data.fingerprints import cell_fingerprints, data_record
-from deeper_jax.data.preprocess import preprocess_pairs
+from deeper_jax.data.preprocess import preprocess_pairs, without_constant
 from deeper_jax.data.spectral_pairs import join_cells
 from deeper_jax.data.splits import leave_one_cell_out, split_by_cell
 from deeper_jax.errors import InputError
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.spectra.axis import like_wavelengths
 from deeper_jax.spectra.preprocessing import Step
 from deeper_jax.training.device_batches import check_input_pipeline, resident_spectra_batches
 from deeper_jax.training.job import Batch, TrainingJob
@@ -121,19 +122,14 @@ def _from_files(config: ConfigDict) -> TrainingJob:
     check_input_pipeline(config.data.input_pipeline)
     read = _read(config)
     splits = _prepared(_split(read, config), config)
-    train, validation = splits["train"], splits["validation"]
+    _check_axis(splits["train"], config)
+    train, validation = (without_constant(splits[name]) for name in ("train", "validation"))
     # A name may be in the test data too; then it is not the test cell that was trained on.
     cells = {
         name: digits
         for split in sorted(read, key=lambda s: s != "test")
         for name, digits in cell_fingerprints(read[split]).items()
     }
-    length = train.noisy.shape[1]
-    if length != config.model.length:
-        raise InputError(
-            f"{config.data.path}: its spectra have {length} channels, the model takes {config.model.length}: "
-            f"set --config.model.length={length - length % _MULTIPLE}."
-        )
     batch_size = config.train.batch_size
     arrays = {"input": over_maximum(validation.noisy), "target": over_maximum(validation.target)}
     return TrainingJob(
@@ -152,6 +148,20 @@ def _from_files(config: ConfigDict) -> TrainingJob:
             },
         },
     )
+
+
+def _check_axis(train: SpectralPairs, config: ConfigDict) -> None:
+    """Raise InputError on a length that the model does not take; log a doubt about the wavenumbers."""
+    length = train.noisy.shape[1]
+    if length < _MULTIPLE:
+        raise InputError(f"{config.data.path}: its spectra have {length} channels; the network takes 4 or more.")
+    if length != config.model.length:
+        raise InputError(
+            f"{config.data.path}: its spectra have {length} channels, the model takes {config.model.length}: "
+            f"set --config.model.length={length - length % _MULTIPLE}."
+        )
+    if train.wavenumbers is not None and (doubt := like_wavelengths(train.wavenumbers)):
+        log.warning("%s: %s.", config.data.path, doubt)
 
 
 def _batches_of_files(config: ConfigDict, train: SpectralPairs, first: int, last: int) -> Iterator[Batch]:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
+from flax import nnx
 from ml_collections import ConfigDict
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
@@ -67,8 +68,9 @@ def task_of(config: Config) -> Task:
     """The task that `config.task` names; InputError if there is none of that name, or the config names none."""
     if "task" not in config:
         raise InputError("this config has no task to train; configs/experiments.py is for eval.py --experiment=NAME.")
-    if config["task"] not in TASKS:
-        raise InputError(f"config.task is {config['task']!r}; there are: {', '.join(sorted(TASKS))}.")
+    if config["task"] not in list(TASKS):
+        hint = did_you_mean(config["task"], TASKS)
+        raise InputError(f"config.task is {config['task']!r}{hint}; there are: {', '.join(sorted(TASKS))}.")
     return TASKS[config["task"]]
 
 
@@ -79,7 +81,10 @@ def task_of_network(name: str) -> Task:
 
 def training_job(config: ConfigDict) -> TrainingJob:
     """The network and the data of a config, ready for `training.loop.train`; InputError if they cannot be used."""
+    from deeper_jax.tasks.settings import check_settings
+
     task = task_of(config)
-    task.check_network(config)
+    nnx.eval_shape(lambda: task.build(config))  # shapes only: says what is wrong with the network, at no cost
+    check_settings(config)
     # It may have to write data, which the other processes then read.
     return first_goes_ahead(lambda: task.prepare(config))

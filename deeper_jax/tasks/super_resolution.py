@@ -17,6 +17,7 @@ from deeper_jax.data.preprocess import preprocess_images
 from deeper_jax.errors import InputError
 from deeper_jax.models.initial_upsampler import start_as_interpolation, start_as_regression
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.spectra.axis import like_wavelengths
 from deeper_jax.spectra.raster import check_divisible, crop_to_multiple, default_raster_offset, raster_offset_choices
 from deeper_jax.training.device_batches import check_input_pipeline, resident_image_batches
 from deeper_jax.training.job import Batch, TrainingJob
@@ -96,7 +97,13 @@ def _read(config: ConfigDict) -> HyperspectralImages:
         settings = config.data.simulate.to_dict()
         log.info("%s does not exist: simulating images there (%s).", path, settings)
         write_simulated_images(path, **settings)
-    return prepare_and_load_images(path, config.data.tfds_dir)
+    images = prepare_and_load_images(path, config.data.tfds_dir)
+    for name, image in zip(images.names, images.images, strict=True):
+        if image.max() <= max(image.min(), 0):
+            raise InputError(f"{path}: image '{name}' is constant or nowhere positive; take it out.")
+    if images.wavenumbers is not None and (doubt := like_wavelengths(images.wavenumbers)):
+        log.warning("%s: %s.", path, doubt)
+    return images
 
 
 def _split(images: HyperspectralImages, config: ConfigDict) -> dict[str, HyperspectralImages]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from flax import nnx
 from ml_collections import ConfigDict
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.job import TrainingJob
 
@@ -62,13 +62,21 @@ class Task:
             InputError: no network of that name, one of another task, or arguments that it does not take.
         """
         self.check_network(config)
-        return build_from_config(config.to_dict() if isinstance(config, ConfigDict) else dict(config))
+        try:
+            return build_from_config(config.to_dict() if isinstance(config, ConfigDict) else dict(config))
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise InputError(f"this config does not say how to build the network ({problem}); correct it.") from error
 
     def check_network(self, config: Config) -> None:
         """Raise InputError if the network of a config is not one of the task's."""
-        name = config["model"]["name"]
+        model = config.get("model")
+        name = model.get("name") if isinstance(model, Mapping | ConfigDict) else None
         if name not in self.networks:
+            hint, known = did_you_mean(name, self.networks), " and ".join(self.networks)
             raise InputError(
-                f"config.model.name is {name!r}; for {self.name} there is {' and '.join(self.networks)}: change "
-                "config.model.name or config.task."
+                f"config.model.name is {name!r}{hint}; for {self.name} there is {known}: change config.model.name or "
+                "config.task."
             )

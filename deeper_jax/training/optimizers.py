@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import optax
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.training.schedules import Schedule
 
 # PyTorch's defaults; Optax's adamw would decay by 1e-4.
@@ -41,7 +41,10 @@ def make_optimizer(
             given one (`init`).
     """
     if name not in DEFAULT_WEIGHT_DECAY:
-        raise InputError(f"there is no optimizer called {name!r}: choose one of {', '.join(DEFAULT_WEIGHT_DECAY)}.")
+        raise InputError(
+            f"there is no optimizer called {name!r}{did_you_mean(name, DEFAULT_WEIGHT_DECAY)}: choose one of "
+            f"{', '.join(DEFAULT_WEIGHT_DECAY)}."
+        )
     decay = DEFAULT_WEIGHT_DECAY[name] if weight_decay is None else weight_decay
     _check(decay >= 0, "weight_decay", "0 or more", decay)
     _check(gradient_clip is None or gradient_clip > 0, "gradient_clip", "positive, or None", gradient_clip)

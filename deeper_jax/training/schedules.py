@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 
 Step = int | jax.Array
 Schedule = Callable[[Step], jax.Array]
@@ -136,7 +136,8 @@ def make_schedule(
         InputError: for an unknown name or option, a missing option, or a value out of range.
     """
     if name not in SCHEDULES:
-        raise InputError(f"there is no schedule called {name!r}: choose one of {', '.join(SCHEDULES)}.")
+        hint, known = did_you_mean(name, SCHEDULES), ", ".join(SCHEDULES)
+        raise InputError(f"there is no schedule called {name!r}{hint}: choose one of {known}.")
     run = {
         "learning_rate": learning_rate,
         "max_learning_rate": learning_rate,
@@ -177,7 +178,8 @@ def _check_names(name: str, options: dict[str, float], choices: list[str]) -> No
     unknown = sorted(set(options) - set(choices))
     if unknown:
         listed = f"it takes {', '.join(choices)}" if choices else "it takes none"
-        raise InputError(f"schedule {name!r} has no option {', '.join(map(repr, unknown))}: {listed}.")
+        hint = did_you_mean(unknown[0], choices)
+        raise InputError(f"schedule {name!r} has no option {', '.join(map(repr, unknown))}{hint}: {listed}.")
 
 
 _WHOLE_NUMBERS = ("total_steps", "steps_per_epoch", "epochs_per_drop", "rising_steps")

@@ -172,3 +172,35 @@ def test_an_empty_manual_directory_says_what_to_put_there(tmp_path):
     (tmp_path / "manual").mkdir()
     with pytest.raises((AssertionError, InputError), match=r"Train_Inputs\.mat"):
         build_from_manual_dir(tmp_path / "manual", tmp_path / "data")
+
+
+def break_copy(folder, how):
+    if how == "no description":
+        next(folder.rglob("dataset_info.json")).unlink()
+    elif how == "no features":
+        next(folder.rglob("features.json")).write_text("{")
+    else:
+        record = next(folder.rglob("*.tfrecord*"))
+        record.write_bytes(record.read_bytes()[:-40] if how == "cut short" else b"")
+
+
+@pytest.mark.parametrize("how", ["no description", "no features", "cut short", "empty"])
+def test_a_damaged_copy_is_made_anew(simulated_folder, tmp_path, caplog, how):
+    expected = prepare_and_load(simulated_folder, tmp_path / "cache")
+    break_copy(tmp_path / "cache", how)
+    for _ in range(2):
+        found = prepare_and_load(simulated_folder, tmp_path / "cache")
+        assert_same(found["train"], expected["train"])
+    assert caplog.text.count("this prepared copy is damaged") == 1
+
+
+def test_a_damaged_copy_that_cannot_be_removed_is_named(simulated_folder, tmp_path, monkeypatch):
+    prepare_and_load(simulated_folder, tmp_path / "cache")
+    break_copy(tmp_path / "cache", "empty")
+
+    def refuse(path):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("deeper_jax.data.tfds_base.shutil.rmtree", refuse)
+    with pytest.raises(InputError, match=r"1\.0\.0: found a damaged copy .*read-only.*; delete this folder"):
+        prepare_and_load(simulated_folder, tmp_path / "cache")

@@ -119,3 +119,17 @@ def test_simulated_config_stores_what_the_simulator_writes(tmp_path, monkeypatch
 def test_missing_source(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         prepare_and_load_images(tmp_path / "nowhere", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("how", ["a mapped file cut short", "a mapped file gone"])
+def test_a_damaged_copy_is_made_anew(tmp_path, caplog, how):
+    write_images(tmp_path / "source", make_images(SHAPES), seed=3)
+    prepare_and_load_images(tmp_path / "source", tmp_path / "cache")
+    mapped = next((tmp_path / "cache").rglob("image-00001.npy"))
+    if how.endswith("gone"):
+        mapped.unlink()
+    else:
+        mapped.write_bytes(mapped.read_bytes()[:-20])
+    found = prepare_and_load_images(tmp_path / "source", tmp_path / "cache")
+    assert_same(found, make_images(SHAPES), source=False)
+    assert "this prepared copy is damaged" in caplog.text

@@ -80,6 +80,26 @@ def test_weights_that_do_not_fit_their_record_are_refused(packed):
         deeper_jax.load(packed)
 
 
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        ([1, 2], "found a list in its record"),
+        (3, "found a int in its record"),
+        ({"config": "tiny"}, "found the config 'tiny' in its record"),
+        ({"config": CONFIG, "wavenumbers": "600 to 1800"}, "found the wavenumbers 600 to 1800 in its record"),
+        ({"config": {"task": "denoising"}}, "config.model.name is None"),
+        ({"config": {**CONFIG, "model": 3}}, "config.model.name is None"),
+        ({"config": {key: value for key, value in CONFIG.items() if key != "seed"}}, "does not say how to build"),
+        ({"config": {**CONFIG, "model": {**CONFIG["model"], "width": "four"}}}, "does not say how to build"),
+        ({"config": {"task": ["denoising"]}}, "config.task is"),
+    ],
+)
+def test_an_odd_record_is_one_sentence(packed, record, sentence):
+    changed(packed, record=json.dumps(record))
+    with pytest.raises(InputError, match=sentence):
+        deeper_jax.load(packed)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run's directory whose best weights are older and other than its latest."""

@@ -80,6 +80,16 @@ def test_a_noise_aware_denoiser_is_evaluated_on_pairs_that_are_named(tmp_path):
     assert rows["network"]["mse_truth"] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
+def test_pairs_without_wavenumbers_are_evaluated_on(untrained, tmp_path):
+    """Their figures count the channels; tables are the same as of any others."""
+    pairs = simulate_pairs(**CELLS, seed=11)["test"]
+    np.savez(tmp_path / "cell.npz", noisy=pairs.noisy, target=pairs.target)
+    evaluate(untrained, tmp_path / "out", data=tmp_path / "cell.npz", image_shape=(8, 8))
+    for name in ("index.html", "metrics.md", "figure_spectra.png", "figure_mse.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 1000
+
+
 def test_the_test_split_is_kept_apart_from_what_methods_are_tuned_on():
     assert choose_splits({"train": 1, "validation": 2, "test": 3}, "x", "cells") == (
         3,

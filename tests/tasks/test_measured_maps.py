@@ -175,3 +175,10 @@ def test_images_that_were_trained_on_are_not_evaluated_on(super_resolver, tmp_pa
         "evaluate", f"--workdir={workdir}", f"--data={tmp_path / 'other.wdf'}", f"--output={tmp_path / 'out'}"
     )
     assert f"trained or validated on 1 of its 1 images, other (there {name})" in sentence
+
+
+def test_images_without_wavenumbers_are_evaluated_on(super_resolver, tmp_path):
+    np.save(tmp_path / "image.npy", np.random.default_rng(0).random((16, 16, 25)))
+    out = tmp_path / "out"
+    command("evaluate", f"--workdir={super_resolver[1]}", f"--data={tmp_path / 'image.npy'}", f"--output={out}")
+    assert (out / "index.html").stat().st_size > 1000

@@ -23,12 +23,12 @@ def small(name: str, folder) -> ConfigDict:
     elif name == "denoising":
         config = tiny.get_config()
         config.data.path, config.data.tfds_dir = str(folder / "cells"), str(folder / "tfds")
-        config.data.feed = "device"
+        config.data.input_pipeline = "device"
     else:
         config = super_resolution_small.get_config("scale=2")
         config.data.path, config.data.tfds_dir = str(folder / "images"), str(folder / "tfds")
         config.data.simulate.update({"images": 4, "test_images": 1, "height": 16, "width": 16})
-        config.data.patch, config.data.feed = 16, "device"
+        config.data.patch, config.data.input_pipeline = 16, "device"
         config.model.update({"length": 25, "width": 4, "groups": 1, "blocks": 1, "reduction": 2})
     config.train.batch_size = 8
     return config
