@@ -25,6 +25,7 @@ class LoadedModel:
         params, stats: the weights and running statistics, nested dictionaries of arrays.
         record: everything else that travels in the checkpoint (preprocessing, data, versions).
         any_axis: whether the network takes spectra of any axis and length.
+        path: where it was loaded from, for messages; empty where it was not.
     """
 
     any_axis = False
@@ -38,6 +39,7 @@ class LoadedModel:
         self.wavenumbers = None if axis is None else np.asarray(axis, np.float64)
         self.length: int = int(module.length)  # type: ignore[attr-defined]
         self.params, self.stats = model.params, model.stats
+        self.path = ""
         self._parameters = model.count()
         self._programs = Programs(model)
 
@@ -66,8 +68,14 @@ class LoadedModel:
         }
 
     def _answers(self, examples: np.ndarray, largest: int, *extent: int) -> np.ndarray:
-        """The network on float32 examples [N, ...], see `Programs.in_batches`."""
-        return self._programs.in_batches(self.params, self.stats, examples, largest, *extent)
+        """The network on float32 examples [N, ...], see `Programs.in_batches`; InputError where it gives no numbers."""
+        answers = self._programs.in_batches(self.params, self.stats, examples, largest, *extent)
+        if not np.isfinite(answers).all():
+            raise InputError(
+                f"{self.path or 'The model'}: found NaN or infinite values in the network's answer to finite ones, as "
+                "after a training that diverged; take an earlier checkpoint or another model."
+            )
+        return answers
 
     def covers(self, wavenumbers: Any) -> np.ndarray:
         """Which channels [L] of an axis in cm⁻¹ lie within the model's range (and a channel more): bool [L].

@@ -105,9 +105,7 @@ class SuperResolver(LoadedModel):
         matrices = self._resampling(self.given_axis("super_resolve", wavenumbers, image.shape))
         maximum = float(image.max())
         if maximum <= max(0.0, -1e-6 * float(image.min())):
-            raise InputError(
-                "super_resolve() was given a map with no positive value, or none to speak of."
-            )
+            raise InputError("super_resolve() was given a map with no positive value, or none to speak of.")
         there, back = (None, None) if matrices is None else (matrix.astype(np.float32) for matrix in matrices)
 
         def one_tile(pixels: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from deeper_jax.errors import InputError
+from deeper_jax.models.functional import check_finite
 
 SUFFIX = ".npz"
 _RECORD = "record"
@@ -44,7 +45,7 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     """The (params, stats, record) of a file of `write_weights_file`.
 
     Raises:
-        InputError: no such file, or not one of these.
+        InputError: no such file, not one of these, or weights that are NaN or infinite.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -53,9 +54,12 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
     _check_record(path, record)
-    strange = [name for name in arrays if name.split("/")[0] not in ("params", "stats") or "/" not in name]
-    if strange:
-        raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {strange[0]!r}).")
+    for name, array in arrays.items():
+        if name.split("/")[0] not in ("params", "stats") or "/" not in name or array.dtype != np.float32:
+            raise InputError(
+                f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {name!r}, {array.dtype})."
+            )
+    check_finite(path, arrays)
     trees = unflatten_dict(arrays, sep="/")
     return trees.get("params", {}), trees.get("stats", {}), record
 

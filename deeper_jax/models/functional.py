@@ -7,8 +7,10 @@ module graph in Python (`nnx.jit` does so at every call, which costs small model
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 
+from deeper_jax.errors import InputError
 from deeper_jax.models.layers import BatchNorm
 
 PyTree = Any
@@ -19,6 +21,19 @@ def _string_keys(tree: PyTree) -> PyTree:
     if isinstance(tree, dict):
         return {str(key): _string_keys(value) for key, value in tree.items()}
     return tree
+
+
+def check_finite(source: Any, weights: PyTree) -> None:
+    """Raise InputError naming `source` if one of the weights, arrays in dictionaries, is NaN or infinite."""
+    leaves = jax.tree_util.tree_leaves_with_path(weights)
+    bad = [
+        jax.tree_util.keystr(path, simple=True, separator=".") for path, leaf in leaves if not np.isfinite(leaf).all()
+    ]
+    if bad:
+        raise InputError(
+            f"{source}: found NaN or infinite weights ({', '.join(bad[:5])}{' ...' if len(bad) > 5 else ''}), expected "
+            "finite ones, which a training that diverged does not leave; take an earlier checkpoint or another file."
+        )
 
 
 class FunctionalModel:

@@ -16,6 +16,7 @@ import numpy as np
 from flax import nnx
 
 from deeper_jax.errors import InputError
+from deeper_jax.models.functional import check_finite
 from deeper_jax.models.hyrisr import HyRISR, Remat
 from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.models.torch_names import Slot, hyrisr_slots, resunet1d_slots
@@ -36,8 +37,8 @@ def load_torch_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     the names may carry the prefix 'module.' that (Distributed)DataParallel adds.
 
     Raises:
-        InputError: if the file is missing, is not readable, holds anything but tensors, or PyTorch is not
-            installed.
+        InputError: if the file is missing, is not readable, holds anything but tensors or weights that are NaN or
+            infinite, or PyTorch is not installed.
     """
     path = Path(path)
     if not path.is_file():
@@ -52,6 +53,7 @@ def load_torch_state_dict(path: str | Path) -> dict[str, np.ndarray]:
             f"`net.state_dict()` with torch.save and use that file."
         )
     arrays = {str(name): _to_numpy(path, name, tensor) for name, tensor in loaded.items()}
+    check_finite(path, arrays)
     if all(name.startswith("module.") for name in arrays):
         arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
     return arrays

@@ -44,14 +44,9 @@ def load_with_task(path: str | Path | None = None) -> tuple[Task, Any]:
     if not isinstance(path, str | Path | None):
         raise InputError(f"load() takes a path and was given a {type(path).__name__}.")
     path = DEFAULT_DENOISER if path is None else Path(path)
-    if path.is_file():
-        return _load_packed(path) if path.suffix == SUFFIX else _load_torch(path)
-    from deeper_jax.training.checkpoints import find_checkpoint, read_record, read_weights
-
-    checkpoint = find_checkpoint(path)
-    record = read_record(checkpoint)
-    task, model = _untrained({**record, "checkpoint": str(checkpoint)})
-    model.params, model.stats = read_weights(checkpoint, model.params, model.stats)
+    of_file = _load_packed if path.suffix == SUFFIX else _load_torch
+    task, model = of_file(path) if path.is_file() else _load_run(path)
+    model.path = str(path)
     return task, model
 
 
@@ -72,6 +67,16 @@ def _untrained(record: dict[str, Any]) -> tuple[Task, Any]:
     """The task and the model of a record, with shapes instead of weights: random ones would be thrown away at once."""
     task = task_of(record["config"])
     return task, task.wrap(nnx.eval_shape(lambda: task.build(record["config"])), record)
+
+
+def _load_run(path: Path) -> tuple[Task, Any]:
+    from deeper_jax.training.checkpoints import find_checkpoint, read_record, read_weights
+
+    checkpoint = find_checkpoint(path)
+    record = read_record(checkpoint)
+    task, model = _untrained({**record, "checkpoint": str(checkpoint)})
+    model.params, model.stats = read_weights(checkpoint, model.params, model.stats)
+    return task, model
 
 
 def _load_packed(path: Path) -> tuple[Task, Any]:

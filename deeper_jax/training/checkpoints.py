@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from deeper_jax.errors import InputError
+from deeper_jax.models.functional import check_finite
 from deeper_jax.training.step import TrainState
 
 logging.getLogger("absl").setLevel(logging.ERROR)
@@ -163,7 +164,7 @@ def _why_not(kept: bool, found: Any) -> str:
 
 
 def _stored_weights(checkpoint: str | Path) -> dict[str, PyTree]:
-    """{'params', 'stats'} of a checkpoint as they were stored, on one device."""
+    """{'params', 'stats'} of a checkpoint as they were stored, on one device; InputError if some are no numbers."""
     folder = Path(checkpoint) / _STATE
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         metadata = checkpointer.metadata(folder)
@@ -178,7 +179,9 @@ def _stored_weights(checkpoint: str | Path) -> dict[str, PyTree]:
         restore_args = ocp.checkpoint_utils.construct_restore_args(target)
         arguments = ocp.args.PyTreeRestore(item=target, restore_args=restore_args, partial_restore=True)
         restored = checkpointer.restore(folder, args=arguments)
-    return {"params": restored[name], "stats": restored.get("stats") or {}}
+    weights = {"params": restored[name], "stats": restored.get("stats") or {}}
+    check_finite(checkpoint, weights)
+    return weights
 
 
 def _by_name(tree: PyTree) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.values import check_size
 
 Array = npt.NDArray[np.float64]
 
@@ -23,7 +22,6 @@ def real_array(name: str, values: npt.ArrayLike) -> Array:
     array = array.astype(np.float64, copy=False)
     if np.ma.is_masked(values) or not np.isfinite(array).all():
         raise InputError(f"{name}: some values are NaN or infinite, or masked; remove or interpolate them.")
-    check_size(name, array)
     return array
 
 

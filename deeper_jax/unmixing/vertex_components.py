@@ -14,6 +14,7 @@ import scipy.linalg
 
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.principal_components import principal_components
+from deeper_jax.spectra.values import check_size
 from deeper_jax.unmixing.checks import Array, real_array
 
 _FAINTEST = 10.0  # times the noise of one channel
@@ -67,6 +68,7 @@ def vertex_component_analysis(spectra: npt.ArrayLike, count: int, *, seed: int =
             finite, are all zero, average to zero or hold fewer than `count` independent ones.
     """
     values = real_array("spectra", spectra)
+    check_size("spectra", values)
     flat = values.reshape(-1, values.shape[-1])
     _check_count(count, *flat.shape)
     mean, components = principal_components(flat, count)

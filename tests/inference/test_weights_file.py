@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -12,6 +13,7 @@ import deeper_jax
 from deeper_jax.cli.main import main
 from deeper_jax.errors import InputError
 from deeper_jax.inference.weights_file import read_weights_file, write_weights_file
+from deeper_jax.maps import raman_map
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
 from deeper_jax.training.checkpoints import CheckpointWriter
@@ -98,6 +100,60 @@ def test_an_odd_record_is_one_sentence(packed, record, sentence):
     changed(packed, record=json.dumps(record))
     with pytest.raises(InputError, match=sentence):
         deeper_jax.load(packed)
+
+
+def test_weights_that_are_no_numbers_are_refused_at_once(packed, tmp_path):
+    kernel = np.array(tiny_denoiser().params["head"]["kernel"])
+    kernel.flat[3] = np.nan
+    changed(packed, **{"params/head/kernel": kernel})
+    with pytest.raises(InputError, match=r"model.npz: found NaN or infinite weights \(params/head/kernel\)"):
+        deeper_jax.load(packed)
+    state = create_state(FunctionalModel(build_from_config(CONFIG)), optax.adam(1e-3))
+    state.params["head"]["kernel"] = jnp.asarray(kernel)
+    writer = CheckpointWriter(tmp_path / "run")
+    writer.save(state, {"config": CONFIG, "wavenumbers": None, "step": 1}, is_best=True)
+    writer.close()
+    with pytest.raises(InputError, match=r"run/.*: found NaN or infinite weights \(params.head.kernel\)"):
+        deeper_jax.load(tmp_path / "run")
+    torch = pytest.importorskip("torch")
+    torch.save({"linear7.body.0.weight": torch.full((4, 4), torch.inf)}, tmp_path / "released.pt")
+    with pytest.raises(InputError, match=r"released.pt: found NaN or infinite weights \(linear7.body.0.weight\)"):
+        deeper_jax.load(tmp_path / "released.pt")
+
+
+def overflowing(path, module, record):
+    """A file of finite weights whose answers are not."""
+    model = FunctionalModel(module)
+    params = jax.tree.map(lambda leaf: np.full(leaf.shape, 3e38, np.float32), model.params)
+    write_weights_file(path, params, model.stats, record)
+    return path
+
+
+def test_no_answer_that_is_no_number_leaves_a_model(tmp_path, capsys):
+    values, axis = spectra_of_bands(4, 4)
+    denoiser = overflowing(tmp_path / "denoiser.npz", build_from_config(CONFIG), {"config": CONFIG})
+    config = {"task": "super_resolution", "seed": 0, "model": {"name": "hyrisr", "scale": 2, "length": 64, "width": 4}}
+    config["model"] |= {"groups": 1, "blocks": 1, "reduction": 2}
+    record = {"config": config, "wavenumbers": axis.tolist()}
+    resolver = overflowing(tmp_path / "resolver.npz", build_from_config(config), record)
+    model, finer = deeper_jax.load(denoiser), deeper_jax.load(resolver)
+    given = raman_map(values, axis)
+    for call, path in [
+        (lambda: model.denoise(values, axis), denoiser),
+        (lambda: model.denoise_with_uncertainty(values, axis), denoiser),
+        (lambda: model.stream(axis).denoise(values[0]), denoiser),
+        (lambda: finer.super_resolve(values, axis), resolver),
+        (lambda: deeper_jax.enhance(given, denoiser), denoiser),
+        (lambda: deeper_jax.enhance(given, tiny_denoiser(), super_resolver=resolver), resolver),
+    ]:
+        with pytest.raises(InputError, match="found NaN or infinite values in the network's answer") as caught:
+            call()
+        assert str(path) in str(caught.value)
+    np.savez(tmp_path / "map.npz", intensity=values, wavenumbers=axis)
+    with pytest.raises(SystemExit):
+        main(["enhance", str(tmp_path / "map.npz"), f"--model={denoiser}"])
+    assert f"{denoiser}: found NaN or infinite values" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"denoiser.npz", "resolver.npz", "map.npz"}
 
 
 @pytest.fixture(scope="module")
