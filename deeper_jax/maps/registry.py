@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +201,7 @@ def _suffix_and_head(path: Path) -> tuple[str, bytes]:
         try:
             with gzip.open(path) as packed:
                 head = packed.read(4096)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise cannot_be_read(path, "gzip", error) from error
         suffix = path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
         if not _is_text(head):

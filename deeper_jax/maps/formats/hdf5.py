@@ -20,7 +20,7 @@ from deeper_jax.maps.formats.description import (
     numeric_arrays,
     plain_attrs,
 )
-from deeper_jax.maps.formats.hdf5_file import address, is_dataset, linked, open_hdf5
+from deeper_jax.maps.formats.hdf5_file import address, is_dataset, is_plain, linked, open_hdf5
 from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
@@ -98,9 +98,10 @@ def hdf5_contents(path: Path) -> Contents:
 
     def take(name: str, item: Any) -> None:
         known[address(item)] = name
-        for key, value in item.attrs.items():
-            if np.asarray(value).dtype.kind in "biufSU" or isinstance(value, str):
-                contents.add(f"{name}@{key}", value)
+        for key in item.attrs:
+            # References and the like say nothing here, and take for ever to read where they are damaged.
+            if is_plain(item.attrs.get_id(key).dtype):
+                contents.add(f"{name}@{key}", item.attrs[key])
         if not is_dataset(item):
             groups[name] = item
         elif item.dtype.kind in "biufc" and item.shape is not None:

@@ -13,6 +13,7 @@ from deeper_jax.errors import InputError
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 
 # Below this an array may be of nothing but its fill value; above it gzip makes at best a thousandth of it.
 _SURELY_FINE, _MOST_PACKED = 1 << 28, 1100
@@ -69,6 +70,13 @@ def is_dataset(item: Any) -> bool:
     import h5py
 
     return isinstance(item, h5py.Dataset)
+
+
+def is_plain(dtype: np.dtype) -> bool:
+    """Whether the type is numbers or text: not references, lists or compounds."""
+    import h5py
+
+    return dtype.kind in "biufSU" or h5py.check_string_dtype(dtype) is not None
 
 
 def linked(group: Any, key: str) -> Any:

@@ -23,6 +23,7 @@ from deeper_jax.maps.formats.description import (
     rebuild,
 )
 from deeper_jax.maps.formats.hdf5_file import address, check_within, is_dataset, is_hdf5, linked, open_hdf5
+from deeper_jax.maps.formats.mat_file import load_mat
 from deeper_jax.maps.request import Request
 from deeper_jax.maps.vendors.witec import read_witec_structure
 
@@ -71,13 +72,13 @@ def read(path: Path) -> xarray.Dataset | None:
         return None
     if DESCRIPTION not in names:
         return None
-    text = scipy.io.loadmat(path, variable_names=[DESCRIPTION])[DESCRIPTION]
+    text = load_mat(path, [DESCRIPTION])[DESCRIPTION]
     description = json.loads(str(text.item()))
     if not is_description(description):
         return None
     check_version(description)
     numeric = [name for name, record in description["variables"].items() if "values" not in record]
-    return rebuild(description, scipy.io.loadmat(path, variable_names=numeric))
+    return rebuild(description, load_mat(path, numeric))
 
 
 def _struct(attrs: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def mat_contents(path: Path) -> Contents:
                 if not name.startswith("#"):
                     _take_v73(contents, name, linked(file, name), seen)
     else:
-        for name, value in scipy.io.loadmat(path).items():
+        for name, value in load_mat(path).items():
             if not name.startswith("__"):
                 _take(contents, name, value)
     for name in contents.arrays:

@@ -7,6 +7,7 @@ floats too: Bio-Formats as they are, Fiji's own reader rounded to 32 bits.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,8 @@ def read(path: Path) -> xarray.Dataset | None:
     """What `write` wrote; None if the file is none of ours."""
     import tifffile
 
+    # It logs whatever it finds amiss in a damaged file, which the error says in a sentence.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         file = tifffile.TiffFile(path)
     except (tifffile.TiffFileError, OSError):

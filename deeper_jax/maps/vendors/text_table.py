@@ -24,7 +24,8 @@ _MISSING = re.compile(
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?")
 _UNIT = re.compile(r"[\[(]?(nm|1/cm|cm ?\^?-?1|cm⁻¹|µm|um|mm|ev|counts|cts|a\.?u\.?)[\])]?")
 _PLAIN_ROW = re.compile(r"[-+0-9.eE\s,;]+")
-_LONGEST_TEXT = 2**31
+# Numbers as text pack to a third or a tenth.
+_SURELY_FINE, _MOST_PACKED = 1 << 26, 100
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,14 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a text file in UTF-8, UTF-16 or Latin-1, gzipped or not, without the empty ones at its end."""
     content = path.read_bytes()
     if content.startswith(b"\x1f\x8b"):
+        longest = max(_SURELY_FINE, _MOST_PACKED * len(content))
         with gzip.open(path) as file:
-            content = file.read(_LONGEST_TEXT)
+            content = file.read(longest + 1)
+        if len(content) > longest:
+            raise InputError(
+                f"{path}: found a gzipped text of more than {longest >> 20} MiB, expected at most {_MOST_PACKED} times "
+                "the packed file, as spectra are; unpack it and give the file inside."
+            )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16")
     else:

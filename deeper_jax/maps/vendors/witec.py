@@ -15,6 +15,7 @@ import numpy as np
 import scipy.io
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.formats.mat_file import load_mat
 from deeper_jax.maps.grid import dropped_shape, plane_form
 from deeper_jax.maps.names import unit_in
 from deeper_jax.maps.raman_map import build_map, empty_to_missing
@@ -184,7 +185,7 @@ def read_witec_structure(request: Request) -> xarray.DataArray | None:
     }
     if {kind for _, _, kind in scipy.io.whosmat(path)} <= plain:
         return None
-    content = scipy.io.loadmat(path)
+    content = load_mat(path)
     found = dict(pair for name, value in content.items() for pair in _datasets(name, value))
     if not found:
         return None
