@@ -147,6 +147,10 @@ def _vector_names(contents: Contents) -> list[str]:
 
 
 def _axis_rank(path: str, contents: Contents) -> int | None:
+    # 'Xaxis' beside 'Yaxis' are the places of a map.
+    twin = _last(path).lower().replace("x", "y", 1)
+    if _position(path) == "x" and twin in [_last(p).lower() for p in contents.arrays]:
+        return None
     return -1 if path in contents.spectral else rank_of(_last(path), AXES)
 
 

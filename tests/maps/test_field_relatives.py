@@ -130,6 +130,9 @@ ONE_SPECTRUM = {
     "with_errors.txt": columns(["Raman shift", "Intensity", "Error"], AXIS, ONE, DARK, separator="\t"),
     "with_times.csv": columns(["Raman shift", "Intensity", "Acquisition time"], AXIS, ONE, DARK),
     "with_dates.csv": columns(["Date", "Raman shift", "Intensity"], ["2024-01-02"] * 40, AXIS, ONE),
+    "with_notes.csv": columns(["Raman shift", "Intensity", "", "Notes"], AXIS, ONE, [""] * 40, ["ok", *[""] * 39]),
+    "symbols.csv": two(["ν̃ / cm⁻¹", "I / a.u."]),
+    "both_axes.csv": columns(["Wavelength (nm)", "Wavenumber (cm-1)", "Counts"], NM, AXIS, ONE),
     "with_baseline.csv": columns(["Wavenumber", "Counts", "Baseline", "Baseline corrected"], AXIS, ONE + 9, DARK, ONE),
 }
 for _number, _head in enumerate(
@@ -161,6 +164,7 @@ LISTS = {
     "turned.csv": table(["Wellenzahl", *(f"Probe {n}" for n in range(12))], np.c_[AXIS, SPECTRA.T], **GERMAN),
     "turned_last.csv": table([*(f"s{n}" for n in range(12)), "Raman shift"], np.c_[SPECTRA.T, AXIS]),
     "turned_counted.csv": table(["", "Raman shift", *(f"s{n}" for n in range(12))], np.c_[INDEX, AXIS, SPECTRA.T]),
+    "dated.csv": rows(["Datum", "Zeit"], [["01.02.2024"] * 12, [f"10:{n}" for n in range(12)]], **GERMAN),
     "melted.csv": melted(["sample", "wavenumber", "value"], [f"s{n:02}" for n in range(12)]),
     "melted_pandas.csv": melted(["sample", "variable", "value"], [f"s{n:02}" for n in range(12)]),
     "melted_id.csv": melted(["spectrum_id", "wavenumber", "intensity"], range(12), by_channel=True),
@@ -171,6 +175,10 @@ MAPS = {
     "stage.csv": rows(["Stage_X", "Stage_Y"], [X, Y]),
     "counted.csv": rows(["id", "x coordinate", "y coordinate"], [range(12), X, Y]),
     "places_last.csv": table([*HEADS, "x", "y"], [[*s, x, y] for s, x, y in each(SPECTRA, X, Y)]),
+    "labelled.csv": rows(["sample", "x", "y", "label"], [list("abcdefghijkl"), X, Y, list("ab" * 6)]),
+    "millimetres_melted.csv": melted(
+        ["Position X [mm]", "Position Y [mm]", "Wellenzahl [1/cm]", "Intensität [cts]"], X / 1000, Y / 1000, **GERMAN
+    ),
     "melted.txt": melted(["X", "Y", "Wellenzahl", "Intensität"], X, Y, **GERMAN),
     "melted_channels.txt": melted(["X", "Y", "Nombre d'onde", "Intensité"], X, Y, by_channel=True, **GERMAN),
     "melted_pandas.csv": melted(["", "x", "y", "shift", "intensity"], X, Y, counted=True),
@@ -280,6 +288,32 @@ def test_numbers_of_rows_and_columns(tmp_path, names):
     check(read_bytes(tmp_path, "map.csv", backwards), CUBE, places="pixel")
 
 
+@pytest.mark.parametrize(("word", "dim"), [("depth (µm)", "z"), ("Tiefe [µm]", "z"), ("Zeit (s)", "time")])
+def test_series(tmp_path, word, dim):
+    found = read_bytes(tmp_path, "series.csv", rows([word], [np.arange(12) * 2.0]))
+    assert found.dims == (dim, "wavenumber")
+    np.testing.assert_array_equal(found[dim], np.arange(12) * 2)
+    check(found, SPECTRA)
+
+
+def test_places_above_the_columns_are_no_axis(tmp_path):
+    places = [["x", *X], ["y", *Y]]
+    found = read_bytes(tmp_path, "list.csv", table(None, [*places, *np.c_[AXIS, SPECTRA.T].tolist()]))
+    check(found, SPECTRA)
+
+
+def test_structures_of_matlab_7_3(tmp_path):
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        for name, items in {"wn": [AXIS] * 12, "int": SPECTRA}.items():
+            field = file.create_dataset(f"spec/{name}", (1, 12), h5py.ref_dtype)
+            for n, values in enumerate(items):
+                file[f"#refs#/{name}{n}"] = values[:, None]
+                field[0, n] = file[f"#refs#/{name}{n}"].ref
+    with open(tmp_path / "s.mat", "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    check(read(tmp_path / "s.mat"), SPECTRA)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_pairs_of_columns(tmp_path, name):
     check(read_bytes(tmp_path, name, PAIRS[name]), SPECTRA[:3])
@@ -335,6 +369,7 @@ ARRAYS = {
     "places": ({"spectra": SPECTRA, "wn": AXIS, "x_pos": X, "y_pos": Y}, CUBE),
     "coordinates": ({"spectra": SPECTRA, "wn": AXIS, "coords": np.c_[X, Y]}, CUBE),
     "row_numbers": ({"spectra": SPECTRA, "wn": AXIS, "row": ROW, "col": COLUMN}, CUBE, "pixel"),
+    "named_axes": ({"Data": CUBE, "Xaxis": SCAN["x"], "Yaxis": SCAN["y"], "Graph": AXIS}, CUBE),
     "shaped": ({"spectra": SPECTRA, "wn": AXIS, "map_shape": np.array([3, 4])}, CUBE, "pixel"),
     "curve": ({"shift": AXIS, "counts": ONE}, ONE),
     "curve_x": ({"x": AXIS, "intensity": ONE}, ONE),

@@ -152,6 +152,10 @@ def _of_structures(path: str, items: list[Any]) -> list[tuple[str, Any]]:
     return [(path, rows[0] if rows.shape[1] > 1 and (rows == rows[0]).all() else np.squeeze(rows))]
 
 
+def _is_special(item: Any) -> bool:
+    return "MATLAB_empty" in item.attrs or item.attrs.get("MATLAB_class", b"") == b"char"
+
+
 def _take_v73(contents: Contents, name: str, item: Any, seen: set[int]) -> None:
     # Links and references may lead in circles, or nowhere.
     if item is None or address(item) in seen:
@@ -164,12 +168,17 @@ def _take_v73(contents: Contents, name: str, item: Any, seen: set[int]) -> None:
     elif "MATLAB_empty" in item.attrs:
         return
     elif item.dtype.kind == "O" and item.dtype.metadata and "ref" in item.dtype.metadata:
-        references = np.ravel(item[()])
-        for place, reference in enumerate(references):
-            if reference:
-                target = item.file[reference]
-                check_within(target, Path(item.file.filename))
-                _take_v73(contents, f"{name}/{place}" if references.size > 1 else name, target, seen)
+        targets = [item.file[reference] for reference in np.ravel(item[()]) if reference]
+        for target in targets:
+            check_within(target, Path(item.file.filename))
+        # Cells say what they are; fields of an array of structures do not.
+        numbers = all(is_dataset(t) and t.dtype.kind in "biuf" and not _is_special(t) for t in targets)
+        if numbers and "MATLAB_class" not in item.attrs:
+            for path, value in _of_structures(name, [np.asarray(target[()]).T for target in targets]):
+                contents.add(path, value)
+            return
+        for place, target in enumerate(targets):
+            _take_v73(contents, f"{name}/{place}" if len(targets) > 1 else name, target, seen)
     elif item.attrs.get("MATLAB_class", b"") == b"char":
         contents.settings[name] = "".join(map(chr, np.ravel(item[()].T)))
     elif item.dtype.kind in "biuf":

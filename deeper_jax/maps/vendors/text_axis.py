@@ -36,7 +36,9 @@ def is_axis(values: np.ndarray) -> bool:
         return False
     if (steps > 0).all() or (steps < 0).all():
         return True
-    return bool((steps >= 0).all() or (steps <= 0).all()) and values[0] != values[-1] and _is_rounded(values)
+    if values[0] == values[-1] or 4 * len(np.unique(values)) <= values.size:
+        return False
+    return bool((steps >= 0).all() or (steps <= 0).all()) and _is_rounded(values)
 
 
 def _is_rounded(values: np.ndarray) -> bool:

@@ -219,6 +219,9 @@ def _trimmed(block: list[_Row], path: Path) -> list[_Row]:
     for row in block:
         cells[len(row.fields)] = cells.get(len(row.fields), 0) + row.kinds.count("n")
     width = max(cells, key=lambda length: cells[length])
+    # A last column that few rows fill: in the others its separator closes the line.
+    sizes = {len(row.fields) for row in block if len(row.fields) != width or not row.closed}
+    width += width + 1 in sizes and width not in sizes
     block = [row.filled(width) for row in block]
     first = next(number for number, row in enumerate(block) if len(row.fields) == width)
     above = block[first - 1] if first else None
