@@ -19,7 +19,8 @@ from deeper_jax.errors import InputError
 from deeper_jax.models.functional import check_finite
 from deeper_jax.models.hyrisr import HyRISR, Remat
 from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.models.torch_names import Slot, hyrisr_slots, resunet1d_slots
+from deeper_jax.models.torch_names import Names, hyrisr_names, resunet1d_names
+from deeper_jax.models.torch_names import Path as Keys
 
 StateDict = Mapping[str, np.ndarray]
 
@@ -73,7 +74,7 @@ def resunet1d_from_state_dict(state_dict: StateDict, *, dtype: jax.typing.DTypeL
         return ResUNet1D(length, width, batch_norm, dtype, rngs=nnx.Rngs(0))
 
     found = f"ResUNet1D (length {length}, width {width}, {'with' if batch_norm else 'without'} BatchNorm)"
-    return _fill(build, resunet1d_slots(batch_norm), state_dict, found)
+    return _fill(build, resunet1d_names(batch_norm), state_dict, found)
 
 
 def hyrisr_from_state_dict(
@@ -97,7 +98,7 @@ def hyrisr_from_state_dict(
         return HyRISR(scale, length, width, groups, blocks, reduction, dtype, remat, rngs=nnx.Rngs(0))
 
     found = f"HyRISR ({scale}x, length {length}, width {width}, {groups} groups of {blocks} blocks)"
-    return _fill(build, hyrisr_slots(scale, groups, blocks), state_dict, found)
+    return _fill(build, hyrisr_names(scale, groups, blocks), state_dict, found)
 
 
 def model_from_state_dict(state_dict: StateDict, *, dtype: jax.typing.DTypeLike = jnp.float32) -> ResUNet1D | HyRISR:
@@ -150,28 +151,42 @@ def _to_numpy(path: Path, name: object, tensor: Any) -> np.ndarray:
     return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
 
 
-def _fill(build: Callable[[], Model], slots: list[Slot], state_dict: StateDict, found: str) -> Model:
+def _fill(build: Callable[[], Model], names: Names, state_dict: StateDict, found: str) -> Model:
     """The built model with every array of its state taken from the state dict; nothing is initialised."""
     abstract = nnx.eval_shape(build)
     graph, state = nnx.split(abstract)
     pure = nnx.to_pure_dict(state)
-    _check_names(slots, pure, state_dict, found)
-    for slot in slots:
-        filled = [slot.layout.from_torch(np.asarray(state_dict[name])) for name in slot.names.flat]
-        leaf = _leaf(pure, slot.path)
+    _check_names(names, pure, state_dict, found)
+    for path, theirs in names.items():
+        filled = [_as_ours(np.asarray(state_dict[name])) for name in theirs.flat]
+        leaf = _leaf(pure, path)
         array = np.stack(filled).reshape(leaf.shape).astype(leaf.dtype)
-        _leaf(pure, slot.path[:-1])[slot.path[-1]] = jnp.asarray(array)
+        _leaf(pure, path[:-1])[path[-1]] = jnp.asarray(array)
     nnx.replace_by_pure_dict(state, pure)
     model = nnx.merge(graph, state)
     model.eval()
     return model
 
 
-def _check_names(slots: list[Slot], pure: dict, state_dict: StateDict, found: str) -> None:
-    expected = {}
-    for slot in slots:
-        shape = slot.layout.torch_shape(_leaf(pure, slot.path).shape[slot.names.ndim :])
-        expected.update(dict.fromkeys(slot.names.flat, shape))
+def _as_ours(array: np.ndarray) -> np.ndarray:
+    """Kernels as Flax has them: positions, input features, output features."""
+    return array if array.ndim < 2 else np.moveaxis(array, (0, 1), (-1, -2))
+
+
+def _torch_shape(path: Keys, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """What PyTorch has for one of our arrays: output features, input features, positions."""
+    if len(shape) < 2:
+        return shape or (1,)
+    # Channel attention is made of 1 x 1 convolutions there.
+    positions = (1, 1) if str(path[-1]).startswith(("squeeze", "excite")) else shape[:-2]
+    return (shape[-1], shape[-2], *positions)
+
+
+def _check_names(names: Names, pure: dict, state_dict: StateDict, found: str) -> None:
+    expected: dict[str, tuple[int, ...]] = {}
+    for path, theirs in names.items():
+        shape = _torch_shape(path, _leaf(pure, path).shape[theirs.ndim :])
+        expected.update(dict.fromkeys(theirs.flat, shape))
     given = {name: np.shape(array) for name, array in state_dict.items() if not name.endswith(_IGNORED)}
     missing = [name for name in expected if name not in given]
     extra = [name for name in given if name not in expected]
@@ -186,7 +201,7 @@ def _check_names(slots: list[Slot], pure: dict, state_dict: StateDict, found: st
         raise InputError(f"the weights look like {found} but do not fit it: {'; '.join(problems)}.")
 
 
-def _leaf(tree: Any, path: tuple[str | int, ...]) -> Any:
+def _leaf(tree: Any, path: Keys) -> Any:
     for key in path:
         tree = tree[key]
     return tree
