@@ -13,7 +13,6 @@ import absl.logging
 import numpy as np
 from ml_collections import ConfigDict
 
-from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods, reference_method
 from deeper_jax.evaluation.report.evaluation_report import json_ready, write_tables
@@ -24,7 +23,7 @@ from deeper_jax.evaluation.spectra_figures import maps_figure, spectra_figure
 from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_method, score_output
 from deeper_jax.evaluation.summary import Scores, scores_of
 from deeper_jax.evaluation.tuning import tune
-from deeper_jax.experiments.figures import Album, Picture
+from deeper_jax.experiments.figures import Album, Picture, unmixing_panels
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data
@@ -32,7 +31,6 @@ from deeper_jax.experiments.unmixed import (
     MEASURES,
     confusion_section,
     measures_section,
-    picture_of,
     unmix_output,
     unmix_target,
 )
@@ -227,18 +225,18 @@ def _draw_maps(
         figure = maps_figure(image, drawn, dwell=dwell, data_note=album.note)
         album.add("2c", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.", figure)
     target = unmix_target(_raster(image, image.target), config.endmembers, config.seed)
-    low, high = (imaging_time(len(image.noisy), seconds) for seconds in dwell)
-    panels = []
-    for name in SHOWN:
-        found = unmix_output(_raster(image, outputs[name]), target)
-        words = f"{found.scores['accuracy / %']:.0f} % as in the target, {low}"
-        panels.append(Panel(name, picture_of(found.abundances), words))
-    panels.append(Panel("target", picture_of(target.abundances), high))
+    times = (imaging_time(len(image.noisy), dwell[0]), imaging_time(len(image.noisy), dwell[1]))
+    unmixed = {name: unmix_output(_raster(image, outputs[name]), target) for name in SHOWN}
     caption = (
         "As Figure 2d: vertex component analysis of the target, applied to every image by non-negative least squares; "
-        "one colour an endmember."
+        "one colour an endmember; under each image the pixels classified as in the target, and the imaging time."
     )
-    album.panels("2d", caption, {image.name: panels}, "Endmembers of the target in every method's image")
+    album.panels(
+        "2d",
+        caption,
+        {image.name: unmixing_panels(unmixed, target, times)},
+        "Endmembers of the target in every method's image",
+    )
     album.endmembers("s2", "2", image.wavenumbers, target.endmembers, image.name)
 
 

@@ -28,7 +28,7 @@ from deeper_jax.evaluation.report.tables import Section, image_table, score_tabl
 from deeper_jax.evaluation.summary import Scores, scores_of
 from deeper_jax.evaluation.tuning import tune_upsampler
 from deeper_jax.evaluation.upsampling import reference_upsamplers
-from deeper_jax.experiments.figures import Album, Picture
+from deeper_jax.experiments.figures import Album, Picture, unmixing_panels
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data
@@ -37,7 +37,6 @@ from deeper_jax.experiments.unmixed import (
     UnmixedOutput,
     UnmixedTarget,
     measures_section,
-    picture_of,
     unmix_output,
     unmix_target,
 )
@@ -214,12 +213,8 @@ def image_panels(result: ScaleResult, index: int, dwell: float) -> list[Panel]:
     """One image in false colours: every drawn method, and the target; `dwell` in seconds a pixel."""
     pair, target = result.pairs[index], result.targets[index]
     height, width = target.classes.shape
-    coarse = imaging_time(height * width // pair.scale**2, dwell)
-    panels = [
-        Panel(name, picture_of(each.abundances), f"{each.scores['accuracy / %']:.0f} %, {coarse}")
-        for name, each in result.unmixed[index].items()
-    ]
-    return [*panels, Panel("target", picture_of(target.abundances), imaging_time(height * width, dwell))]
+    times = (imaging_time(height * width // pair.scale**2, dwell), imaging_time(height * width, dwell))
+    return unmixing_panels(result.unmixed[index], target, times)
 
 
 def brightest_unmeasured(pair: EvaluationPair) -> tuple[int, int]:

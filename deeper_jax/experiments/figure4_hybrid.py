@@ -13,7 +13,6 @@ from deeper_jax.data.spectral_pairs import SpectralPairs
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics
 from deeper_jax.evaluation.image_scores import over_global_maximum
-from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod
 from deeper_jax.evaluation.report.statistics_sections import tukey_section, wilcoxon_section
@@ -22,7 +21,7 @@ from deeper_jax.evaluation.summary import Scores
 from deeper_jax.evaluation.tuning import candidates
 from deeper_jax.evaluation.upsampling import upsample
 from deeper_jax.experiments.figure3_super_resolution import SCALES, resolver
-from deeper_jax.experiments.figures import Album, Picture
+from deeper_jax.experiments.figures import Album, Picture, unmixing_panels
 from deeper_jax.experiments.published import published_section
 from deeper_jax.experiments.report import Report
 from deeper_jax.experiments.runs import data_sentence, trained, with_data
@@ -32,7 +31,6 @@ from deeper_jax.experiments.unmixed import (
     UnmixedTarget,
     confusion_section,
     measures_section,
-    picture_of,
     unmix_output,
     unmix_target,
 )
@@ -261,13 +259,8 @@ def _draw(
     for scale, each in found.items():
         result = each[name]
         pixels = result.target.classes.size
-        fast = imaging_time(pixels // scale**2, config.dwell_low)
-        rows[f"{scale}x"] = [
-            Panel(method, picture_of(unmixed.abundances), f"{unmixed.scores['accuracy / %']:.0f} %, {fast}")
-            for method, unmixed in result.unmixed.items()
-        ]
-        slow = imaging_time(pixels, config.dwell_high)
-        rows[f"{scale}x"].append(Panel("target", picture_of(result.target.abundances), slow))
+        times = (imaging_time(pixels // scale**2, config.dwell_low), imaging_time(pixels, config.dwell_high))
+        rows[f"{scale}x"] = unmixing_panels(result.unmixed, result.target, times)
     words = (
         "As Figure 4a: false colours, one an endmember of the target; under each image the pixels classified as in "
         "the target, and the imaging time."

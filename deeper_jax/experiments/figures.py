@@ -12,7 +12,7 @@ from deeper_jax.evaluation.map_figures import Panel, Row, panels_figure
 from deeper_jax.evaluation.plot_style import add_title, data_note, save_png, spectral_panels
 from deeper_jax.evaluation.score_figures import scores_figure
 from deeper_jax.evaluation.summary import Scores
-from deeper_jax.experiments.unmixed import colours_of
+from deeper_jax.experiments.unmixed import UnmixedOutput, UnmixedTarget, colours_of, picture_of
 from deeper_jax.unmixing.false_colour import PALETTE
 
 
@@ -63,6 +63,18 @@ class Album:
         """The endmembers of an image, as in the paper's supplementary figure of that number."""
         caption = f"As Supplementary Figure {number}: the endmembers, in the colours of the maps."
         self.add(name, caption, endmembers_figure(wavenumbers, endmembers, f"Endmembers, {image}", self.note))
+
+
+def unmixing_panels(unmixed: Mapping[str, UnmixedOutput], target: UnmixedTarget, times: tuple[str, str]) -> list[Panel]:
+    """False colours of every method's image, with the pixels classified as in the target, and of the target.
+
+    `times` are the imaging times of the methods' input and of the target.
+    """
+    panels = [
+        Panel(name, picture_of(each.abundances), f"{each.scores['accuracy / %']:.0f} %, {times[0]}")
+        for name, each in unmixed.items()
+    ]
+    return [*panels, Panel("target", picture_of(target.abundances), times[1])]
 
 
 def endmembers_figure(wavenumbers: npt.ArrayLike | None, endmembers: npt.NDArray, title: str, data_note: str) -> Figure:
