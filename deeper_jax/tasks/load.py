@@ -70,12 +70,13 @@ def _untrained(record: dict[str, Any]) -> tuple[Task, Any]:
 
 
 def _load_run(path: Path) -> tuple[Task, Any]:
-    from deeper_jax.training.checkpoints import find_checkpoint, read_record, read_weights
+    from deeper_jax.training.fitting_weights import check_fit
+    from deeper_jax.training.stored_checkpoints import read_weights
 
-    checkpoint = find_checkpoint(path)
-    record = read_record(checkpoint)
-    task, model = _untrained({**record, "checkpoint": str(checkpoint)})
-    model.params, model.stats = read_weights(checkpoint, model.params, model.stats)
+    stored = read_weights(path)
+    task, model = _untrained({**stored.record, "checkpoint": str(stored.path)})
+    check_fit(stored, model.params, model.stats)
+    model.params, model.stats = stored.params, stored.stats
     return task, model
 
 

@@ -179,6 +179,16 @@ def _told_by_first(text: str) -> str:
     return bytes(np.asarray(multihost_utils.broadcast_one_to_all(letters))).decode(errors="ignore").rstrip()
 
 
+def same_text(text: str) -> str:
+    """`text`, of 2048 bytes at most, as the first process has it."""
+    return text if jax.process_count() == 1 else _told_by_first(text)
+
+
+def in_all(good: bool) -> bool:
+    """Whether `good` holds in every process."""
+    return good if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.bool_(good)).all())
+
+
 def same_everywhere(tree: Any) -> Any:
     """`tree`, of arrays, as the first process has it: hosts may differ in the last bit of what they compute."""
     return tree if jax.process_count() == 1 else multihost_utils.broadcast_one_to_all(tree)

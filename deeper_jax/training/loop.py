@@ -16,8 +16,9 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.training.checkpoints import CheckpointWriter, find_checkpoint, read_fitting_weights, read_weights
+from deeper_jax.training.checkpoints import CheckpointWriter, restore
 from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
+from deeper_jax.training.fitting_weights import check_fit, fitting_weights
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.provenance import check_same_data, provenance
@@ -34,6 +35,7 @@ from deeper_jax.training.sharding import (
 )
 from deeper_jax.training.step import Metrics, TrainState, make_train_step, make_validation_step, start_state
 from deeper_jax.training.stop_request import StopRequest
+from deeper_jax.training.stored_checkpoints import read_weights
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +66,10 @@ def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh 
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=job.steps_per_epoch)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
     model = FunctionalModel(job.model)
+    state, shardings, record = _initial_state(config, model, optimizer, workdir, steps, mesh)
     checkpoints = CheckpointWriter(workdir)
-    state, shardings = _initial_state(config, model, optimizer, checkpoints, steps, mesh)
+    if record:
+        checkpoints.complete(state, record)
     processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     _say(
         f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} "
@@ -84,35 +88,39 @@ def _initial_state(
     config: ConfigDict,
     model: FunctionalModel,
     optimizer: Any,
-    checkpoints: CheckpointWriter,
+    workdir: Path,
     steps: int,
     mesh: Mesh,
-) -> tuple[TrainState, Any]:
-    """The state to go on from, and its shardings. Resume beats source checkpoint beats random weights."""
+) -> tuple[TrainState, Any, dict[str, Any]]:
+    """The state to go on from, its shardings, and its record if it is resumed.
+
+    Resume beats source checkpoint beats random weights.
+    """
     start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)
     shapes = jax.eval_shape(start, model.params, model.stats)
     shardings = state_shardings(shapes, mesh, split=config.train.shard_parameters)
     # Never whole on one device first, if it is to be split over many.
-    restored = checkpoints.restore(jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, shardings))
+    restored = restore(workdir, jax.tree.map(lambda leaf, where: leaf.update(sharding=where), shapes, shardings))
     if restored is not None:
-        _say(f"Resuming at step {int(restored.step)} of {steps}.")
-        return restored, shardings
+        state, record = restored
+        _say(f"Resuming at step {int(state.step)} of {steps}.")
+        return state, shardings, record
     params, stats = same_everywhere(_source_weights(config, model))
     params, stats = place(params, shardings.params), place(stats, shardings.stats)
-    return jax.jit(start, out_shardings=shardings)(params, stats), shardings
+    return jax.jit(start, out_shardings=shardings)(params, stats), shardings, {}
 
 
 def _source_weights(config: ConfigDict, model: FunctionalModel) -> tuple[Any, Any]:
     """Parameters and statistics of `init_from`, or the model's own."""
     if not config.init_from:
         return model.params, model.stats
-    source = find_checkpoint(config.init_from)
+    source = read_weights(config.init_from)
     if not config.init_partial:
-        weights = read_weights(source, model.params, model.stats)
-        _say(f"Starting from the weights of {source}.")
-        return weights
-    params, stats, words = read_fitting_weights(source, model.params, model.stats, tuple(config.init_without))
-    _say(f"Starting from the weights of {source}, but for {len(words)} arrays:")
+        check_fit(source, model.params, model.stats)
+        _say(f"Starting from the weights of {source.path}.")
+        return source.params, source.stats
+    params, stats, words = fitting_weights(source, model.params, model.stats, tuple(config.init_without))
+    _say(f"Starting from the weights of {source.path}, but for {len(words)} arrays:")
     _say("\n".join(f"  {line}" for line in words))
     return params, stats
 

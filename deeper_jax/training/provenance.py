@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from deeper_jax.errors import InputError
-from deeper_jax.training.checkpoints import FOLDER, find_checkpoint, read_record
+from deeper_jax.training.stored_checkpoints import FOLDER, LATEST, newest_record
 from deeper_jax.version import __version__
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy", "scipy", "tensorflow")
@@ -53,10 +53,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 def check_same_data(workdir: Path, record: Mapping[str, Any]) -> None:
     """Raise InputError if the run in a directory was trained on other data than those of `record`."""
-    latest = workdir / FOLDER / "latest"
-    try:
-        earlier = read_record(find_checkpoint(latest))
-    except InputError:  # nothing to resume
+    earlier = newest_record([workdir / FOLDER / LATEST])
+    if earlier is None:  # nothing to resume
         return
     before, now = (each.get("data", {}) for each in (earlier, record))
     cells = [data.get("trained_on", {}) for data in (before, now)]

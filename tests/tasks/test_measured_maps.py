@@ -12,7 +12,7 @@ from paths import SHARED
 import deeper_jax
 from deeper_jax.cli.main import main
 from deeper_jax.maps import read_map, write_map
-from deeper_jax.training.checkpoints import find_checkpoint, read_record
+from deeper_jax.training.stored_checkpoints import read_weights
 
 SHORT = ("train.steps=4", "train.evaluate_every=4", "train.checkpoint_every=4", "train.batch_size=8")
 
@@ -36,7 +36,7 @@ def train(config: str, folder, workdir, *settings: str) -> str:
 
 
 def record_of(workdir) -> dict:
-    return read_record(find_checkpoint(workdir))
+    return read_weights(workdir).record
 
 
 def noisier(source, path, spike_at: int | None = None):

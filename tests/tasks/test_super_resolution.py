@@ -10,9 +10,9 @@ from deeper_jax.data.simulated_data import write_simulated_images
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.tasks.evaluate import evaluate
 from deeper_jax.tasks.registry import training_job
-from deeper_jax.training.checkpoints import find_checkpoint
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
+from deeper_jax.training.stored_checkpoints import read_weights
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_training_keeps_a_moving_average_and_load_takes_it(trained):
         for a, b in zip(jax.tree.leaves(state.ema), jax.tree.leaves(state.params), strict=True)
     ]
     assert max(differences) > 1e-5
-    assert find_checkpoint(folder / "run").parent.name == "best"
+    assert read_weights(folder / "run").path.parent.name == "best"
 
 
 def test_evaluation_twice_gives_identical_tables(trained, tmp_path):

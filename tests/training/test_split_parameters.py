@@ -13,11 +13,11 @@ import deeper_jax
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.training.checkpoints import find_checkpoint
 from deeper_jax.training.loop import claim, train
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
 from deeper_jax.training.step import make_train_step, start_state
+from deeper_jax.training.stored_checkpoints import read_weights
 
 EIGHT = data_mesh()
 
@@ -65,7 +65,7 @@ def test_split_and_whole_runs_resume_each_other_and_load(runs, tmp_path):
     config = config_of(False)
     resumed = train(config, noise_job(config), tmp_path, ONE_DEVICE)
     assert largest_difference(whole.params, resumed.params) < 1e-5
-    model = deeper_jax.load(find_checkpoint(runs[True][0]))
+    model = deeper_jax.load(read_weights(runs[True][0]).path)
     assert largest_difference(model.params, whole.ema) < 1e-5
 
 

@@ -13,11 +13,12 @@ import deeper_jax
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.training.checkpoints import find_checkpoint, read_fitting_weights, read_record
+from deeper_jax.training.fitting_weights import fitting_weights
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.loop import train
 from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.step import TrainState
+from deeper_jax.training.stored_checkpoints import read_weights
 
 
 def log(workdir: Path) -> list[dict]:
@@ -72,7 +73,7 @@ def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validat
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
     validation = {line["step"]: line["validation/mse"] for line in lines if "validation/mse" in line}
     assert sorted(validation) == [20, 40, 60, 80, 100, 120]
-    best = find_checkpoint(tmp_path)
+    best = read_weights(tmp_path).path
     assert best.parent.name == "best"
     assert int(best.name) == min(validation, key=validation.get)
     assert list((tmp_path / "tensorboard").glob("events*"))
@@ -97,13 +98,13 @@ def test_load_gives_the_trained_network_and_its_record(finished):
     workdir, config, state = finished
     spectra = np.random.default_rng(3).normal(size=(5, LENGTH)).astype(np.float32)
     expected = jax.jit(FunctionalModel(noise_job(config).model).evaluate)(state.params, state.stats, spectra)
-    for path in (workdir, find_checkpoint(workdir)):
+    for path in (workdir, read_weights(workdir).path):
         model = deeper_jax.load(path)
         np.testing.assert_allclose(model.network(spectra), expected, atol=1e-6)
         np.testing.assert_array_equal(model.wavenumbers, np.arange(LENGTH))
         assert model.config["model"]["width"] == 4
         assert model.record["preprocessing"] == [{"name": "crop"}]
-    assert read_record(find_checkpoint(workdir))["step"] == STEPS
+    assert read_weights(workdir).record["step"] == STEPS
 
 
 def test_source_checkpoint_gives_the_weights_but_not_the_steps(finished, tmp_path):
@@ -168,7 +169,7 @@ def test_partial_source_keeps_what_is_asked_and_says_so(finished, tmp_path, capl
 def test_what_does_not_fit_keeps_its_values_and_is_named(finished):
     workdir, _, source = finished
     model = FunctionalModel(ResUNet1D(length=2 * LENGTH, width=4, batch_norm=True, rngs=nnx.Rngs(3)))
-    params, stats, words = read_fitting_weights(find_checkpoint(workdir), model.params, model.stats)
+    params, stats, words = fitting_weights(read_weights(workdir), model.params, model.stats)
     # The convolutions do not know the length; the layers along the spectrum do.
     assert largest_difference(params["encoder2"], source.params["encoder2"]) == 0
     assert largest_difference(stats, source.stats) == 0

@@ -1,0 +1,127 @@
+"""A run whose files are damaged for real: nothing damaged is used, nothing is lost, and what is used is named."""
+
+import functools
+import os
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from training_examples import LENGTH, ONE_DEVICE, noise_job, small_config
+
+from deeper_jax.training.checkpoints import restore
+from deeper_jax.training.loop import train
+from deeper_jax.training.step import TrainState
+from deeper_jax.training.stored_checkpoints import read_weights, steps_in
+
+HALF = LENGTH // 2
+
+
+def tiny_run(workdir: Path, **settings) -> TrainState:
+    """20 steps of one layer: latest checkpoints at 14 and 20, best at 10 and 20."""
+    config = small_config(**{"evaluate_every": 10, "ema_decay": 0.5} | settings)
+    config.schedule.learning_rate = 1e-3
+    job = replace(noise_job(config), model=nnx.Linear(LENGTH, LENGTH, rngs=nnx.Rngs(0)))
+    return train(config, job, workdir, ONE_DEVICE)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, TrainState]:
+    workdir = tmp_path_factory.mktemp("whole")
+    state = tiny_run(workdir)
+    kept = {kind: [int(path.name) for path in steps_in(workdir / "checkpoints" / kind)] for kind in ("latest", "best")}
+    assert kept == {"latest": [20, 14], "best": [20, 10]}
+    return workdir, state
+
+
+@pytest.fixture
+def copy(whole, tmp_path) -> Path:
+    return shutil.copytree(whole[0], tmp_path / "run")
+
+
+def bits(tree) -> list[bytes]:
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
+
+
+def flipped(content: bytes, place: float) -> bytes:
+    changed = bytearray(content)
+    changed[int(place * (len(content) - 1))] ^= 1 << int(7 * place)
+    return bytes(changed)
+
+
+DAMAGES = {
+    "emptied": lambda content: b"",
+    "deleted": lambda content: None,
+    "truncated": lambda content: content[: len(content) // 2],
+    **{f"flipped at {place}": functools.partial(flipped, place=place) for place in (0.0, 0.3, 0.7)},
+}
+
+
+def damage(file: Path, how: str) -> None:
+    content = DAMAGES[how](file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+
+def each_damage(whole: Path, checkpoint: str, tmp_path: Path):
+    """Copies of the checkpoints, each with one file damaged."""
+    files = sorted(path for path in (whole / checkpoint).rglob("*") if path.is_file() and path.stat().st_size)
+    assert len(files) > 10
+    for index, file in enumerate(files):
+        for how in DAMAGES:
+            copied = tmp_path / f"{index} {how}"
+            shutil.copytree(whole / "checkpoints", copied / "checkpoints", copy_function=os.link)
+            damage(copied / file.relative_to(whole), how)
+            yield f"{file.relative_to(whole)} {how}", copied
+
+
+def assert_damage_was_real(used: list[tuple[str, int]], older: int) -> None:
+    """What bears no information may be damaged unseen; the record, the arrays and their index may not."""
+    for part in ("record/metadata", "state/manifest.ocdbt", "state/d/", "state/ocdbt.process_0/d/"):
+        assert [step for what, step in used if part in what].count(older) >= 6, part
+
+
+def test_any_damage_of_the_latest_gives_its_bits_or_the_older_ones(whole, tmp_path):
+    workdir, state = whole
+    like = jax.tree.map(lambda leaf: leaf, state)
+    older = shutil.copytree(workdir, tmp_path / "older")
+    shutil.rmtree(older / "checkpoints" / "latest" / "20")
+    expected = {20: bits(state), 14: bits(restore(older, like)[0])}
+    used = []
+    for what, copied in each_damage(workdir, "checkpoints/latest/20", tmp_path):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found, record = restore(copied, like)
+        step = int(found.step)
+        assert bits(found) == expected[step] and record["step"] == step, what
+        latest = copied / "checkpoints" / "latest"
+        if step == 14:
+            said = [str(warning.message) for warning in caught]
+            assert any(f"{latest / '20'} is damaged" in text and str(latest / "14") in text for text in said), what
+            assert (copied / "checkpoints" / "damaged" / "latest-20-1").is_dir(), what
+        assert [path.name for path in steps_in(latest)] == (["20", "14"] if step == 20 else ["14"]), what
+        used.append((what, step))
+    assert_damage_was_real(used, 14)
+
+
+def test_any_damage_of_the_best_gives_its_weights_or_the_older_ones(whole, tmp_path):
+    workdir, _ = whole
+    best = {step: read_weights(workdir / "checkpoints" / "best" / str(step)) for step in (20, 10)}
+    used = []
+    for what, copied in each_damage(workdir, "checkpoints/best/20", tmp_path):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = read_weights(copied)
+        step = int(found.path.name)
+        assert found.path.parent.name == "best" and found.record == best[step].record, what
+        assert bits((found.params, found.stats)) == bits((best[step].params, best[step].stats)), what
+        if step == 10:
+            said = [str(warning.message) for warning in caught]
+            assert any("best/20 is damaged" in text and "best/10 is used instead" in text for text in said), what
+        used.append((what, step))
+    assert_damage_was_real(used, 10)
