@@ -16,3 +16,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """' (did you mean 'adam'?)' of a word that is nearly a known one, else ''."""
     close = difflib.get_close_matches(str(word), list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+class NotWritten(InputError):
+    """A run's files cannot be written, perhaps by one of several processes only."""

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, NotWritten
 from deeper_jax.training.digests import by_name, name_of
 from deeper_jax.training.distributed import first_alone, in_all, same_text
 from deeper_jax.training.sharding import place
@@ -88,7 +88,7 @@ class CheckpointWriter:
             yield
         except Exception as error:  # a full disk and the like: Orbax and TensorStore raise all kinds
             what = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(
+            raise NotWritten(
                 f"{self._folder}: a checkpoint could not be written ({what}); once there is room to write, the same "
                 "command resumes from the one before it."
             ) from error
@@ -99,6 +99,8 @@ def _manager(folder: Path, keep: int) -> ocp.CheckpointManager:
         max_to_keep=keep,
         enable_async_checkpointing=True,
         cleanup_tmp_directories=True,  # what a killed process left half written
+        # Both kinds are written at once: processes must not wait for each other's other kind.
+        multiprocessing_options=ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=folder.name),
     )
     return ocp.CheckpointManager(folder, options=options)
 

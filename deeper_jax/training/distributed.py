@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, NotWritten
 from deeper_jax.training.supervisor import TRY_AGAIN
 
 Result = TypeVar("Result")
@@ -93,6 +93,8 @@ def together(how: str, heartbeat_timeout: int) -> Iterator[None]:
     join(how, heartbeat_timeout)
     try:
         yield
+    except NotWritten as error:
+        _leave_at_once(error)
     except (InputError, SystemExit):
         # All processes come here, at the same step.
         jax.distributed.shutdown()
@@ -108,6 +110,9 @@ def _leave_at_once(error: BaseException) -> None:
     if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
         print(f"{who}: {LOST} ({_first_line(error)})", file=sys.stderr)
         status = TRY_AGAIN
+    elif isinstance(error, NotWritten):
+        print(f"{who}: {error}", file=sys.stderr)
+        status = 2
     elif isinstance(error, KeyboardInterrupt):
         print(f"{who}: stopped; {RESUME}", file=sys.stderr)
         status = 130
