@@ -1,5 +1,7 @@
 """Reading Bruker OPUS files, written by struct as a directory of typed blocks."""
 
+import struct
+
 import numpy as np
 import pytest
 from maps_opus import ABSORBANCE, AXIS, series, single
@@ -39,3 +41,16 @@ def test_files_without_a_raman_spectrum_and_cut_files(tmp_path):
         (tmp_path / "cut.0").write_bytes(content[:cut])
         with pytest.raises(InputError, match="cut.0"):
             read_map(tmp_path / "cut.0")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("field", [8, 12, 16])
+def test_a_series_without_sizes_is_refused_at_once(tmp_path, field):
+    """The offset of the first spectrum, their size and that of their records."""
+    content = bytearray(series(np.ones((3, AXIS.size)), [0.0, 1.0, 2.0]))
+    start = content.index(struct.pack("<6i", 0, 3, 32, 4 * AXIS.size, 152, 1))
+    content[start + 4 : start + 8] = struct.pack("<i", 2**31 - 1)
+    content[start + field : start + field + 4] = struct.pack("<i", -4 * AXIS.size - 152)
+    (tmp_path / "series.0").write_bytes(content)
+    with pytest.raises(InputError, match="series.0: found a series of spectra of .* bytes"):
+        read_map(tmp_path / "series.0")

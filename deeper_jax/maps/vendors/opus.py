@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +30,7 @@ def read_opus(request: Request) -> xarray.DataArray:
     import brukeropus
 
     path = request.path
+    _check_series(path)
     file = brukeropus.OPUSFile(str(path))
     if not file.is_opus:
         raise InputError(f"{path}: found no OPUS file, expected one of Bruker OPUS; check the path.")
@@ -62,6 +65,24 @@ def read_opus(request: Request) -> xarray.DataArray:
         title=str(_parameter(file, "snm") or path.stem),
         metadata=_metadata(file, data, keys),
     )
+
+
+def _check_series(path: Path) -> None:
+    """Raises InputError for a series whose spectra have no size: the library would walk on for ever."""
+    from brukeropus.file.block import FileBlock
+    from brukeropus.file.parse import parse_directory
+
+    content = path.read_bytes()
+    directory, most = struct.unpack_from("<2i", content, 12)
+    for kind, size, start in parse_directory(content[directory : directory + 12 * most]):
+        block = FileBlock(content, kind, size, start)
+        if block.is_data_series() and len(block.bytes) >= 24:
+            _, _, offset, data_size, info_size = struct.unpack_from("<5i", block.bytes)
+            if min(offset, data_size, info_size) < 1:
+                raise InputError(
+                    f"{path}: found a series of spectra of {data_size} bytes, records of {info_size}, expected both "
+                    "above 0; the file is damaged, copy it again."
+                )
 
 
 def _positions(data: Any, count: int) -> dict[str, np.ndarray]:
