@@ -138,7 +138,7 @@ def maps_figure(pair: EvaluationPair, outputs: Mapping[str, npt.ArrayLike], *, d
         Row(f"{pair.scale}x", upper, "over target's maximum", pair.pixel_size_um),
         Row("", lower, "output - target"),
     ]
-    title = f"Intensity at {PEAK:g} cm$^{{-1}}$, {pair.name}"
+    title = f"Intensity at {PEAK:g} cm⁻¹, {pair.name}"
     return panels_figure(rows, title=title, data_note=data_note)
 
 

@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 COLOURS = {
@@ -29,7 +31,7 @@ SERIES = ("#999999", "#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
 PEAK = 1450.0
 """The CH2/CH3 band of the paper's maps, in cm^-1."""
 
-AXIS_LABEL = "Raman shift (cm$^{-1}$)"
+AXIS_LABEL = "Raman shift (cm⁻¹)"
 OUTLINE = [withStroke(linewidth=2.0, foreground="#000000")]
 """Of what is drawn in white, so that it is seen on any ground."""
 
@@ -49,8 +51,19 @@ def add_title(figure: Figure, title: str, data_note: str) -> None:
 
 
 def save_png(figure: Figure, path: str | Path) -> None:
-    """Write a PNG without a window system; the same figure gives the same bytes."""
+    """Write a PNG without a window system, names and units as they are; the same figure gives the same bytes."""
+    _leave_dollars(figure)
     FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})
+
+
+def _leave_dollars(figure: Figure) -> None:
+    """Let nothing be read as TeX but the numbers at axes: a user's name or unit may hold dollars."""
+    numbers: set[Text] = set()
+    for axis in (each for axes in figure.axes for each in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), ScalarFormatter | LogFormatter):
+            numbers |= {*axis.findobj(Text)} - {axis.label}
+    for text in figure.findobj(Text):
+        text.set_parse_math(text in numbers)
 
 
 def save_figures(folder: str | Path, figures: Mapping[str, Figure]) -> dict[str, Path]:

@@ -113,9 +113,9 @@ def maps_figure(
     maps = {name: peak_map(spectra, image.wavenumbers).reshape(image.image_shape) for name, spectra in named.items()}
     limits = percentile_limits(maps["target"])
     panels = [Panel(name, values, slow if name == "target" else fast, limits) for name, values in maps.items()]
-    bar, wide = f"{PEAK:g} cm$^{{-1}}$ / own maximum", image.image_shape[1] > 2 * image.image_shape[0]
+    bar, wide = f"{PEAK:g} cm⁻¹ / own maximum", image.image_shape[1] > 2 * image.image_shape[0]
     rows = [Row("", [panel], bar) for panel in panels] if wide else [Row("", panels, bar)]
-    title = f"Intensity at {PEAK:g} cm$^{{-1}}$ and imaging time (min:s), {image.name}"
+    title = f"Intensity at {PEAK:g} cm⁻¹ and imaging time (min:s), {image.name}"
     return panels_figure(rows, title=title, data_note=data_note, width=6.6 if wide else 2.5)
 
 

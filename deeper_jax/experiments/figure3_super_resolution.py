@@ -228,7 +228,7 @@ def band_of(wavenumbers: npt.NDArray | None) -> tuple[int, str]:
     """The channel that is drawn, that of `PEAK` where the axis holds it, and what it is called."""
     if wavenumbers is None or not holds(wavenumbers, PEAK):
         return 0, "the first channel"
-    return nearest_channel(wavenumbers, PEAK), f"{PEAK:g} cm$^{{-1}}$"
+    return nearest_channel(wavenumbers, PEAK), f"{PEAK:g} cm⁻¹"
 
 
 def _draw_augmentation(album: Album, config: ConfigDict, output: Path) -> None:
@@ -253,6 +253,6 @@ def _draw_augmentation(album: Album, config: ConfigDict, output: Path) -> None:
     draws = [Panel(f"draw {number}", each) for number, each in enumerate(drawn, 1)]
     caption = (
         "As Supplementary Figure 3: one training image and eight draws of the paper's augmentation, intensity at "
-        f"{words.replace('$^{-1}$', '⁻¹')}."
+        f"{words}."
     )
     album.panels("s3", caption, {"image": [measured, *draws[:4]], "": draws[4:]}, "Augmentation in training")

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from deeper_jax.evaluation.report.evaluation_report import package_versions, write_csv, write_json
-from deeper_jax.evaluation.report.tables import Section, TextTable, markdown_section
+from deeper_jax.evaluation.report.tables import Section, TextTable, markdown_section, markdown_text
 from deeper_jax.evaluation.report.web_page import data_html, picture_html, section_html, write_web_page
 from deeper_jax.evaluation.summary import REFERENCE
 from deeper_jax.experiments.figures import Picture
@@ -45,10 +45,10 @@ def write_report(report: Report, folder: Path, command: str) -> Path:
     parts = [part if isinstance(part, Picture) else section_html(part, REFERENCE) for part in (*report.parts, made)]
     shown = [picture_html(*part) if isinstance(part, Picture) else part for part in parts]
     page = write_web_page(folder / "index.html", report.title, [data_html(report.data), *shown])
-    lines = [f"# {report.title}", "", report.data, ""]
+    lines = [f"# {markdown_text(report.title)}", "", markdown_text(report.data), ""]
     for part in (*report.parts, made):
         if isinstance(part, Picture):
-            lines += [f"![{part.caption}]({part.path.name})", ""]
+            lines += [f"![{markdown_text(part.caption)}]({part.path.name})", ""]
         else:
             lines += markdown_section(part)
             if part.table is not None and part is not made:

@@ -114,7 +114,7 @@ def _given_axis(wavenumbers: Any) -> np.ndarray | None:
     if isinstance(wavenumbers, str | Path):
         check_is_file(Path(wavenumbers), "a list of wavenumbers in cm^-1")
         return read_axis(Path(wavenumbers))
-    return np.asarray(wavenumbers, np.float64).ravel()
+    return np.ma.asarray(wavenumbers, np.float64).filled(np.nan).ravel()
 
 
 def _given_laser(laser: float | None) -> float | None:

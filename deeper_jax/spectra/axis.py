@@ -13,6 +13,7 @@ AXIS_FILE = "axis.txt"
 # Light of 200 nm has 50,000 cm^-1: no Raman shift is larger, in either direction.
 _LARGEST_SHIFT = 50_000.0
 _USUAL_SHIFTS = (0.0, 4000.0)
+_NARROWEST = 0.2  # cm^-1 from channel to channel, on average
 _LIGHT, _FINEST_STEP = (200.0, 1700.0), 0.3  # nm, and a step too small for cm^-1
 _PER_EV = 8065.543937  # cm^-1, CODATA 2018: e / (h c)
 _WAVELENGTHS = {
@@ -81,8 +82,13 @@ def checked_axis(wavenumbers: Any, length: int, source: str | Path, *, any_order
 
 
 def unusual_range(axis: np.ndarray) -> str | None:
-    """A sentence on an axis that goes below 0 or beyond 4000 cm⁻¹; None for a usual one."""
+    """A sentence on an axis below 0, beyond 4000 cm⁻¹ or of very narrow channels; None for a usual one."""
     low, high = float(np.min(axis)), float(np.max(axis))
+    if len(axis) > 1 and (high - low) / (len(axis) - 1) < _NARROWEST:
+        return (
+            f"the axis goes from {low:g} to {high:g} in {len(axis)} channels, very narrow ones for cm^-1; look whether "
+            "it is a wavelength, and give the file's laser or another axis if so"
+        )
     if low >= _USUAL_SHIFTS[0] and high <= _USUAL_SHIFTS[1]:
         return None
     return (

@@ -1,5 +1,6 @@
 """`deeper-jax enhance` as a user runs it: instruments' files in, maps and pages out, mistakes in one sentence."""
 
+import html
 import os
 import re
 import subprocess
@@ -140,6 +141,21 @@ def test_pages_of_every_shape(shape, tmp_path):
     result = deeper_jax.enhance(given, tiny_denoiser())
     text = check_page(write_page(tmp_path / "page.html", given, result))
     assert ("Slice 2 of 3 (z = 1 µm)" in text) == (shape == (3, 4, 5))
+
+
+def test_units_and_names_are_no_tex_and_no_html(tmp_path):
+    import deeper_jax
+
+    odd = r"<script>x</script>|`$\frac$_^"
+    values, axis = spectra_of_bands(3, 4)
+    values[1, 2, 30] += 500
+    for form in (raman_map(values, axis, y=np.arange(3.0), x=np.arange(4.0)), raman_map(values[0], axis)):
+        given = form.assign_attrs(units=odd, source_file=odd, title=odd)
+        for name in set(given.coords) - {"wavenumber"}:
+            given[name].attrs["units"] = odd
+        result = deeper_jax.enhance(given.rename({given.dims[0]: odd}) if given.ndim == 2 else given, tiny_denoiser())
+        text = check_page(write_page(tmp_path / "page.html", given, result))
+        assert "<script" not in text and html.escape(odd) in text
 
 
 def test_mistakes_are_one_sentence_and_nothing_is_lost(scan, weights, tmp_path, capsys):

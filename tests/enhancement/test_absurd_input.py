@@ -127,3 +127,56 @@ def test_masked_spectra_of_a_map_were_not_measured():
     assert np.isnan(result["intensity"].values[1, 2]).all() and np.isfinite(result["intensity"].values[1, 1]).all()
     with pytest.raises(InputError, match="masked"):
         vertex_component_analysis(values.reshape(16, 64), 2)
+
+
+PIXEL = np.arange(16).reshape(4, 4, 1)
+POOR = {
+    "one spectrum": np.where(PIXEL == 3, VALUES, 0.0),
+    "two spectra": np.where(PIXEL % 9 == 3, VALUES, 7.0),
+    "one spectrum again and again": np.tile(VALUES[0, 0].round(), (4, 4, 1)),
+    "a step": np.tile(np.where(AXIS < 900, 0.0, 1.0), (4, 4, 1)),
+    "one channel": np.tile(np.where(AXIS == AXIS[7], 5.0, 0.0), (4, 4, 1)),
+    "a slope": np.tile(AXIS, (4, 4, 1)),
+    "negative": -VALUES,
+    "two values": (VALUES > VALUES.mean()).astype(np.uint8),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*constant or nowhere positive")
+@pytest.mark.parametrize("kind", POOR)
+def test_maps_with_next_to_nothing_in_them_have_answers(ways, kind):
+    values = POOR[kind]
+    for name in ("enhance", "enhance, one axis"):
+        result = ways[name](values, AXIS)
+        measured = (values != values[..., :1]).any(-1)
+        for each in ("intensity", "uncertainty"):
+            np.testing.assert_array_equal(np.isfinite(result[each].values).all(-1), measured)
+            assert not np.isinf(result[each]).any()
+    for name in ("npz", "mat", "text"):
+        assert np.isfinite(ways[name](values, AXIS)).all()
+
+
+@pytest.mark.parametrize("values", [np.zeros(VALUES.shape), np.full(VALUES.shape, 7.0), np.tile(1.0 + PIXEL, 64)])
+def test_maps_with_nothing_in_them_are_refused(ways, values):
+    for name in ("enhance", "enhance, one axis"):
+        with pytest.raises(InputError, match="no spectrum that was measured"):
+            ways[name](values, AXIS)
+    for name in ("npz", "mat", "text"):
+        assert np.isfinite(ways[name](values, AXIS)).all()
+
+
+@pytest.mark.parametrize("per_nm", [1.0, 1e-3])
+def test_an_axis_that_may_be_a_wavelength_is_pointed_out(ways, per_nm):
+    nanometres = per_nm * 1e7 / (1e7 / 532 - AXIS)
+    for name in ("npz", "mat", "text"):
+        with pytest.warns(
+            UserWarning, match="64 channels, very narrow ones for cm.-1; look whether it is a wavelength"
+        ):
+            found = ways[name](VALUES, nanometres)
+        np.testing.assert_allclose(found["wavenumber"], nanometres)
+
+
+def test_masked_wavenumbers_of_a_file_are_missing(tmp_path):
+    np.savez(tmp_path / "m.npz", intensity=VALUES)
+    with pytest.raises(InputError, match="1 wavenumbers that are missing"):
+        read_map(tmp_path / "m.npz", wavenumbers=np.ma.masked_equal(AXIS, AXIS[5]))

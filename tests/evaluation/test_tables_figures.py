@@ -1,17 +1,20 @@
 """Rows, tables, pictures and the page of an evaluation."""
 
 import csv
+import html
 import json
+import re
 from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
 import pytest
 import scipy.signal
+from matplotlib.text import Text
 
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation import metrics, spectra_figures
-from deeper_jax.evaluation.plot_style import imaging_time, save_png
+from deeper_jax.evaluation.plot_style import imaging_time, new_figure, save_png
 from deeper_jax.evaluation.reference_methods import reference_method
 from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
 from deeper_jax.evaluation.report.tables import image_table
@@ -229,3 +232,34 @@ def test_peak_map_and_imaging_time():
     times = [imaging_time(side**2, 1.0) for side in (64, 32, 21, 16)]
     assert times == ["68:16", "17:04", "7:21", "4:16"]
     assert [imaging_time(side**2, 0.1) for side in (32, 21, 16)] == ["1:42", "0:44", "0:26"]
+
+
+def test_names_are_shown_as_they_are_and_nothing_of_them_runs(tmp_path):
+    name = r"<script>x</script> | `rm` $\frac$ [a](b) _c^d_"
+    images = [make_image(name, 1), make_image("b", 2)]
+    methods = make_methods() | {name: lambda noisy: 0.9 * noisy}
+    rows = evaluate_denoising(images, methods)
+    outputs = {each: methods[each](images[0].noisy) for each in ("network", name)}
+    spectra_figures.denoising_figure(tmp_path, images[0], outputs, rows, data_note=name)
+    context = CONTEXT | {"data_source": name, "command": f"eval.py\n# {name}"}
+    page = write_report_page(tmp_path, rows, context).read_text()
+    assert "<script" not in page and html.escape(name) in page
+    words = write_tables(rows, tmp_path, context)["metrics.md"].read_text()
+    shown = r"\<script>x\</script> \| \`rm\` \$\\frac\$ [a\](b) _c^d_"
+    assert words.count(shown) > 4 and name not in words and "\n# <" not in words
+    tables = [[len(re.findall(r"(?<!\\)\|", line)) for line in part.splitlines()] for part in words.split("\n\n")]
+    assert all(len(set(columns)) == 1 for columns in tables if columns and min(columns) > 1)
+
+
+def test_only_numbers_at_axes_are_read_as_tex(tmp_path):
+    figure = new_figure(4, 3)
+    panel = figure.subplots()
+    panel.plot([1, 2], [1e-7, 1e-3], label=r"$\frac$")
+    panel.set_yscale("log")
+    panel.set_xticks([1, 2], [r"$\frac$", "$x$"])
+    panel.set_title(r"$\frac$ of $x$")
+    figure.legend()
+    save_png(figure, tmp_path / "figure.png")
+    texts = {text.get_text(): text.get_parse_math() for text in figure.findobj(Text) if "$" in text.get_text()}
+    assert {words for words, parsed in texts.items() if not parsed} == {r"$\frac$", "$x$", r"$\frac$ of $x$"}
+    assert [words for words, parsed in texts.items() if parsed]  # powers of ten

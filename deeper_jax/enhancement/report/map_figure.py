@@ -33,7 +33,7 @@ def map_figure(shown: Comparison) -> Figure:
         scale = _colour_scale(images["denoised"])
         for panel, (name, image) in zip(group, images.items(), strict=True):
             drawn = _draw(panel, image, shown, *scale, "viridis")
-            panel.set_title(f"{name}{between}{band.centre:.0f} cm$^{{-1}}$", fontsize=9)
+            panel.set_title(f"{name}{between}{band.centre:.0f} cm⁻¹", fontsize=9)
         _colour_bar(figure, drawn, group, shown.unit, side)
     _draw_uncertainty(figure, last[0], shown, side)
     _draw_flags(figure, last[1], shown, side)

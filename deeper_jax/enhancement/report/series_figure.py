@@ -35,7 +35,7 @@ def series_figure(shown: Comparison) -> Figure:
     for panel in panels[:, 0]:
         panel.set_ylabel(f"{where.name} (counted from 0)" if counted else f"{where.name} ({where.unit})")
     for panel in panels[1]:
-        panel.set_xlabel("Raman shift (cm$^{-1}$)")
+        panel.set_xlabel("Raman shift (cm⁻¹)")
     return figure
 
 

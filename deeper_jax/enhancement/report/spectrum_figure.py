@@ -28,7 +28,7 @@ def spectrum_figure(shown: Comparison) -> Figure:
         place = ", ".join(each.at(i) for each, i in zip(shown.positions, index, strict=True))
         title = ", ".join(words for words in (name, place) if words)
         panel.set_title(title, fontsize=9, loc="left")
-    panels[-1].set_xlabel("Raman shift (cm$^{-1}$)")
+    panels[-1].set_xlabel("Raman shift (cm⁻¹)")
     figure.supylabel(f"Intensity ({shown.unit})", fontsize=10)
     handles = {
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)

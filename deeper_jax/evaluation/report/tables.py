@@ -1,10 +1,14 @@
 """Tables of strings and the sections that they stand in, and their Markdown."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from deeper_jax.evaluation.statistics import Summary, summarise
 from deeper_jax.evaluation.summary import Scores
+
+# What Markdown, or the HTML and TeX that its readers allow in it, would take for more than the character.
+_MARKUP = re.compile(r"[\\`|$]|<(?=[a-zA-Z/!?])|\](?=[(\[])")
 
 
 class TextTable(NamedTuple):
@@ -71,16 +75,21 @@ def signed(value: float, metric: str) -> str:
     return ("+" if value > 0 else "") + format_value(value, metric)
 
 
+def markdown_text(text: str) -> str:
+    """Words in one line of Markdown that shows them as they are."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
 def markdown_section(section: Section) -> list[str]:
     """Lines of a heading, its sentences and its table."""
-    lines = [f"## {section.title}", ""] if section.title else []
+    lines = [f"## {markdown_text(section.title)}", ""] if section.title else []
     if section.items:
-        lines += [*(f"- {item}" for item in section.items), ""]
+        lines += [*(f"- {markdown_text(item)}" for item in section.items), ""]
     return lines if section.table is None else [*lines, *_markdown_table(section.table), ""]
 
 
 def _markdown_table(table: TextTable) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
     return [line(table.header), line(["---"] * len(table.header)), *(line(row) for row in table.body)]
