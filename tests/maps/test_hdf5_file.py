@@ -162,3 +162,16 @@ def test_an_array_that_the_file_cannot_hold(tmp_path):
     shutil.copy(tmp_path / "map.h5", tmp_path / "map.mat")
     with pytest.raises(InputError, match="cannot hold"):
         read_images(tmp_path / "map.mat")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("suffix", [".h5", ".nc"])
+def test_a_heap_of_texts_that_does_not_end(tmp_path, suffix):
+    path = tmp_path / f"map{suffix}"
+    write_map(enhanced(), path)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"GCOL") + 16
+    content[place : place + 16] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="found texts whose list does not end"):
+        read_map(path)

@@ -6,6 +6,7 @@ file would hand whatever its maker names, a password file say, to whoever the ma
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import h5py
     import numpy as np
 
+# How a collection of texts and other values of no fixed length begins, of version 1, the only one.
+_HEAP = b"GCOL\x01\0\0\0"
 # Below this an array may be of nothing but its fill value; above it gzip makes at best a thousandth of it.
 _SURELY_FINE, _MOST_PACKED = 1 << 28, 1100
 
@@ -28,6 +31,7 @@ def open_hdf5(path: Path) -> h5py.File:
     """
     import h5py
 
+    _check_heaps(path)
     file = h5py.File(path, "r")
     try:
         check_within(file, path)
@@ -35,6 +39,25 @@ def open_hdf5(path: Path) -> h5py.File:
         file.close()
         raise
     return file
+
+
+def _check_heaps(path: Path) -> None:
+    """Raises InputError for a heap of texts with an empty gap in it, on which the library would walk for ever."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        _walk_heaps(content, path)
+
+
+def _walk_heaps(content: mmap.mmap, path: Path) -> None:
+    at = content.find(_HEAP)
+    while at >= 0:
+        place, end = at + 16, min(at + int.from_bytes(content[at + 8 : at + 16], "little"), len(content))
+        while place + 16 <= end:
+            number, size = (int.from_bytes(content[p : p + n], "little") for p, n in ((place, 2), (place + 8, 8)))
+            step = size if number == 0 else (16 + size + -size % 8) % 2**64
+            if step == 0:
+                raise InputError(f"{path}: found texts whose list does not end; the file is damaged, copy it again.")
+            place += step
+        at = content.find(_HEAP, at + 1)
 
 
 def check_within(item: Any, path: Path) -> None:
