@@ -158,6 +158,14 @@ def test_units_and_names_are_no_tex_and_no_html(tmp_path):
         assert "<script" not in text and html.escape(odd) in text
 
 
+def test_positions_that_cannot_be_drawn_are_counted(tmp_path):
+    import deeper_jax
+
+    values, axis = spectra_of_bands(3, 4)
+    given = raman_map(values, axis, y=[0.0, 1.0, np.nan], x=[0.0, 1.0, 2.0, 1e300])
+    check_page(write_page(tmp_path / "page.html", given, deeper_jax.enhance(given, tiny_denoiser())))
+
+
 def test_mistakes_are_one_sentence_and_nothing_is_lost(scan, weights, tmp_path, capsys):
     whole = scan.read_bytes()
     other = tmp_path / "other.h5"

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from deeper_jax.spectra.values import LARGEST_VALUE
+
 
 class Positions(NamedTuple):
     """Name, values [n] and unit of one axis of the pixels; the unit is '' where they are only counted."""
@@ -79,10 +81,12 @@ def compare(measured: Any, result: Any) -> Comparison:
 
 def _positions(array: Any, dim: str) -> Positions:
     size = array.sizes[dim]
+    counted = Positions(dim, np.arange(size), "")
     if dim not in array.coords or array[dim].dtype.kind not in "fiu":
-        return Positions(dim, np.arange(size), "")
+        return counted
     unit = str(array[dim].attrs.get("units", "")).replace("um", "µm")
-    return Positions(dim, np.asarray(array[dim], np.float64), unit)
+    places = Positions(dim, np.asarray(array[dim], np.float64), unit)
+    return places if (np.abs(places.values) <= LARGEST_VALUE).all() else counted
 
 
 def _shown(positions: tuple[Positions, ...]) -> tuple[tuple[Any, ...], list[str]]:
