@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -67,10 +68,11 @@ def run_quietly(name: str, work: Callable[[], None], *, stopped: str = STOPPED) 
 
     So is a library that is not installed and comes with an extra. `stopped` is what the user is told who interrupts.
     """
-    # Orbax reports every file it touches at the level of information, through a logger that absl makes its own.
+    # Orbax reports every file it touches, and as tracebacks the errors that it raises, through a logger of absl's own.
     import absl.logging
 
-    absl.logging.set_verbosity(absl.logging.ERROR)
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    warnings.showwarning = lambda message, *_, **__: print(f"{name}: warning: {message}", file=sys.stderr)
     try:
         with log_shown(sys.stdout), extras_named():
             work()

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from deeper_jax.cli.command_line import log_shown
@@ -62,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
-    warnings.showwarning = lambda message, *_, **__: print(f"deeper-jax: warning: {message}", file=sys.stderr)
     source = Path(options.input)
     from deeper_jax.maps.registry import format_of
 

@@ -8,7 +8,8 @@ from ml_collections import ConfigDict
 
 from deeper_jax.tasks.load import Model, load_as
 from deeper_jax.tasks.registry import training_job
-from deeper_jax.training.loop import claim, train
+from deeper_jax.training.loop import train
+from deeper_jax.training.run_directory import claim
 
 _log = logging.getLogger(__name__)
 

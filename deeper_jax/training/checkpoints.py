@@ -35,7 +35,8 @@ from deeper_jax.training.stored_checkpoints import (
     steps_in,
 )
 
-logging.getLogger("absl").setLevel(logging.ERROR)
+# What goes wrong is raised too; the log would show it as a traceback.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 PyTree = Any
 DAMAGED = "damaged"

@@ -1,9 +1,8 @@
 """The training loop, the same for every network."""
 
+import contextlib
 import functools
-import json
 import logging
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, restore
 from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
@@ -22,6 +20,7 @@ from deeper_jax.training.fitting_weights import check_fit, fitting_weights
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.provenance import check_same_data, provenance
+from deeper_jax.training.run_directory import claim, held
 from deeper_jax.training.run_log import RunLog, SilentLog
 from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import (
@@ -53,21 +52,25 @@ def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh 
     the same bits as one that was not.
 
     Raises:
-      InputError: the batch does not divide over the devices, `workdir` holds another experiment, or the source
-        checkpoint does not fit.
+      InputError: the batch does not divide over the devices, `workdir` holds another experiment or one that is
+        running, or nothing sound to resume from, or cannot be written to, or the source checkpoint does not fit.
     """
-    workdir = Path(workdir)
     mesh = mesh or data_mesh()
     check_batch_size(config.train.batch_size, mesh, config.train.accumulate_steps)
+    with contextlib.ExitStack() as stack:
+        first_alone(lambda: stack.enter_context(held(Path(workdir))))
+        return _train(config, job, Path(workdir), mesh, stack)
+
+
+def _train(config: ConfigDict, job: TrainingJob, workdir: Path, mesh: Mesh, stack: contextlib.ExitStack) -> TrainState:
     first_alone(lambda: claim(workdir, config))
     check_same_data(workdir, job.record)
-
     steps = total_steps(config, job.steps_per_epoch)
     schedule = make_schedule(**config.schedule.to_dict(), total_steps=steps, steps_per_epoch=job.steps_per_epoch)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=schedule)
     model = FunctionalModel(job.model)
     state, shardings, record = _initial_state(config, model, optimizer, workdir, steps, mesh)
-    checkpoints = CheckpointWriter(workdir)
+    checkpoints = stack.enter_context(contextlib.closing(CheckpointWriter(workdir)))
     if record:
         checkpoints.complete(state, record)
     processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
@@ -76,12 +79,8 @@ def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh 
         f"on {mesh.size} {jax.devices()[0].platform} device(s){processes}."
     )
     log = (RunLog if is_first() else SilentLog)(workdir, int(state.step), steps, config.train.batch_size)
-    run = _Run(config, job, model, optimizer, schedule, shardings, log, checkpoints, steps)
-    try:
-        return run.go(state)
-    finally:
-        log.close()
-        checkpoints.close()
+    stack.enter_context(contextlib.closing(log))
+    return _Run(config, job, model, optimizer, schedule, shardings, log, checkpoints, steps).go(state)
 
 
 def _initial_state(
@@ -209,41 +208,6 @@ class _Run:
 
 def _record(config: ConfigDict, job: TrainingJob) -> dict[str, Any]:
     return {"config": config.to_dict(), **provenance(), **job.record}
-
-
-def claim(workdir: Path, config: ConfigDict) -> None:
-    """Write the config into the run's directory, or check that it is the one already there.
-
-    `train.shard_parameters` may differ: it changes where the state lies, not what is computed.
-    """
-    path = workdir / "config.json"
-    wanted = json.loads(config.to_json())
-    if not path.exists():
-        workdir.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: a run may be killed here too.
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(wanted, indent=1) + "\n")
-        os.replace(temporary, path)
-        return
-    found = json.loads(path.read_text())
-    for settings in (found, wanted):
-        if "train" in settings:
-            settings["train"] = {**settings["train"], "shard_parameters": None}
-    changed = sorted(_differences(found, wanted))
-    if changed:
-        raise InputError(
-            f"{path}: this directory holds a run with other settings ({'; '.join(changed[:4])}): "
-            "give the settings it was started with to resume it, or another --workdir."
-        )
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = found.keys() | wanted.keys()
-        return [
-            line for key in keys for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".strip("."))
-        ]
-    return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
 
 
 def _say(text: str) -> None:

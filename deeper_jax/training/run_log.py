@@ -8,7 +8,18 @@ from typing import Any
 
 from tqdm import tqdm
 
+from deeper_jax.training.run_directory import written_to
+
 log = logging.getLogger(__name__)
+
+
+def _step_of(line: str) -> int | None:
+    """The step of a line of metrics; None if it is none."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 class RunLog:
@@ -28,8 +39,9 @@ class RunLog:
             log.info("No files for TensorBoard are written: pip install 'deeper-jax[train]' brings what they need.")
         self._path = workdir / "metrics.jsonl"
         self._batch_size = batch_size
-        self._keep_until(start_step)
-        self._file = self._path.open("a")
+        with written_to(workdir):
+            self._keep_until(start_step)
+            self._file = self._path.open("a")
         self._bar = tqdm(
             total=total_steps,
             initial=start_step,
@@ -43,13 +55,19 @@ class RunLog:
     def _keep_until(self, step: int) -> None:
         if not self._path.exists():
             return
-        kept = []
-        for line in self._path.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
-            except (ValueError, KeyError):
-                continue  # the line that was being written when the process was killed
+        content = self._path.read_text(errors="replace")
+        lines = content.splitlines()
+        steps = [_step_of(line) for line in lines]
+        # The last line, without its end, is the one that was being written when the process was killed.
+        bad = [place + 1 for place, found in enumerate(steps) if found is None]
+        if bad and not (bad == [len(lines)] and not content.endswith("\n")):
+            aside = self._path.with_suffix(".damaged.jsonl")
+            os.replace(self._path, aside)
+            log.warning(
+                f"{self._path}: {len(bad)} lines, the first of them line {bad[0]}, are damaged and left out; the file "
+                f"as it was is now {aside}."
+            )
+        kept = [line for line, found in zip(lines, steps, strict=True) if found is not None and found <= step]
         temporary = self._path.with_suffix(".tmp")
         temporary.write_text("".join(line + "\n" for line in kept))
         os.replace(temporary, self._path)
@@ -60,8 +78,9 @@ class RunLog:
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Record scalars at `step`; names are like `train/loss` and `validation/mse`."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
+        with written_to(self._path):
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
         for name, value in values.items() if self._board else ():
             self._board.add_scalar(name, value, step)
         for name in ("train/loss", "validation/mse"):
@@ -77,7 +96,8 @@ class RunLog:
         self._bar.close()
         if self._board:
             self._board.close()
-        self._file.close()
+        with written_to(self._path):
+            self._file.close()
 
 
 class SilentLog:

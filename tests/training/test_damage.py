@@ -13,12 +13,11 @@ import pytest
 from flax import nnx
 from training_examples import LENGTH, ONE_DEVICE, noise_job, small_config
 
-from deeper_jax.training.checkpoints import restore
+from deeper_jax.errors import InputError
+from deeper_jax.training.checkpoints import CheckpointWriter, restore
 from deeper_jax.training.loop import train
 from deeper_jax.training.step import TrainState
 from deeper_jax.training.stored_checkpoints import read_weights, steps_in
-
-HALF = LENGTH // 2
 
 
 def tiny_run(workdir: Path, **settings) -> TrainState:
@@ -125,3 +124,67 @@ def test_any_damage_of_the_best_gives_its_weights_or_the_older_ones(whole, tmp_p
             assert any("best/20 is damaged" in text and "best/10 is used instead" in text for text in said), what
         used.append((what, step))
     assert_damage_was_real(used, 10)
+
+
+def test_where_no_best_is_sound_the_latest_is_used_and_where_nothing_is_a_sentence_says_so(copy):
+    best = copy / "checkpoints" / "best"
+    damage(best / "20" / "record" / "metadata", "truncated")
+    shutil.rmtree(best / "10" / "state")
+    with pytest.warns(UserWarning, match=r"best/20 is damaged.*best/10 is damaged.*latest/20 is used instead"):
+        assert read_weights(copy).path == copy / "checkpoints" / "latest" / "20"
+    for step in (20, 14):
+        damage(copy / "checkpoints" / "latest" / str(step) / "state" / "manifest.ocdbt", "emptied")
+    with pytest.raises(InputError, match=r"latest/14 is damaged.*there is no sound checkpoint"):
+        read_weights(copy)
+    with pytest.raises(InputError, match=r"best/10 is damaged: its arrays cannot be read.*no sound checkpoint"):
+        read_weights(best / "10")
+
+
+@pytest.mark.parametrize("left", ["empty", "half written"])
+def test_a_run_goes_on_from_the_newest_sound_checkpoint_and_ends_with_the_same_bits(whole, copy, left, caplog):
+    newest = copy / "checkpoints" / "latest" / "20"
+    shutil.rmtree(newest if left == "empty" else newest / "state" / "d")
+    newest.mkdir(exist_ok=True)
+    damage(copy / "checkpoints" / "best" / "20" / "state" / "manifest.ocdbt", "flipped at 0.3")
+    caplog.set_level("INFO", "deeper_jax")
+    with pytest.warns(UserWarning, match=rf"{newest} is damaged.*moved to.*the run goes on from .*latest/14"):
+        state = tiny_run(copy)
+    assert "Resuming at step 14 of 20" in caplog.text
+    assert bits(state) == bits(whole[1])
+    assert {path.name for path in (copy / "checkpoints" / "damaged").iterdir()} == {"latest-20-1", "best-20-1"}
+    assert bits(read_weights(copy).params) == bits(state.ema) and read_weights(copy).path.parent.name == "best"
+
+
+def test_a_run_whose_latest_is_lost_does_not_start_over(copy):
+    latest, before = copy / "checkpoints" / "latest", (copy / "metrics.jsonl").read_text()
+    for step in (20, 14):
+        damage(latest / str(step) / "record" / "metadata", "emptied")
+    with pytest.raises(InputError, match=r"latest/20 is damaged.*nothing to resume.*--config.init_from="):
+        tiny_run(copy)
+    assert [path.name for path in steps_in(latest)] == ["20", "14"]
+    shutil.rmtree(latest)
+    with pytest.raises(InputError, match=r"latest is gone while .*best/20 is there.*--config.init_from="):
+        tiny_run(copy)
+    assert (copy / "metrics.jsonl").read_text() == before
+
+
+def test_the_best_that_a_kill_came_before_is_written_on_resuming(copy):
+    best = read_weights(copy)
+    shutil.rmtree(copy / "checkpoints" / "best")
+    tiny_run(copy)
+    again = read_weights(copy)
+    assert again.path == best.path and bits(again.params) == bits(best.params)
+
+
+def test_the_first_latest_is_complete_before_the_first_best_begins(tmp_path, monkeypatch):
+    """So a best alone always means a loss, and a run killed between the two starts anew."""
+    order = []
+    write = CheckpointWriter._write
+
+    def watched(self, manager, step, *rest):
+        order.append((manager.directory.name, [path.name for path in steps_in(tmp_path / "checkpoints" / "latest")]))
+        write(self, manager, step, *rest)
+
+    monkeypatch.setattr(CheckpointWriter, "_write", watched)
+    tiny_run(tmp_path, checkpoint_every=1000)
+    assert order[:2] == [("latest", []), ("best", ["10"])]

@@ -13,8 +13,9 @@ import deeper_jax
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
-from deeper_jax.training.loop import claim, train
+from deeper_jax.training.loop import train
 from deeper_jax.training.optimizers import make_optimizer
+from deeper_jax.training.run_directory import claim
 from deeper_jax.training.sharding import batch_sharding, data_mesh, state_shardings
 from deeper_jax.training.step import make_train_step, start_state
 from deeper_jax.training.stored_checkpoints import read_weights
@@ -72,6 +73,7 @@ def test_split_and_whole_runs_resume_each_other_and_load(runs, tmp_path):
 def test_a_run_may_be_resumed_split_but_not_in_other_parts(tmp_path):
     config = config_of(False)
     claim(tmp_path, config)
+    (tmp_path / "checkpoints" / "latest" / "4").mkdir(parents=True)
     config.train.shard_parameters = True
     claim(tmp_path, config)
     config.train.accumulate_steps = 2
