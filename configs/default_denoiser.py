@@ -42,6 +42,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.loss = "gaussian"
     config.train.accumulate_steps = 1
     config.train.shard_parameters = False
+    config.train.on_divergence = "stop"
     config.train.ema_decay = 0.998
     config.train.log_every = 50
     config.train.evaluate_every = 1000

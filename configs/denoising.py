@@ -65,6 +65,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.accumulate_steps = 1
     # Parameters, optimizer state and moving average split over the devices instead of whole on each.
     config.train.shard_parameters = False
+    # At a step whose loss or gradient is not finite: 'stop', with the state before it saved, or 'skip' that step.
+    config.train.on_divergence = "stop"
     # Decay of a moving average of the weights, which is then validated and used; 0: none.
     config.train.ema_decay = 0.0
     config.train.log_every = 100

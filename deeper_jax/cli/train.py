@@ -1,6 +1,7 @@
 """`deeper-jax train` and `train.py`: train what a config says, alone or as one of several processes."""
 
 import argparse
+import signal
 import sys
 
 from deeper_jax.cli.command_line import extras_named, keep_compiled_programs
@@ -39,11 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run, takes_settings=True, stopped=resumes)
 
 
+class _Stopped(SystemExit):
+    """A request to stop, before the training loop, which saves first, takes such requests over."""
+
+
+def _stop(number: int, _: object) -> None:
+    raise _Stopped(128 + number)
+
+
 def run(options: argparse.Namespace) -> None:
     """Train. Raises InputError."""
-    if options.distributed is None:
-        _train(options)
-        return
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        _train(options) if options.distributed is None else _train_with_others(options)
+    except _Stopped:
+        print("deeper-jax: stopped before its first step; nothing was saved.", file=sys.stderr)
+        raise
+
+
+def _train_with_others(options: argparse.Namespace) -> None:
     load_config(options.config, options.settings)  # a mistake there is told before others are waited for
     from deeper_jax.training.distributed import LOST, together
     from deeper_jax.training.supervisor import is_child, supervise

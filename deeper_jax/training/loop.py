@@ -13,9 +13,11 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, restore
 from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
+from deeper_jax.training.divergence import DivergenceWatch, batch_in_words
 from deeper_jax.training.fitting_weights import check_fit, fitting_weights
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.optimizers import make_optimizer
@@ -148,32 +150,57 @@ class _Run:
             loss=settings.loss,
             ema_decay=settings.ema_decay,
             accumulate_steps=settings.accumulate_steps,
+            on_divergence=settings.on_divergence,
             shardings=self.shardings,
         )
         self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)
+        self.watch = DivergenceWatch(skip=settings.on_divergence == "skip")
 
     def go(self, state: TrainState) -> TrainState:
         """Step from where `state` stands to the end; validate, log and save on the way."""
-        every, stop = self.config.train, StopRequest()
+        every, stop = self.config.train, None
         start, clock = int(state.step), time.perf_counter()
         batches = self.job.train_batches(start, self.steps)
         for step in range(start + 1, self.steps + 1):
             state, metrics = self.train_step(state, shard_batch(next(batches), self.mesh))
+            self.watch.add(metrics.pop("finite"))
             self.log.advance()
+            # Only from here on, with the step compiled, is there something to save.
+            stop = stop or StopRequest()
             last, stopping = step == self.steps, stop.at(step)
-            if step % every.log_every == 0 or last:
+            log, evaluate = step % every.log_every == 0 or last, step % every.evaluate_every == 0 or last
+            save = step % every.checkpoint_every == 0 or stopping
+            # Only at these does the host wait for the device.
+            if log or evaluate or save:
+                self._check(step, state)
+            if log:
                 rate = (step - start) * every.batch_size / (time.perf_counter() - clock)
                 self._log_training(step, metrics, rate)
-            if step % every.evaluate_every == 0 or last:
+            if evaluate:
                 state = self._validate_and_save(step, state)
-            elif step % every.checkpoint_every == 0 or stopping:
+            elif save:
                 self.checkpoints.save(state, {**self.record, "step": step}, is_best=False)
             if stopping and not last:
                 self._leave(step, stop.signal_number)
         return state
 
+    def _check(self, step: int, state: TrainState) -> None:
+        """Raise InputError if the run has diverged, once the last state that is finite is saved."""
+        diverged = self.watch.diverged(step)
+        if not diverged:
+            return
+        finite = int(state.step)
+        if finite:
+            state = state._replace(diverged=replicate(np.int32(0), self.mesh))
+            self.checkpoints.save(state, {**self.record, "step": finite}, is_best=False)
+        raise InputError(
+            f"training diverged at step {diverged}: its loss, gradient or new weights are not finite; it saw "
+            f"{batch_in_words(self.job, diverged)}. The checkpoints are finite, the latest that of step {finite}: mend "
+            "the data, start in another --workdir with a lower --config.schedule.learning_rate, or leave such steps "
+            "out by --config.train.on_divergence=skip."
+        )
+
     def _log_training(self, step: int, metrics: Metrics, rate: float) -> None:
-        # Only here does the host wait for the device.
         values = {f"train/{name}": float(value) for name, value in metrics.items()}
         values["train/learning_rate"] = float(self.schedule(step - 1))
         values["train/examples_per_second"] = rate

@@ -4,6 +4,7 @@ Data-parallel training is the same training as on one device: each device takes 
 batch, batch statistics are those of the whole batch, and one mean over the devices ends the step.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from deeper_jax.training.sharding import data_mesh, replicated
 PyTree = Any
 Metrics = dict[str, jax.Array]
 Gradient = Callable[..., Any]
+ON_DIVERGENCE = ("stop", "skip")
 
 
 class TrainState(NamedTuple):
@@ -32,6 +34,8 @@ class TrainState(NamedTuple):
       opt_state: the optax state.
       ema: exponential moving average of `params`, or an empty dictionary where none is kept.
       best: float32 scalar, lowest validation MSE so far (infinity before the first validation).
+      diverged: int32 scalar, of a run that stops where it diverges the step that did so, from which on nothing changes;
+        0: none.
     """
 
     step: jax.Array
@@ -40,6 +44,7 @@ class TrainState(NamedTuple):
     opt_state: PyTree
     ema: PyTree
     best: jax.Array
+    diverged: jax.Array
 
     @property
     def weights(self) -> PyTree:
@@ -63,6 +68,7 @@ def start_state(
         opt_state=optimizer.init(params),
         ema=jax.tree.map(jnp.copy, params) if ema else {},
         best=jnp.full((), jnp.inf, jnp.float32),
+        diverged=jnp.zeros((), jnp.int32),
     )
 
 
@@ -73,6 +79,7 @@ def make_train_step(
     loss: str = "l1",
     ema_decay: float = 0.0,
     accumulate_steps: int = 1,
+    on_divergence: str = "stop",
     shardings: PyTree | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step, compiled.
@@ -84,19 +91,24 @@ def make_train_step(
       ema_decay: of the state's moving average of the parameters, if it keeps one.
       accumulate_steps: parts in which the batch goes through the network, one after the other. The gradient is the mean
         of theirs; each part has batch statistics of its own, and moves the running statistics.
+      on_divergence: what a step does whose loss, gradient or new weights are not finite: 'skip' only counts it, after
+        'stop' nothing changes any more, and `diverged` says which it was. Either way the weights stay finite.
       shardings: a `TrainState` of them: where the state lies, before and after. Split parameters are collected for the
         step, and each device updates its own part of them. None: whole, on one device.
 
     Returns:
       A function of the state, whose buffers it reuses (donated), and a batch {"input", "target"}, that gives the new
-      state and metrics; loss and metrics are computed in float32 or better whatever the network computes in.
+      state and metrics; loss and metrics are computed in float32 or better whatever the network computes in. The metric
+      `finite` says whether the step was one.
 
     Raises:
-      InputError: there is no such loss.
+      InputError: there is no such loss, or nothing of the kind to do on divergence.
       ValueError: the network's batch statistics would be those of each device by itself.
     """
     if loss not in LOSSES:
         raise InputError(f"train.loss is {loss!r}; choose one of {', '.join(LOSSES)}.")
+    if on_divergence not in ON_DIVERGENCE:
+        raise InputError(f"train.on_divergence is {on_divergence!r}; choose one of {', '.join(ON_DIVERGENCE)}.")
     mesh = shardings.step.mesh if shardings else data_mesh(jax.devices()[:1])
     if mesh.size > 1 and model.batch_axes - {DATA_AXIS}:
         raise ValueError(f"on several devices BatchNorm needs axis_name={DATA_AXIS!r}, found {model.batch_axes}")
@@ -118,12 +130,27 @@ def make_train_step(
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = optax.incremental_update(params, state.ema, 1 - ema_decay) if state.ema else {}
-        state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state, ema=ema)
-        return state, {"loss": value, "mse": mse, "gradient_norm": optax.global_norm(grads)}
+        new = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state, ema=ema)
+        metrics = {"loss": value, "mse": mse, "gradient_norm": optax.global_norm(grads)}
+        metrics["finite"] = _all_finite((value, metrics["gradient_norm"], params, stats))
+        return _where_finite(metrics["finite"], new, state, stop=on_divergence == "stop"), metrics
 
     if shardings is None:
         return jax.jit(step, donate_argnums=0)
     return jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated(mesh)))
+
+
+def _all_finite(tree: PyTree) -> jax.Array:
+    return functools.reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)])
+
+
+def _where_finite(finite: jax.Array, new: TrainState, old: TrainState, *, stop: bool) -> TrainState:
+    """`new`, or what `on_divergence` says of a step that is not finite; the update reads `old` in any case."""
+    going_on = old.diverged == 0
+    kept = jax.tree.map(lambda a, b: jnp.where(finite & going_on, a, b), new, old)
+    if not stop:
+        return kept._replace(step=new.step)
+    return kept._replace(diverged=jnp.where(going_on & ~finite, new.step, old.diverged))
 
 
 def _mean_over_devices(gradient: Gradient, mesh: Mesh) -> Gradient:
