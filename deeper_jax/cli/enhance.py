@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
 
         if page is not None:
             log.info("drawing %s", page.name)
-            write_page(page, measured, result)
+            write_page(page, result)
             print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
         print("\n".join(summary_sentences(result)))
 

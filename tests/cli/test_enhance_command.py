@@ -121,7 +121,7 @@ def test_a_finer_map_has_a_page_too(tmp_path):
     import deeper_jax
 
     result = deeper_jax.enhance(given, tiny_denoiser(), super_resolver=tiny_super_resolver(axis[::3]))
-    text = check_page(write_page(tmp_path / "fine.html", given, result))
+    text = check_page(write_page(tmp_path / "fine.html", result))
     assert "Super-resolved 2 times, to 10 x 12 pixels" in text and "super-resolver" in text
     write_map(result, tmp_path / "fine.csv")
     assert read_data_set(tmp_path / "fine.csv")["denoised"].shape == (5, 6, 64)
@@ -139,7 +139,7 @@ def test_pages_of_every_shape(shape, tmp_path):
     coords["wavenumber"] = ("wavenumber", axis, {"units": "cm-1"})
     given = xarray.DataArray(values, coords, (*dims, "wavenumber"), "intensity", {"units": "counts"})
     result = deeper_jax.enhance(given, tiny_denoiser())
-    text = check_page(write_page(tmp_path / "page.html", given, result))
+    text = check_page(write_page(tmp_path / "page.html", result))
     assert ("Slice 2 of 3 (z = 1 µm)" in text) == (shape == (3, 4, 5))
 
 
@@ -154,7 +154,7 @@ def test_units_and_names_are_no_tex_and_no_html(tmp_path):
         for name in set(given.coords) - {"wavenumber"}:
             given[name].attrs["units"] = odd
         result = deeper_jax.enhance(given.rename({given.dims[0]: odd}) if given.ndim == 2 else given, tiny_denoiser())
-        text = check_page(write_page(tmp_path / "page.html", given, result))
+        text = check_page(write_page(tmp_path / "page.html", result))
         assert "<script" not in text and html.escape(odd) in text
 
 
@@ -163,7 +163,7 @@ def test_positions_that_cannot_be_drawn_are_counted(tmp_path):
 
     values, axis = spectra_of_bands(3, 4)
     given = raman_map(values, axis, y=[0.0, 1.0, np.nan], x=[0.0, 1.0, 2.0, 1e300])
-    check_page(write_page(tmp_path / "page.html", given, deeper_jax.enhance(given, tiny_denoiser())))
+    check_page(write_page(tmp_path / "page.html", deeper_jax.enhance(given, tiny_denoiser())))
 
 
 def test_mistakes_are_one_sentence_and_nothing_is_lost(scan, weights, tmp_path, capsys):

@@ -11,6 +11,8 @@ from deeper_jax.unmixing.peak_maps import band_area
 _LASER = 100.0
 # Bands less prominent than this share of the strongest are left out.
 _SMALLEST = 0.05
+# A band that fewer spectra have shows in no map with this percentile for its brightest colour.
+HIGHEST_PERCENTILE = 99.7
 # Wider than this at half height is rather a background; taken only where there is nothing else, cm⁻¹.
 _WIDEST = 120.0
 
@@ -28,11 +30,13 @@ def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
 
     Args:
         spectra: [N, L], denoised; their mean and their standard deviation are looked at, so that a band counts
-            that few of them have.
+            that few of them have, though not one that only one in some hundreds has.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
     """
+    spectra = np.minimum(spectra, np.percentile(spectra, HIGHEST_PERCENTILE, axis=0))
     spectrum = spectra.mean(0) + spectra.std(0)
-    peaks, found = find_peaks(np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum), prominence=0)
+    spectrum = np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum)
+    peaks, found = find_peaks(spectrum, prominence=0)
     inside = np.abs(axis[peaks]) >= _LASER
     peaks, prominence = peaks[inside], found["prominences"][inside]
     if not len(peaks):

@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
 
     Attributes:
         axis: [L], cm⁻¹.
-        before: measured, NaN where nothing was.
+        before: measured, NaN where no spectrum was.
         after: denoised.
         std: standard deviation of its error.
         flagged: bool.
@@ -52,8 +52,8 @@ class Comparison(NamedTuple):
     finer: np.ndarray | None
 
 
-def compare(measured: Any, result: Any) -> Comparison:
-    """Bring a measured map (DataArray) and what `deeper_jax.enhance` made of it (Dataset) side by side.
+def compare(result: Any) -> Comparison:
+    """Bring a map as measured and as `deeper_jax.enhance` answered (Dataset) side by side.
 
     Axes of one pixel are left out; of more than two axes the first are cut in their middle.
     """
@@ -64,19 +64,23 @@ def compare(measured: Any, result: Any) -> Comparison:
     if finer:
         sampled = slice(result.attrs["raster_offset"], None, result.attrs["scale"])
         std = std[sampled, sampled]
-    shared = np.isin(np.asarray(measured["wavenumber"], np.float64), axis)
-    arrays = [measured.values[..., shared].astype(np.float64), after.values.astype(np.float64), std]
+    arrays = [result["measured"].values.astype(np.float64), after.values.astype(np.float64), std]
     arrays += [result[name].values for name in ("flagged", "cosmic_ray", "cosmic_ray_removed")]
-    positions = tuple(_positions(after, str(dim)) for dim in after.dims[:-1])
+    positions = positions_of(after)
     index, notes = _shown(positions)
     before, shown, spread, flagged, struck, removed = (array[index] for array in arrays)
     left = tuple(each for each, which in zip(positions, index, strict=True) if isinstance(which, slice))
     return Comparison(
         *(axis, before, shown, spread, flagged, struck, removed, left),
-        unit=str(measured.attrs.get("units", "a.u.")),
+        unit=str(result["intensity"].attrs.get("units", "a.u.")),
         note=", ".join(notes),
         finer=np.asarray(result["intensity"], np.float64) if finer else None,
     )
+
+
+def positions_of(array: Any) -> tuple[Positions, ...]:
+    """Those of all axes of a map (DataArray) before the spectral one."""
+    return tuple(_positions(array, str(dim)) for dim in array.dims[:-1])
 
 
 def _positions(array: Any, dim: str) -> Positions:

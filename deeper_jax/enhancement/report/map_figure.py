@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from deeper_jax.enhancement.report.bands import band_height, strongest_bands
+from deeper_jax.enhancement.report.bands import HIGHEST_PERCENTILE, band_height, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison, Positions
 from deeper_jax.evaluation.plot_style import new_figure
 
@@ -15,7 +15,7 @@ WIDTH = 9.0
 GAP = "#BDBDBD"
 _EXTREME = 2.2  # maps so much wider than high are drawn in one column, so much higher than wide in one row
 _LARGEST_PANEL = 4.0  # inches
-_PERCENTILES = (0.5, 99.7)
+_PERCENTILES = (0.5, HIGHEST_PERCENTILE)
 
 
 def map_figure(shown: Comparison) -> Figure:
@@ -57,6 +57,7 @@ def _draw_flags(figure: Figure, panel: Any, shown: Comparison, side: str) -> Non
     words = "channels flagged" if most else "channels flagged: none"
     panel.set_title(words.replace(" ", "\n", 1) if side == "bottom" else words, fontsize=9)
     bar = _colour_bar(figure, drawn, [panel], "", side)
+    bar.locator_params("y" if side == "right" else "x", integer=True)
     bar.set_visible(most > 0)
 
 

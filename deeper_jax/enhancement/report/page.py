@@ -22,19 +22,18 @@ if TYPE_CHECKING:
     import xarray
 
 
-def write_page(path: str | Path, measured: "xarray.DataArray", result: "xarray.Dataset") -> Path:
+def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
     """Write a page that opens without a network, and its pictures in one PNG of the same name beside it.
 
     Args:
         path: the page, .html; replaced if it exists.
-        measured: the map as `deeper_jax.maps.read_map` gave it.
-        result: what `deeper_jax.enhance` made of it.
+        result: what `deeper_jax.enhance` answered.
 
     Returns:
         The path of the page.
     """
     path = Path(path)
-    shown = compare(measured, result)
+    shown = compare(result)
     with tempfile.TemporaryDirectory() as folder:
         parts = [list_html(summary_sentences(result))]
         files = []

@@ -48,7 +48,7 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     shades = {
         "flagged": (shown.flagged[index] & ~struck, _FLAG),
         "cosmic ray, removed": (removed, _RAY),
-        "cosmic ray? kept": (struck & ~removed, _SUSPECTED),
+        "cosmic ray? not removed": (struck & ~removed, _SUSPECTED),
     }
     for name, (marks, colour) in shades.items():
         for start, stop in runs(marks):

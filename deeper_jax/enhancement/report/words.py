@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from deeper_jax.enhancement.report.comparison import positions_of
+
 # Flagged channels closer together than this belong to one region, cm⁻¹.
 _REGION = 30.0
 _MOST_RAYS = 100
@@ -19,8 +21,8 @@ MEANING = [
     "there before you use the denoised one.",
     "A cosmic ray is removed only on evidence that it is not the sample: narrower than half of what the instrument "
     "resolves, missing in repeats of the spectrum, or one of several features of about one channel that only single "
-    "spectra of a map have. What is only suspected stays: a narrow band of a small particle looks the same. Both are "
-    "in the mask `cosmic_ray`, and all values as measured in `measured`.",
+    "spectra of a map have. What is only suspected is denoised like everything else, as a narrow band of a small "
+    "particle looks the same. Both are in the mask `cosmic_ray`, and all values as measured in `measured`.",
     "What neither can know: a band weaker than the noise that was removed leaves nothing to be flagged by, and its "
     "absence from the denoised spectrum does not show that it is absent from the sample. Faults of the instrument that "
     "are no noise (calibration, fringes, a fluorescent background, etaloning) are neither removed nor marked.",
@@ -83,7 +85,9 @@ def _cosmic_rays(result: Any) -> str:
     removed = result["cosmic_ray_removed"].values
     sentences = [
         _where(removed, result, "Cosmic rays were removed from"),
-        _where(result["cosmic_ray"].values & ~removed, result, "Kept, but perhaps cosmic rays, are narrow features of"),
+        _where(
+            result["cosmic_ray"].values & ~removed, result, "Perhaps cosmic rays, but not removed: narrow features of"
+        ),
     ]
     return " ".join(filter(None, sentences)) or "No cosmic rays were found."
 
@@ -112,12 +116,12 @@ def cosmic_ray_rows(result: Any) -> list[list[str]]:
             peak = start + int(result["measured"].values[place][start:stop].argmax())
             found.append((axis[peak], place, peak))
     unit = result["intensity"].attrs.get("units", "a.u.")
-    names = [str(dim).removesuffix("_measured") for dim in result["measured"].dims[:-1]]
+    positions = positions_of(result["measured"])
     rows = [
         [
             f"{wavenumber:.0f} cm⁻¹",
-            ", ".join(f"{name} {i}" for name, i in zip(names, place, strict=True)),
-            "removed" if removed[place][peak] else "suspected, kept",
+            ", ".join(each.at(i) for each, i in zip(positions, place, strict=True)),
+            "removed" if removed[place][peak] else "suspected, not removed",
             f"{result['measured'].values[place][peak]:.4g} {unit}",
             f"{after[place][peak]:.4g} {unit}",
         ]
