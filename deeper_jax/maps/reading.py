@@ -25,8 +25,7 @@ def read_map(
     `attrs["notes"]`.
 
     Args:
-        path: a file of Renishaw WiRE (.wdf), WITec (.wip, .wid, its MATLAB and text exports), Horiba LabSpec (.xml,
-            .txt), GRAMS (.spc), Bruker OPUS (.0, .1, ...), arrays (.mat, .npz, .npy, .h5, .nc) or text (.csv, .txt).
+        path: a file of an instrument, its export, arrays or text; docs/formats.md lists all that is read.
         entry: the name or number, from 0, of one of several measurements in the file.
         wavenumbers: the spectral axis [L] in cm^-1, or a file that lists it, in place of the file's own; axis.txt
             beside a file of arrays without an axis is taken by itself.
