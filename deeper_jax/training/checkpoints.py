@@ -19,7 +19,7 @@ import orbax.checkpoint as ocp
 
 from deeper_jax.errors import InputError, NotWritten
 from deeper_jax.training.digests import by_name, name_of
-from deeper_jax.training.distributed import first_alone, in_all, same_text
+from deeper_jax.training.distributed import first_alone, in_all, is_first, same_text
 from deeper_jax.training.sharding import place
 from deeper_jax.training.step import TrainState
 from deeper_jax.training.stored_checkpoints import (
@@ -136,7 +136,7 @@ def restore(workdir: Path, like: TrainState) -> tuple[TrainState, dict[str, Any]
         return None
     state = _placed(arrays, like, checkpoint)
     damaged |= {path: problem for path in steps_in(best) if (problem := _problem(path))}
-    for path, problem in damaged.items():
+    for path, problem in damaged.items() if is_first() else ():
         instead = f"; the run goes on from {checkpoint}" if path.parent == latest else ""
         warnings.warn(
             f"{path} is damaged: {problem}. It was moved to {latest.parent / DAMAGED}{instead}.", stacklevel=2

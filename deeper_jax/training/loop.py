@@ -189,15 +189,16 @@ class _Run:
         diverged = self.watch.diverged(step)
         if not diverged:
             return
-        finite = int(state.step)
+        finite, saved = int(state.step), "no checkpoint was written"
         if finite:
+            saved = f"the checkpoints are finite, the latest that of step {finite}"
             state = state._replace(diverged=replicate(np.int32(0), self.mesh))
             self.checkpoints.save(state, {**self.record, "step": finite}, is_best=False)
         raise InputError(
             f"training diverged at step {diverged}: its loss, gradient or new weights are not finite; it saw "
-            f"{batch_in_words(self.job, diverged)}. The checkpoints are finite, the latest that of step {finite}: mend "
-            "the data, start in another --workdir with a lower --config.schedule.learning_rate, or leave such steps "
-            "out by --config.train.on_divergence=skip."
+            f"{batch_in_words(self.job, diverged)}; {saved}: mend the data, start in another --workdir "
+            "with a lower --config.schedule.learning_rate, or leave such steps out by "
+            "--config.train.on_divergence=skip."
         )
 
     def _log_training(self, step: int, metrics: Metrics, rate: float) -> None:

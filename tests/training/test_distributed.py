@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -221,6 +222,21 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
     with Job(workdir, command) as job:
         assert job.statuses() == [0, 0], job.output(0) + job.output(1)
         assert "Resuming at step 4" in job.output(0)
+    assert largest_difference(workdir, alone("denoiser")) < 1e-5
+
+
+@pytest.mark.slow
+def test_two_processes_agree_on_the_newest_sound_checkpoint(folder, arguments, alone):
+    workdir = folder / "damaged"
+    shutil.copytree(alone("denoiser"), workdir)
+    newest = workdir / "checkpoints" / "latest" / "9"
+    file = max((path for path in newest.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+    with Job(workdir, arguments("denoiser")[0]) as job:
+        assert job.statuses() == [0, 0], job.output(0) + job.output(1)
+        assert f"{newest} is damaged" in job.output(0) and "Resuming at step 8" in job.output(0)
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
 
 
