@@ -21,7 +21,7 @@ ALLOWED = {
     "data": {"spectra", "maps", "simulator"},
     "inference": {"spectra", "models"},
     "training": {"models", "data"},
-    "tasks": {"spectra", "simulator", "evaluation", "models", "data", "inference", "training"},
+    "tasks": {"spectra", "simulator", "evaluation", "maps", "models", "data", "inference", "training"},
     "enhancement": {"spectra", "unmixing", "evaluation", "maps", "inference", "tasks"},
     "experiments": {"spectra", "unmixing", "evaluation", "data", "inference", "training", "tasks"},
     "cli": {"maps", "data", "inference", "training", "tasks", "enhancement", "experiments"},

@@ -186,7 +186,7 @@ def _read_record(path: Path) -> dict[str, Any] | None:
         if not isinstance(record["splits"], dict):
             raise TypeError("'splits' is no object")
         return record
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _bad_record(path, error) from error
 
 

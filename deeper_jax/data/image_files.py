@@ -229,7 +229,7 @@ def _read_record(path: Path) -> dict[str, Any]:
             "steps": tuple(dict(step) for step in record["steps"]),
             "test_names": tuple(str(name) for name in record["test_names"]),
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: found a damaged record ({type(error).__name__}: {error}), expected the file written "
             "with the images; restore it, or remove it to read the images without it."

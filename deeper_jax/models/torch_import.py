@@ -6,6 +6,7 @@ without being run. PyTorch itself is needed for the reading alone and imported w
 
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,17 +126,26 @@ def _torch_load(path: Path) -> Any:
             f"reading {path} needs PyTorch, which is not installed: pip install 'deeper-jax[torch]'."
         ) from error
     try:
+        _check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is no file of plain tensors (it may be a whole pickled network) and is not read, since "
             f"that could run code: save `net.state_dict()` with torch.save and use that file."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # damaged bytes raise a dozen kinds
         raise InputError(
             f"{path} cannot be read as a PyTorch weights file ({type(error).__name__}): a .pt file written "
             f"by torch.save(net.state_dict(), ...) was expected."
         ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadZipFile where an array is not what was written: PyTorch does not look at the checksums it writes."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(damaged)
 
 
 def _to_numpy(path: Path, name: object, tensor: Any) -> np.ndarray:

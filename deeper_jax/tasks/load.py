@@ -44,8 +44,13 @@ def load_with_task(path: str | Path | None = None) -> tuple[Task, Any]:
     if not isinstance(path, str | Path | None):
         raise InputError(f"load() takes a path and was given a {type(path).__name__}.")
     path = DEFAULT_DENOISER if path is None else Path(path)
-    of_file = _load_packed if path.suffix == SUFFIX else _load_torch
-    task, model = of_file(path) if path.is_file() else _load_run(path)
+    if path.is_file():
+        from deeper_jax.maps.packed import check_unpacked
+
+        check_unpacked(path)
+        task, model = (_load_packed if path.suffix == SUFFIX else _load_torch)(path)
+    else:
+        task, model = _load_run(path)
     model.path = str(path)
     return task, model
 
@@ -63,10 +68,13 @@ def load_as(model: str | Path | LoadedModel | None, kind: type[Model]) -> Model:
     return found
 
 
-def _untrained(record: dict[str, Any]) -> tuple[Task, Any]:
+def _untrained(record: dict[str, Any], path: Path) -> tuple[Task, Any]:
     """The task and the model of a record, with shapes instead of weights: random ones would be thrown away at once."""
-    task = task_of(record["config"])
-    return task, task.wrap(nnx.eval_shape(lambda: task.build(record["config"])), record)
+    try:
+        task = task_of(record["config"])
+        return task, task.wrap(nnx.eval_shape(lambda: task.build(record["config"])), record)
+    except InputError as error:
+        raise InputError(f"{path}: its record does not fit a network here: {error}") from error
 
 
 def _load_run(path: Path) -> tuple[Task, Any]:
@@ -74,7 +82,7 @@ def _load_run(path: Path) -> tuple[Task, Any]:
     from deeper_jax.training.stored_checkpoints import read_weights
 
     stored = read_weights(path)
-    task, model = _untrained({**stored.record, "checkpoint": str(stored.path)})
+    task, model = _untrained({**stored.record, "checkpoint": str(stored.path)}, stored.path)
     check_fit(stored, model.params, model.stats)
     model.params, model.stats = stored.params, stored.stats
     return task, model
@@ -84,7 +92,7 @@ def _load_packed(path: Path) -> tuple[Task, Any]:
     params, stats, record = read_weights_file(path)
     if "config" not in record:
         raise InputError(f"{path}: its record has no config that says how to build the network; pack the run again.")
-    task, model = _untrained({**record, "source": path.name})
+    task, model = _untrained({**record, "source": path.name}, path)
     check_same_shapes(path, {"params": params, "stats": stats}, {"params": model.params, "stats": model.stats})
     model.params, model.stats = params, stats
     return task, model

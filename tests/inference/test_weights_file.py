@@ -98,7 +98,7 @@ def test_weights_that_do_not_fit_their_record_are_refused(packed):
 )
 def test_an_odd_record_is_one_sentence(packed, record, sentence):
     changed(packed, record=json.dumps(record))
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=f"{packed.name}: .*{sentence}"):
         deeper_jax.load(packed)
 
 

@@ -228,6 +228,18 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
         load_torch_state_dict(tmp_path / "net.pt")
 
 
+def test_an_array_with_one_bit_flipped_is_refused(tmp_path: Path) -> None:
+    """PyTorch reads it without a word."""
+    torch.save(TorchResUNet1D(8, 2).state_dict(), tmp_path / "net.pt")
+    content = bytearray((tmp_path / "net.pt").read_bytes())
+    place = content.index(load_torch_state_dict(tmp_path / "net.pt")["conv1.0.body.0.weight"].tobytes())
+    content[place] ^= 1
+    (tmp_path / "net.pt").write_bytes(content)
+    torch.load(tmp_path / "net.pt", weights_only=True)
+    with pytest.raises(InputError, match="net.pt cannot be read"):
+        load_torch_state_dict(tmp_path / "net.pt")
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no weights file"):
         load_torch_state_dict(tmp_path / "absent.pt")

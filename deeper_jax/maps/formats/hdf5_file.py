@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _HEAP = b"GCOL\x01\0\0\0"
 # Below this an array may be of nothing but its fill value; above it gzip makes at best a thousandth of it.
 _SURELY_FINE, _MOST_PACKED = 1 << 28, 1100
+# Of groups within groups, whose every name takes the longer the deeper it lies.
+_DEEPEST = 100
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -66,19 +68,21 @@ def check_within(item: Any, path: Path) -> None:
     Virtual data sets may take from files in the folder of `path`, which are checked in turn.
 
     Raises:
-        InputError: data lie in a file outside, or an array is too large for the file to hold.
+        InputError: data lie in a file outside, an array is too large for the file to hold, or groups lie too deep.
     """
     seen: set[int] = set()
-    pending = [item]
+    pending = [(item, 0)]
     while pending:
-        item = pending.pop()
+        item, depth = pending.pop()
         if address(item) in seen:
             continue
         seen.add(address(item))
         if is_dataset(item):
             _check_dataset(item, path)
         elif hasattr(item, "keys"):
-            pending += [item[key] for key in item if _is_hard_link(item, key, path)]
+            if depth == _DEEPEST:
+                raise InputError(f"{path}: found groups within groups, {depth} deep, expected spectra; copy it again.")
+            pending += [(item[key], depth + 1) for key in item if _is_hard_link(item, key, path)]
 
 
 def is_hdf5(path: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.io
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.packed import most_unpacked, unpacks_to_too_much
 
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13))
@@ -33,7 +34,7 @@ def load_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
 
 def _check(content: memoryview, order: Any, path: Path, allowed: frozenset[int]) -> None:
     """Check the types of all elements in `content`, and of those in them."""
-    place = 0
+    place, unpacked = 0, 0
     while place + 8 <= len(content):
         kind, size = (int.from_bytes(content[at : at + 4], order) for at in (place, place + 4))
         if kind >> 16:
@@ -48,7 +49,12 @@ def _check(content: memoryview, order: Any, path: Path, allowed: frozenset[int])
                 "again."
             )
         if kind == _COMPRESSED:
-            _check(memoryview(zlib.decompress(content[start:end])), order, path, frozenset((_MATRIX,)))
+            most = most_unpacked(len(content)) - unpacked
+            element = zlib.decompressobj().decompress(content[start:end], most + 1)
+            if len(element) > most:
+                raise unpacks_to_too_much(path)
+            unpacked += len(element)
+            _check(memoryview(element), order, path, frozenset((_MATRIX,)))
         elif kind == _MATRIX and size >= 16:
             # The first element is 16 bytes of flags, which tell the class.
             nested = int.from_bytes(content[start + 8 : start + 12], order) & 0xFF in _NESTED

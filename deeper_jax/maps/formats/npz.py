@@ -18,6 +18,7 @@ from deeper_jax.maps.formats.description import (
     numeric_arrays,
     rebuild,
 )
+from deeper_jax.maps.packed import check_unpacked
 from deeper_jax.maps.request import Request
 
 if TYPE_CHECKING:
@@ -31,11 +32,16 @@ def write(dataset: xarray.Dataset, path: Path) -> None:
         np.savez_compressed(file, **content)
 
 
+def _opened(path: Path) -> np.lib.npyio.NpzFile:
+    check_unpacked(path)
+    return np.load(path, allow_pickle=False)
+
+
 def read(path: Path) -> xarray.Dataset | None:
     """What `write` wrote; None if the file is none of ours."""
     if not zipfile.is_zipfile(path):
         return None
-    with np.load(path, allow_pickle=False) as file:
+    with _opened(path) as file:
         if DESCRIPTION not in file.files:
             return None
         description = json.loads(str(file[DESCRIPTION]))
@@ -47,14 +53,14 @@ def read(path: Path) -> xarray.Dataset | None:
 
 def npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of the archive by its key. Raises ValueError on pickled objects, which are never opened."""
-    with np.load(path, allow_pickle=False) as file:
+    with _opened(path) as file:
         return {key: file[key] for key in file.files}
 
 
 def read_npz(request: Request) -> xarray.DataArray:
     """The map of a .npz file; pickled objects in it are left out."""
     contents = Contents()
-    with np.load(request.path, allow_pickle=False) as file:
+    with _opened(request.path) as file:
         for key in file.files:
             try:
                 contents.add(key, file[key])
