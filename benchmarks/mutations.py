@@ -197,12 +197,12 @@ def outcome(path: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            read_map(path)
+            axis = np.abs(read_map(path)["wavenumber"].values)
         except InputError as error:
             return "refused" if str(path.name) in str(error) or str(path.parent) in str(error) else f"unnamed: {error}"
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-    return "read"
+    return "read" if np.isfinite(axis).all() and axis.max(initial=0) < 1e5 else f"an axis up to {axis.max()}"
 
 
 def watched(path: Path, seconds: float) -> str:

@@ -9,6 +9,7 @@ beyond; a compiled program takes 100 to 200 of them.
 
 import argparse
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -29,24 +30,31 @@ def main() -> None:
     parser.add_argument("--maps", type=int, default=1000, help="maps through enhance")
     parser.add_argument("--super", type=int, default=1000, help="maps super-resolved")
     options = parser.parse_args()
+    counts = dict(
+        zip(("`denoise`", "`enhance`", "`super_resolve`"), (options.denoise, options.maps, options.super), strict=True)
+    )
+    print("| calls | of | peak memory, MB | memory, MB | mappings | live programs |\n" + "| --- " * 6 + "|")
+    _print_row(0, "at the start")
+    for name, job in jobs().items():
+        for done in range(1, counts[name] + 1):
+            job()
+            if done in (counts[name] // 2, counts[name]):
+                _print_row(done, name)
+
+
+def jobs() -> dict[str, Callable[[], object]]:
+    """What is done again and again, with ever other sizes."""
     rng = np.random.default_rng(0)
     model = deeper_jax.load()
     axis = np.linspace(600.0, 1800.0, 64)
     sizes = {"width": 16, "groups": 2, "blocks": 2, "reduction": 4}
     module = HyRISR(scale=2, length=len(axis), **sizes, rngs=nnx.Rngs(0))  # type: ignore[arg-type]
     resolver = SuperResolver(module, {"wavenumbers": axis.tolist()})
-    jobs = {
-        "`denoise`": (options.denoise, lambda: model.denoise(_spectra(rng, int(rng.integers(1, 200))))),
-        "`enhance`": (options.maps, lambda: deeper_jax.enhance(_map(rng), model)),
-        "`super_resolve`": (options.super, lambda: resolver.super_resolve(rng.random((*rng.integers(2, 41, 2), 64)))),
+    return {
+        "`denoise`": lambda: model.denoise(_spectra(rng, int(rng.integers(1, 200)))),
+        "`enhance`": lambda: deeper_jax.enhance(_map(rng), model),
+        "`super_resolve`": lambda: resolver.super_resolve(rng.random((*rng.integers(2, 41, 2), 64))),
     }
-    print("| calls | of | peak memory, MB | memory, MB | mappings | live programs |\n" + "| --- " * 6 + "|")
-    _print_row(0, "at the start")
-    for name, (count, job) in jobs.items():
-        for done in range(1, count + 1):
-            job()
-            if done in (count // 2, count):
-                _print_row(done, name)
 
 
 def _spectra(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -59,12 +67,16 @@ def _map(rng: np.random.Generator) -> object:
     return raman_map(values, 400 + 2.0 * np.arange(values.shape[-1]))
 
 
+def mappings() -> int:
+    """Areas of memory that this process maps."""
+    return len(Path("/proc/self/maps").read_text().splitlines())
+
+
 def _print_row(calls: int, name: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    mappings = len(Path("/proc/self/maps").read_text().splitlines())
     programs = len(jax.devices()[0].client.live_executables())
-    print(f"| {calls} | {name} | {peak:.0f} | {pages * resource.getpagesize() / 1e6:.0f} | {mappings} | {programs} |")
+    print(f"| {calls} | {name} | {peak:.0f} | {pages * resource.getpagesize() / 1e6:.0f} | {mappings()} | {programs} |")
 
 
 if __name__ == "__main__":
