@@ -43,7 +43,7 @@ CAPTIONS = {
     "Each is divided by its own maximum. The pixels are chosen by rank in the target, not by eye.",
     "figure_mse.png": "Mean squared error of each method over all images, with its 95 % interval where there "
     "is more than one image, and a small circle for each image. Shorter is better.",
-    "figure_maps.png": "The same band as a map, one colour scale for all panels, with the time that the "
+    "figure_maps.png": "One band as a map, one colour scale for all panels, with the time that the "
     "measurement takes at that dwell time. A denoised map costs the time of the noisy one.",
     "figure_super_resolution_maps.png": "One band as a map: what was measured, what the methods make of it and "
     "the target, on one colour scale. Under each output its difference from the target, red where it is too "
