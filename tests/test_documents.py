@@ -33,7 +33,7 @@ from deeper_jax.cli.main import main
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(
     r"(?:^<!-- test:?\s*(?P<how>.*?)-->\n+)?^ *```(?P<language>[^\s`]*)[^\n]*\n(?P<text>.*?)^ *```$", re.M | re.S
 )
