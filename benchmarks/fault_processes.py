@@ -60,6 +60,10 @@ class Run:
         """Checkpoints that are being written, and those that a kill has left."""
         return set(self.workdir.glob("checkpoints/*/*.orbax-checkpoint-tmp*"))
 
+    def logged(self) -> str:
+        path = self.workdir / "metrics.jsonl"
+        return path.read_text() if path.exists() else ""
+
 
 def kills(folder: Path, count: int, rng: random.Random) -> Iterator[tuple[str, bool, str]]:
     """SIGKILL, three times of four while a checkpoint is written; resumed until done, and compared bit for bit.
@@ -116,16 +120,18 @@ def terminations(folder: Path, count: int, rng: random.Random) -> Iterator[tuple
     for number in range(count):
         run = Run("denoiser", folder / f"term{number}", folder)
         process = run.start()
-        time.sleep(rng.uniform(0.1, length))
+        # As often as not while libraries are imported and the step is made.
+        time.sleep(rng.uniform(0.1, length / (1 + number % 2)))
+        ending = '"step": 58' in run.logged()
         process.send_signal(signal.SIGTERM)
         printed = process.communicate()[0]
         if process.returncode == -signal.SIGTERM and not printed:
             # Half a second in which no program of Python's can answer.
             yield "SIGTERM, Python starting", True, ""
         else:
-            begun = run.half_written() or (run.workdir / "metrics.jsonl").exists()
+            begun = "step" in run.logged()
             told = printed.count("topped ") == 1 and "Traceback" not in printed
-            polite = process.returncode == 0 or (process.returncode == 128 + signal.SIGTERM and told)
+            polite = ending if process.returncode == 0 else process.returncode == 128 + signal.SIGTERM and told
             kind = f"SIGTERM, {'in' if begun else 'before'} the loop"
             yield kind, polite, f"status {process.returncode}: {printed[-300:]}"
         shutil.rmtree(run.workdir, ignore_errors=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deeper_jax.cli import enhance, evaluate, memory, pack, simulate, train
-from deeper_jax.cli.command_line import Parser, run_command
+from deeper_jax.cli.command_line import Parser, run_command, stop_when_asked
 from deeper_jax.version import __version__
 
 COMMANDS = {
@@ -21,6 +21,8 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and do what it says; a mistake is one sentence and exit status 2."""
+    if arguments is None:
+        stop_when_asked("deeper-jax")
     parser = Parser(prog="deeper-jax", description="Denoise Raman maps and make them finer; train the networks.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
@@ -33,6 +35,7 @@ def run_script(command: str) -> None:
     """`train.py` and `eval.py`: one command of `COMMANDS` as a program of its own."""
     module, words = COMMANDS[command]
     name = Path(sys.argv[0]).name
+    stop_when_asked(name)
     parser = Parser(prog=name, description=f"{words.capitalize()}.")
     module.add_arguments(parser)
     run_command(parser, sys.argv[1:], name)

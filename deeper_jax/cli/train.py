@@ -1,7 +1,6 @@
 """`deeper-jax train` and `train.py`: train what a config says, alone or as one of several processes."""
 
 import argparse
-import signal
 import sys
 
 from deeper_jax.cli.command_line import extras_named, keep_compiled_programs
@@ -40,22 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run, takes_settings=True, stopped=resumes)
 
 
-class _Stopped(SystemExit):
-    """A request to stop, before the training loop, which saves first, takes such requests over."""
-
-
-def _stop(number: int, _: object) -> None:
-    raise _Stopped(128 + number)
-
-
 def run(options: argparse.Namespace) -> None:
     """Train. Raises InputError."""
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        _train(options) if options.distributed is None else _train_with_others(options)
-    except _Stopped:
-        print("deeper-jax: stopped before its first step; nothing was saved.", file=sys.stderr)
-        raise
+    _train(options) if options.distributed is None else _train_with_others(options)
 
 
 def _train_with_others(options: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """train.py and eval.py as a user runs them: training in processes of its own, killed for real, the rest in this one."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -140,18 +139,21 @@ def test_a_mistake_in_training_is_one_sentence(arguments, sentence, tmp_path, ca
 @pytest.mark.parametrize(
     "where", ["deeper_jax.tasks.registry.training_job", "deeper_jax.training.loop.make_train_step"]
 )
-def test_a_request_to_stop_before_the_first_step_saves_nothing_and_says_so(where, cells, tmp_path, capsys, monkeypatch):
-    """While data are prepared, and while the step is made."""
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(where, lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main(["train", *SETTINGS, *cells, f"--workdir={tmp_path / 'run'}"])
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert ended.value.code == 128 + signal.SIGTERM
-    assert capsys.readouterr().err.endswith("deeper-jax: stopped before its first step; nothing was saved.\n")
-    assert not [path for path in (tmp_path / "run").glob("checkpoints/*/*")]
+def test_a_request_to_stop_before_the_first_step_saves_nothing_and_says_so(where, cells, tmp_path):
+    """While data are prepared, and while the step is made; within a destructor, where no exception gets out."""
+    module, _, name = where.rpartition(".")
+    code = (
+        f"import os, signal, {module}\nfrom deeper_jax.cli.main import main\n"
+        "class Asked:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"{module}.{name} = lambda *_, **__: [Asked()].clear()\nmain()"
+    )
+    arguments = ["train", *SETTINGS, *cells, f"--workdir={tmp_path / 'run'}"]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
+    assert ended.returncode == 128 + signal.SIGTERM
+    assert ended.stderr.endswith("\ndeeper-jax: stopped on request before it was done.\n")
+    assert "Traceback" not in ended.stderr and not [*(tmp_path / "run").glob("checkpoints/*/*")]
 
 
 def without_libraries_for_training(*arguments: str) -> subprocess.CompletedProcess:
