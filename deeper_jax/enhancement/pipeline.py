@@ -56,9 +56,9 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         InputError: a file, map, model or setting that cannot be used.
     """
     name = source if isinstance(source, str | Path) else getattr(source, "attrs", {}).get("source_file")
+    settings = EnhanceOptions.of(**options)
+    model, super_resolver = _loaded(model, settings.super_resolver)
     try:
-        settings = EnhanceOptions.of(**options)
-        model, super_resolver = _loaded(model, settings.super_resolver)
         return _enhanced(_as_map(source, settings.entry), model, super_resolver, settings)
     except InputError as error:
         raise error if not name or str(name) in str(error) else InputError(f"{name}: {error}") from error

@@ -41,7 +41,10 @@ def check_writable(path: str | Path, *, overwrite: bool = False, further_variabl
         if target.is_dir():
             raise InputError(f"{target}: found a folder, expected the name of a file; choose another name.")
         if target.exists() and not overwrite:
-            raise InputError(f"{target}: found an existing file, expected a new name; choose one or allow overwriting.")
+            raise InputError(
+                f"{target}: found an existing file, expected a new name; choose one, or give --overwrite "
+                "(in Python, overwrite=)."
+            )
 
 
 def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, overwrite: bool = False) -> None:

@@ -232,8 +232,14 @@ def test_mistakes_are_one_sentence_before_any_work(model, change, settings, sent
     assert not caplog.records and "\n" not in str(caught.value)
 
 
-def test_mistakes_name_the_file(model):
-    with pytest.raises(InputError, match=r"^cells\.wdf: noise is -1"):
-        deeper_jax.enhance(a_map().assign_attrs(source_file="cells.wdf"), model, noise=-1)
+def test_mistakes_name_the_file_where_it_is_at_fault(model):
     with pytest.raises(InputError, match="nowhere.wdf: no such file"):
         deeper_jax.enhance("nowhere.wdf", model)
+    given = a_map().assign_attrs(source_file="cells.wdf")
+    with pytest.raises(InputError, match=r"^cells\.wdf: "):
+        deeper_jax.enhance(given[..., :3], model)
+    with pytest.raises(InputError, match=r"^noise is -1"):
+        deeper_jax.enhance(given, model, noise=-1)
+    with pytest.raises(InputError, match="does not exist; give a run's directory") as caught:
+        deeper_jax.enhance(given, "no_model")
+    assert "cells.wdf" not in str(caught.value)
