@@ -24,6 +24,18 @@ def test_whole_files_are_loaded(tmp_path, packed):
     np.testing.assert_array_equal(load_mat(tmp_path / "four.mat")["a"], CONTENT["a"])
 
 
+@pytest.mark.parametrize(("position", "value"), [(145, 8), (180, 200), (132, 60)])
+def test_a_matrix_without_all_of_its_numbers_is_refused(tmp_path, position, value):
+    """SciPy crashes: it takes the next variable for imaginary parts, or what follows too long an array for one."""
+    scipy.io.savemat(tmp_path / "file.mat", {"a": np.arange(20.0), "b": np.arange(20.0)})
+    content = bytearray((tmp_path / "file.mat").read_bytes())
+    assert content[145] == 0 and content[180] == 160 and content[132] == 208  # flags, and two sizes
+    content[position] = value
+    (tmp_path / "file.mat").write_bytes(content)
+    with pytest.raises(InputError, match="ends before its numbers do|a part of type"):
+        load_mat(tmp_path / "file.mat")
+
+
 @pytest.mark.parametrize(("position", "kind"), [(128, 0), (128, 99), (176, 0x49), (176, 14), (176, 0)])
 def test_parts_of_unknown_types_are_refused(tmp_path, position, kind):
     scipy.io.savemat(tmp_path / "file.mat", {"a": np.arange(600.0)})

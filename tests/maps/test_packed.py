@@ -54,7 +54,7 @@ def test_a_packed_part_that_is_cut_short_is_left_to_the_reader(tmp_path):
     write(tmp_path / "file.mat", np.zeros((8, 64)))
     content = (tmp_path / "file.mat").read_bytes()
     (tmp_path / "file.mat").write_bytes(content[:-20])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read|ends before its numbers do"):
         read_map(tmp_path / "file.mat")
     write(tmp_path / "file.mat", np.zeros((8, 64)))
     assert load_mat(tmp_path / "file.mat", ["noisy"])["noisy"].shape == (8, 64)
