@@ -6,6 +6,7 @@ unseen once in 2^64 times.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -25,9 +26,14 @@ def digests(tree: PyTree) -> dict[str, str]:
     leaves = by_name(tree)
     sums = jax.device_get({name: _sums(leaf) for name, leaf in leaves.items()})
     return {
-        name: f"{leaf.dtype}{list(leaf.shape)} {int(sums[name][0]):08x}{int(sums[name][1]):08x}"
+        name: f"{described(leaf.dtype, leaf.shape)}{int(sums[name][0]):08x}{int(sums[name][1]):08x}"
         for name, leaf in leaves.items()
     }
+
+
+def described(dtype: Any, shape: Sequence[int]) -> str:
+    """What a digest begins with: an array's type and shape."""
+    return f"{dtype}{list(shape)} "
 
 
 @jax.jit

@@ -15,7 +15,7 @@ from flax.traverse_util import unflatten_dict
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import check_finite
-from deeper_jax.training.digests import digests
+from deeper_jax.training.digests import described, digests
 
 PyTree = Any
 FOLDER, LATEST, BEST = "checkpoints", "latest", "best"
@@ -93,11 +93,15 @@ def read_arrays(checkpoint: Path, record: dict[str, Any], parts: Collection[str]
         base = {"driver": "file", "path": f"{checkpoint / STATE}/"}
         specs = {name: {"driver": "ocdbt", "base": base, "path": f"{name}/"} for name in stored}
         opened = {name: tensorstore.open({"driver": "zarr", "kvstore": spec}) for name, spec in specs.items()}
-        reading = {name: store.result().read() for name, store in opened.items()}
+        stores = {name: store.result() for name, store in opened.items()}
+        for name, store in stores.items():  # before anything is sized by it
+            if not stored[name].startswith(described(store.dtype.name, store.shape)):
+                raise ValueError(f"{name} has the shape {list(store.shape)}")
+        reading = {name: store.read() for name, store in stores.items()}
         arrays = {name: np.asarray(array.result()) for name, array in reading.items()}
         found = digests(arrays)
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise InputError(f"{checkpoint}: its arrays do not fit into the memory of this machine.") from error
     except Exception as error:  # TensorStore raises all kinds
         raise Damaged(f"its arrays cannot be read ({_words(error)})") from error
     wrong = sorted(name for name in stored if found[name] != stored[name])

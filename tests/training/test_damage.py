@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+import tensorstore
 from flax import nnx
 from training_examples import LENGTH, ONE_DEVICE, noise_job, small_config
 
@@ -188,3 +189,13 @@ def test_the_first_latest_is_complete_before_the_first_best_begins(tmp_path, mon
     monkeypatch.setattr(CheckpointWriter, "_write", watched)
     tiny_run(tmp_path, checkpoint_every=1000)
     assert order[:2] == [("latest", []), ("best", ["10"])]
+
+
+def test_an_array_that_says_it_is_huge_is_damaged_before_memory_is_asked_for(copy):
+    best = copy / "checkpoints" / "best" / "20"
+    kvstore = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{best / 'state'}/"}, "path": "params.kernel/"}
+    metadata = {"shape": [10**12], "chunks": [1000], "dtype": "<f4"}
+    spec = {"driver": "zarr", "kvstore": kvstore, "metadata": metadata, "create": True, "delete_existing": True}
+    tensorstore.open(spec).result()
+    with pytest.warns(UserWarning, match=r"best/20 is damaged.*best/10 is used instead"):
+        assert read_weights(copy).record["step"] == 10
