@@ -168,7 +168,7 @@ def test_two_processes_end_with_the_parameters_of_one(case, folder, arguments, a
         assert "on 8 cpu device(s) of 2 processes" in job.output(0)
         # The first process speaks for all.
         assert "parameters" not in job.output(1) and "training" not in job.output(1)
-    # A convolution's bias before BatchNorm has no gradient but rounding, which Adam makes steps of: seen by nothing else.
+    # A convolution's bias before BatchNorm has no gradient but rounding, which Adam makes steps of.
     assert largest_difference(workdir, alone(case)) < (1e-3 if "BatchNorm" in case else 1e-5)
     assert losses(workdir) == pytest.approx(losses(alone(case)), rel=1e-4)
     assert validations(workdir) == pytest.approx(validations(alone(case)), rel=1e-4)
