@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train. Raises InputError."""
-    _train(options) if options.distributed is None else _train_with_others(options)
+    if options.distributed is None:
+        _train(options)
+    else:
+        _train_with_others(options)
 
 
 def _train_with_others(options: argparse.Namespace) -> None:

@@ -70,7 +70,6 @@ def _is_text(head: bytes) -> bool:
 
 _WITEC = (b"WIT_PRCT", b"WIT_DATA", b"WIT_PR06", b"WIT_DA06")
 _HDF5 = (".h5", ".hdf5", ".nc", ".hdf", ".he5", ".hspy", ".nxs", ".mat")
-_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _TEXT = (".txt", ".csv", ".tsv", ".asc", ".dat", ".xy", ".prn", ".jdx", ".dx", ".jcamp")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 # The first format whose look fits is the file's; .spc has no mark of its own and goes by its suffix.

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from deeper_jax.errors import InputError, NotWritten
+from deeper_jax.errors import InputError, NotWritten, first_line
 from deeper_jax.training.digests import by_name, name_of
 from deeper_jax.training.distributed import first_alone, in_all, is_first, same_text
 from deeper_jax.training.sharding import place
@@ -88,10 +88,9 @@ class CheckpointWriter:
         try:
             yield
         except Exception as error:  # a full disk and the like: Orbax and TensorStore raise all kinds
-            what = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise NotWritten(
-                f"{self._folder}: a checkpoint could not be written ({what}); once there is room to write, the same "
-                "command resumes from the one before it."
+                f"{self._folder}: a checkpoint could not be written ({first_line(error)}); once there is room "
+                "to write, the same command resumes from the one before it."
             ) from error
 
 

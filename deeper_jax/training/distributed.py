@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from deeper_jax.errors import InputError, NotWritten
+from deeper_jax.errors import InputError, NotWritten, first_line
 from deeper_jax.training.supervisor import TRY_AGAIN
 
 Result = TypeVar("Result")
@@ -84,7 +84,7 @@ def join(how: str, heartbeat_timeout: int) -> None:
             "or mpirun, or give HOST:PORT,RANK,COUNT."
         ) from error
     except RuntimeError as error:
-        raise InputError(f"--distributed={how}: the processes did not come together ({_first_line(error)})") from error
+        raise InputError(f"--distributed={how}: the processes did not come together ({first_line(error)})") from error
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _leave_at_once(error: BaseException) -> None:
     """End without waiting for processes that may wait for this one."""
     who, status = f"process {jax.process_index()} of {jax.process_count()}", 1
     if isinstance(error, jax.errors.JaxRuntimeError) and any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
-        print(f"{who}: {LOST} ({_first_line(error)})", file=sys.stderr)
+        print(f"{who}: {LOST} ({first_line(error)})", file=sys.stderr)
         status = TRY_AGAIN
     elif isinstance(error, NotWritten):
         print(f"{who}: {error}", file=sys.stderr)
@@ -121,10 +121,6 @@ def _leave_at_once(error: BaseException) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200]
 
 
 def is_first() -> bool:

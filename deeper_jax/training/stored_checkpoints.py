@@ -13,7 +13,7 @@ import numpy as np
 import tensorstore
 from flax.traverse_util import unflatten_dict
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, first_line
 from deeper_jax.models.functional import check_finite
 from deeper_jax.training.digests import described, digests
 
@@ -63,7 +63,7 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
         record = json.loads((checkpoint / RECORD / "metadata").read_bytes())
         sound = record.pop(_CHECKSUM) == _checksum(record)
     except Exception as error:
-        raise Damaged(f"its record cannot be read ({_words(error)})") from error
+        raise Damaged(f"its record cannot be read ({first_line(error)})") from error
     if not sound:
         raise Damaged("its record is not what was written")
     return record
@@ -103,7 +103,7 @@ def read_arrays(checkpoint: Path, record: dict[str, Any], parts: Collection[str]
     except MemoryError as error:
         raise InputError(f"{checkpoint}: its arrays do not fit into the memory of this machine.") from error
     except Exception as error:  # TensorStore raises all kinds
-        raise Damaged(f"its arrays cannot be read ({_words(error)})") from error
+        raise Damaged(f"its arrays cannot be read ({first_line(error)})") from error
     wrong = sorted(name for name in stored if found[name] != stored[name])
     if wrong:
         raise Damaged(f"{len(wrong)} of its arrays are not what was written, such as {wrong[0]}")
@@ -149,8 +149,3 @@ def _meant_by(path: Path) -> list[Path]:
     own = [step for step in steps_in(path) if path.name in (LATEST, BEST) or (step / STATE).is_dir()]
     folders = (path / FOLDER / BEST, path / FOLDER / LATEST, path / BEST, path / LATEST)
     return [step for folder in folders for step in steps_in(folder)] + own
-
-
-def _words(error: Exception) -> str:
-    """The first line of an error, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
