@@ -95,7 +95,19 @@ def in_a_process(code: str) -> str:
     return result.stdout.strip()
 
 
-HEAVY = {"jax", "flax", "scipy", "numpy", "tensorflow", "torch", "xarray", "matplotlib", "h5py", "deeper_jax.maps"}
+HEAVY = {
+    "jax",
+    "flax",
+    "scipy",
+    "numpy",
+    "tensorflow",
+    "torch",
+    "xarray",
+    "matplotlib",
+    "bokeh",
+    "h5py",
+    "deeper_jax.maps",
+}
 
 
 def test_importing_the_package_imports_almost_nothing():

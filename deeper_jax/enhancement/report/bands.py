@@ -15,6 +15,10 @@ _SMALLEST = 0.05
 HIGHEST_PERCENTILE = 99.7
 # Wider than this at half height is rather a background; taken only where there is nothing else, cm⁻¹.
 _WIDEST = 120.0
+# So many of the most prominent are asked whether the sample has structure there.
+_CANDIDATES = 8
+# Less of a map's variance shared by neighbours is chance.
+_SHARED = 0.2
 
 
 class Band(NamedTuple):
@@ -26,31 +30,84 @@ class Band(NamedTuple):
 
 
 def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
-    """Up to three bands that stand out most of their surroundings, in the order of the axis; at least one.
+    """Up to three bands that tell most of the sample, in the order of the axis; at least one.
+
+    Of the bands that stand out of their surroundings, a map's are those in which neighbouring pixels differ together
+    from others, where there are such; of other measurements the most prominent are taken.
 
     Args:
-        spectra: [N, L], denoised; their mean and their standard deviation are looked at, so that a band counts
-            that few of them have, though not one that only one in some hundreds has.
+        spectra: [N, L] or a map [H, W, L], denoised, NaN where there are none; their mean and their standard deviation
+            are looked at, so that a band counts that few of them have, though not one that only one in some hundreds
+            has.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
     """
-    spectra = np.minimum(spectra, np.percentile(spectra, HIGHEST_PERCENTILE, axis=0))
-    spectrum = spectra.mean(0) + spectra.std(0)
-    spectrum = np.where(np.abs(axis) < _LASER, spectrum.min(), spectrum)
-    peaks, found = find_peaks(spectrum, prominence=0)
-    inside = np.abs(axis[peaks]) >= _LASER
-    peaks, prominence = peaks[inside], found["prominences"][inside]
-    if not len(peaks):
-        return [_band(axis, int(spectrum[1:-1].argmax()) + 1, 0.0)]
-    step = (axis[-1] - axis[0]) / (len(axis) - 1)
-    widths = peak_widths(spectrum, peaks, rel_height=0.5)[0] * step
-    if (widths <= _WIDEST).any():
-        peaks, prominence, widths = (values[widths <= _WIDEST] for values in (peaks, prominence, widths))
+    present = spectra[np.isfinite(spectra).all(-1)]
+    present = np.minimum(present, np.percentile(present, HIGHEST_PERCENTILE, axis=0))
+    spectrum = present.mean(0) + present.std(0)
+    found: list[tuple[float, Band]] = []
+    for part in _beside_the_laser(axis):
+        found += _prominent(spectrum[part], axis[part])
+    found.sort(key=lambda each: -each[0])
     bands: list[Band] = []
-    for i in np.argsort(-prominence, kind="stable"):
-        apart = not any(band.low <= axis[peaks[i]] <= band.high for band in bands)
-        if len(bands) < 3 and apart and prominence[i] >= _SMALLEST * prominence.max():
-            bands.append(_band(axis, int(peaks[i]), float(widths[i])))
-    return sorted(bands)
+    for prominence, band in found:
+        apart = not any(other.low <= band.centre <= other.high for other in bands)
+        if len(bands) < _CANDIDATES and apart and prominence >= _SMALLEST * found[0][0]:
+            bands.append(band)
+    if not bands:
+        return [_highest(spectrum, axis)]
+    if spectra.ndim == 3 and min(spectra.shape[:2]) > 1:
+        contrast = {band: shared_contrast(band_height(spectra, axis, band)) for band in bands}
+        structured = [band for band in bands if contrast[band] > 0]
+        bands = sorted(structured, key=lambda band: -contrast[band]) or bands
+    return sorted(bands[:3])
+
+
+def shared_contrast(image: np.ndarray) -> float:
+    """By how much the pixels of a map [H, W] differ together with those beside them, 0 if not together.
+
+    The root of the covariance of neighbours, in the image's unit: noise, however strong, has none. 0 where that is
+    less than a fifth of the variance.
+    """
+    centred = image - np.nanmean(image)
+    pairs = [centred[1:] * centred[:-1], centred[:, 1:] * centred[:, :-1]]
+    products = np.concatenate([each[np.isfinite(each)] for each in pairs])
+    shared = float(products.mean()) if products.size else 0.0
+    return float(np.sqrt(shared)) if shared > _SHARED * np.nanvar(image) else 0.0
+
+
+def _beside_the_laser(axis: np.ndarray) -> list[slice]:
+    """The parts of the axis on both sides of the laser's line, long enough to hold a band; all of it if there are none.
+
+    A flank of the line ends where its part does, so it makes no peak there.
+    """
+    low, high = np.searchsorted(axis, [-_LASER, _LASER])
+    parts = [slice(0, int(low)), slice(int(high), len(axis))]
+    return [part for part in parts if part.stop - part.start >= 5] or [slice(0, len(axis))]
+
+
+def _prominent(spectrum: np.ndarray, axis: np.ndarray) -> list[tuple[float, Band]]:
+    """(prominence, band) of the peaks of one part; none that the part's ends cut, wide ones only if all are."""
+    least = 1e-9 * float(np.ptp(spectrum)) or np.inf
+    peaks, found = find_peaks(spectrum, prominence=least)
+    if not len(peaks):
+        return []
+    measures = (found["prominences"], found["left_bases"], found["right_bases"])
+    channels, _, left, right = peak_widths(spectrum, peaks, rel_height=0.5, prominence_data=measures)
+    step = (axis[-1] - axis[0]) / (len(axis) - 1)
+    whole = (left > 0.5) & (right < len(axis) - 1.5)
+    narrow = whole & (channels * step <= _WIDEST)
+    return [
+        (float(found["prominences"][i]), _band(axis, int(peaks[i]), float(channels[i] * step)))
+        for i in np.flatnonzero(narrow if narrow.any() else whole)
+    ]
+
+
+def _highest(spectrum: np.ndarray, axis: np.ndarray) -> Band:
+    """Where a spectrum without peaks stands highest above the line between its ends."""
+    part = max(_beside_the_laser(axis), key=lambda each: each.stop - each.start)
+    own, places = spectrum[part], axis[part]
+    above = own - np.interp(places, places[[0, -1]], own[[0, -1]])
+    return _band(places, int(above[1:-1].argmax()) + 1, 0.0)
 
 
 def _band(axis: np.ndarray, channel: int, width: float) -> Band:

@@ -23,8 +23,7 @@ def map_figure(shown: Comparison) -> Figure:
     stages = {"measured": shown.before, "denoised": shown.after}
     if shown.finer is not None:
         stages["super-resolved"] = shown.finer
-    present = np.isfinite(shown.after).all(-1)
-    bands = strongest_bands(shown.after[present], shown.axis)
+    bands = strongest_bands(shown.after, shown.axis)
     ratio = _ratio(shown.positions) or 1.0
     figure, groups, last = _canvas(len(bands), len(stages), ratio)
     side, between = ("bottom", "\n") if ratio < 1 / _EXTREME else ("right", ", ")

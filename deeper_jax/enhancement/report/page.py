@@ -1,6 +1,7 @@
 """Put pictures, words and provenance of an enhanced map on one page, and the pictures into one PNG."""
 
 import io
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +10,17 @@ import numpy as np
 from matplotlib import image as images
 from matplotlib.figure import Figure
 
-from deeper_jax.enhancement.report.comparison import Comparison, compare
+from deeper_jax.enhancement.report.bands import Band, band_height, shared_contrast, strongest_bands
+from deeper_jax.enhancement.report.comparison import Comparison, compare, explored, place_sentences
+from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.map_figure import map_figure
+from deeper_jax.enhancement.report.marks import marked_spectra
 from deeper_jax.enhancement.report.series_figure import series_figure
-from deeper_jax.enhancement.report.spectrum_figure import spectrum_figure
+from deeper_jax.enhancement.report.spectrum_figure import example_spectra, spectrum_figure
 from deeper_jax.enhancement.report.words import MEANING, cosmic_ray_rows, provenance_rows, summary_sentences
 from deeper_jax.evaluation.plot_style import save_png
 from deeper_jax.evaluation.report.tables import Section, TextTable
-from deeper_jax.evaluation.report.web_page import list_html, picture_html, section_html, write_web_page
+from deeper_jax.evaluation.report.web_page import list_html, section_html, write_web_page
 
 if TYPE_CHECKING:
     import xarray
@@ -34,55 +38,75 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
     """
     path = Path(path)
     shown = compare(result)
+    file = str(result.attrs["source_file"]) or "Raman map"
+    interactive = explorer(
+        explored(shown),
+        _bands(shown),
+        marked_spectra(shown),
+        noise_of(result),
+        example_spectra(shown)[0][1],
+        file,
+    )
+    parts = [list_html([*summary_sentences(result), *_about(shown)]), interactive.body]
+    parts.append(section_html(Section("What to believe", MEANING)))
+    if rays := cosmic_ray_rows(result):
+        words = [
+            "Every feature removed as a cosmic ray, or suspected to be one, by wavenumber; the highest channel of "
+            "each as measured and in the denoised spectrum."
+        ]
+        columns = ["at", "spectrum", "what", "measured", "denoised"]
+        parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays)), folded=True))
+    table = TextTable(["what", "how"], provenance_rows(result))
+    parts.append(section_html(Section("How it was made", [], table), folded=True))
+    write_picture(path.with_suffix(".png"), shown)
+    return write_web_page(path, f"{file}, before and after", parts, interactive.head)
+
+
+def _about(shown: Comparison) -> list[str]:
+    """Which part of the measurement is shown, and what its places mean."""
+    note = [f"Shown is {shown.note}."] if shown.note else []
+    return [*note, *place_sentences(shown.positions)]
+
+
+def _bands(shown: Comparison) -> list[Band]:
+    """Those to choose from; first the one in which a map has most structure, a series differs or a spectrum is high."""
+
+    def weight(band: Band) -> float:
+        height = band_height(shown.after, shown.axis, band)
+        return float(shared_contrast(height) if height.ndim == 2 else np.nanstd(height) if height.ndim else height)
+
+    return sorted(strongest_bands(shown.after, shown.axis), key=weight, reverse=True)
+
+
+def noise_of(result: "xarray.Dataset") -> Noise:
+    """The noise as its record tells how it grows with the intensity, as strong on average as it was found to be."""
+    mean = float(result.attrs["noise_rms"])
+    steps = {step["name"]: step for step in json.loads(result.attrs["steps"])}
+    step = steps.get("estimate_noise") or steps.get("given_noise") or {}
+    gain, floor = float(step.get("gain", 0.0)), float(step.get("floor", mean**2))
+    least = (0.1 * mean) ** 2 or 1e-300
+    values = np.asarray(result["denoised" if "denoised" in result else "intensity"], np.float64)
+    variance = np.maximum(gain * values[np.isfinite(values)] + floor, least)
+    return Noise(gain, floor, least, mean / float(np.sqrt(variance.mean())))
+
+
+def write_picture(path: Path, shown: Comparison) -> None:
+    """The figures of a measurement under each other in one PNG."""
     with tempfile.TemporaryDirectory() as folder:
-        parts = [list_html(summary_sentences(result))]
         files = []
-        for number, (figure, caption) in enumerate(_pictures(shown)):
+        for number, figure in enumerate(_pictures(shown)):
             files.append(Path(folder) / f"{number}.png")
             save_png(figure, files[-1])
-            parts.append(picture_html(files[-1], caption))
-        parts.append(section_html(Section("What to believe", MEANING)))
-        if rays := cosmic_ray_rows(result):
-            words = [
-                "Every feature removed as a cosmic ray, or suspected to be one, by wavenumber; the highest channel of "
-                "each as measured and in the denoised spectrum."
-            ]
-            columns = ["at", "spectrum", "", "measured", "denoised"]
-            parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays))))
-        table = TextTable(["", ""], provenance_rows(result))
-        parts.append(section_html(Section("How it was made", [], table)))
-        _stack(files, path.with_suffix(".png"))
-    title = f"{result.attrs['source_file'] or 'Raman map'}, before and after"
-    return write_web_page(path, title, parts)
+        _stack(files, path)
 
 
-def _pictures(shown: Comparison) -> list[tuple[Figure, str]]:
+def _pictures(shown: Comparison) -> list[Figure]:
     pictures = []
     if len(shown.positions) == 2:
-        pictures.append((map_figure(shown), _with_note(_MAP_CAPTION, shown)))
+        pictures.append(map_figure(shown))
     elif len(shown.positions) == 1:
-        pictures.append((series_figure(shown), _with_note(_SERIES_CAPTION, shown)))
-    pictures.append((spectrum_figure(shown), _SPECTRA_CAPTION))
-    return pictures
-
-
-_MAP_CAPTION = (
-    "Mean height of the strongest bands above a straight line under each, one colour scale a band (0.5th to 99.7th "
-    "percentile of the denoised map). Beside: uncertainty of the denoised, rms of its channels, and how many channels "
-    "are flagged. The first line of the scan is at the top; grey: no spectrum."
-)
-_SERIES_CAPTION = (
-    "Spectra one under another; measured and denoised with one colour scale (1st to 99th percentile of the denoised). "
-    "Below: uncertainty of the denoised, and the flagged channels. Grey: no spectrum."
-)
-_SPECTRA_CAPTION = (
-    "Spectra chosen by the height of their strongest bands: measured (grey), denoised and its 90 % band (orange), "
-    "flagged channels and cosmic rays shaded."
-)
-
-
-def _with_note(caption: str, shown: Comparison) -> str:
-    return f"{shown.note[0].upper()}{shown.note[1:]}. {caption}" if shown.note else caption
+        pictures.append(series_figure(shown))
+    return [*pictures, spectrum_figure(shown)]
 
 
 def _stack(files: list[Path], path: Path) -> None:

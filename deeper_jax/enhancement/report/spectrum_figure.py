@@ -20,7 +20,7 @@ def spectrum_figure(shown: Comparison) -> Figure:
 
     They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
     """
-    examples = _examples(shown)
+    examples = example_spectra(shown)
     figure = new_figure(WIDTH, 0.9 + 2.1 * len(examples) + (1.2 if len(examples) == 1 else 0.0))
     panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (name, index) in zip(panels, examples, strict=True):
@@ -63,14 +63,14 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
 
 
-def _examples(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
+def example_spectra(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
     """(name, index) of the spectra to show; a single spectrum has the index ()."""
     if not shown.positions:
         return [("", ())]
     grid = shown.after.shape[:-1]
     present = np.flatnonzero(np.isfinite(shown.after).all(-1))
     spectra = shown.after.reshape(-1, len(shown.axis))[present]
-    bands = strongest_bands(spectra, shown.axis)
+    bands = strongest_bands(shown.after, shown.axis)
     strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)
     order = present[np.argsort(strength, kind="stable")]
     chosen = {int(order[-1]): "strongest bands"}

@@ -8,22 +8,33 @@ from pathlib import Path
 from deeper_jax.evaluation.report.tables import Section, TextTable
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
-h1{font-size:1.6rem} h2{font-size:1.25rem;margin-top:2.2rem}
-figure{margin:1.5rem 0} img{max-width:100%;height:auto} figcaption{color:#555;max-width:50rem}
-.wide{overflow-x:auto} table{border-collapse:collapse;font-size:.85rem}
-th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left} tr.reference{background:#fdeee4;font-weight:600}
-.data{padding:.6rem 1rem;background:#fff6d6;border-left:4px solid #e69f00}
+:root{color-scheme:light dark;--ink:#222;--faint:#555;--line:#ddd;--ground:#fff;--note:#fff6d6;--own:#fdeee4}
+@media (prefers-color-scheme:dark){
+:root{--ink:#e6e6e6;--faint:#b4b4b4;--line:#444;--ground:#1b1b1f;--note:#3a3320;--own:#45301f}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:1.2rem auto;padding:0 1rem;color:var(--ink);
+ background:var(--ground);overflow-wrap:anywhere}
+h1{font-size:1.6rem;line-height:1.2} h2,summary{font-size:1.25rem;margin-top:2.2rem}
+details summary{margin-top:1rem;font-weight:600;cursor:pointer}
+figure{margin:1.5rem 0} img{max-width:100%;height:auto} figcaption{color:var(--faint);max-width:50rem}
+.wide-table{overflow-x:auto} table{border-collapse:collapse;font-size:.85rem;overflow-wrap:normal}
+th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left} tr.reference{background:var(--own);font-weight:600}
+.data{padding:.6rem 1rem;background:var(--note);border-left:4px solid #e69f00}
 """
+# Without one of its own a browser would ask for a picture.
+_ICON = '<link rel="icon" href="data:,">'
 
 
-def write_web_page(path: Path, title: str, parts: Sequence[str]) -> Path:
-    """Write a page of a heading and ready HTML parts; its folder is made where it is missing."""
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+def write_web_page(path: Path, title: str, parts: Sequence[str], head: str = "") -> Path:
+    """Write a page of a heading and ready HTML parts; its folder is made where it is missing.
+
+    `head` is added to the page's own.
+    """
+    own = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">{_ICON}'
+    own += f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
     body = "\n".join([f"<h1>{html.escape(title)}</h1>", *parts])
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+    page = f'<!doctype html>\n<html lang="en"><head>{own}{head}</head><body><main>\n{body}\n</main></body></html>\n'
     path.write_text(page, encoding="utf-8")
     return path
 
@@ -40,11 +51,15 @@ def picture_html(path: Path, caption: str) -> str:
     return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
-def section_html(section: Section, marked: str = "") -> str:
-    """A heading, its sentences and its table; the line of the method called `marked` stands out."""
-    heading = f"<h2>{html.escape(section.title)}</h2>"
+def section_html(section: Section, marked: str = "", *, folded: bool = False) -> str:
+    """A heading, its sentences and its table; the line of the method called `marked` stands out.
+
+    A `folded` one shows its heading alone until it is opened.
+    """
+    title = html.escape(section.title)
     items = list_html(section.items) if section.items else ""
-    return heading + items + ("" if section.table is None else _table(section.table, marked))
+    content = items + ("" if section.table is None else _table(section.table, section.title, marked))
+    return f"<details><summary>{title}</summary>{content}</details>" if folded else f"<h2>{title}</h2>{content}"
 
 
 def list_html(items: Sequence[str]) -> str:
@@ -52,7 +67,7 @@ def list_html(items: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
 
 
-def _table(table: TextTable, marked: str) -> str:
+def _table(table: TextTable, title: str, marked: str) -> str:
     header = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
     body = "".join(
         ('<tr class="reference">' if row[0] == marked else "<tr>")
@@ -60,4 +75,6 @@ def _table(table: TextTable, marked: str) -> str:
         + "</tr>"
         for row in table.body
     )
-    return f'<div class="wide"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>'
+    # A table that scrolls is reached by the keyboard too.
+    region = f'<div class="wide-table" tabindex="0" role="region" aria-label="{html.escape(title, quote=True)}">'
+    return f"{region}<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>"

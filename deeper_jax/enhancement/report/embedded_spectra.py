@@ -1,0 +1,173 @@
+"""Spectra as text inside a page: exact while they are few, rounded to 16 bits or binned where the page would grow."""
+
+import base64
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeper_jax.enhancement.report.comparison import Explored, Positions
+
+LARGEST_PAGE = 20_000_000
+"""Bytes of a page; more spectra than fit are binned."""
+
+# What the page weighs besides its spectra: Bokeh's script, and words.
+_PAGE = 1_700_000
+_LEVELS = 65535
+# Bands stay bands: channels are binned down to about so many, then pixels.
+_FEWEST_CHANNELS = 250
+
+
+class Bins(NamedTuple):
+    """How many pixels along each of their axes, and how many channels, make one value of the page."""
+
+    pixels: int
+    channels: int
+
+
+class Embedded(NamedTuple):
+    """What a page holds of a map.
+
+    Attributes:
+        spectra: what was embedded: the map itself, or binned.
+        cubes: by name, each the base64 text of its numbers and, where rounded, of each spectrum's offset and step.
+        marks: base64 text of one bit a value: flagged, cosmic_ray, removed.
+        exact: values are float32, not rounded to 16 bits.
+        bins: of what was embedded.
+        together: number of measured values in a bin (the noise of their mean is less by its square root).
+    """
+
+    spectra: Explored
+    cubes: dict[str, dict[str, str]]
+    marks: dict[str, str]
+    exact: bool
+    bins: Bins
+    together: int
+
+
+def embed(shown: Explored, largest: int = LARGEST_PAGE) -> Embedded:
+    """Turn spectra into text of so many bytes at most, the page's own part included.
+
+    Args:
+        shown: spectra on the measured grid and on the one shown, [..., L].
+        largest: bytes of the page, over 2 MB.
+    """
+    bins = Bins(1, 1)
+    exact = _bytes(shown, bins, 4) <= largest
+    while _bytes(shown, bins, 4 if exact else 2) > largest:
+        length = len(shown.axis)
+        if length / (bins.channels + 1) >= _FEWEST_CHANNELS and bins.channels <= bins.pixels:
+            bins = Bins(bins.pixels, bins.channels + 1)
+        elif shown.positions and bins.pixels < max(len(each.values) for each in shown.positions):
+            bins = Bins(bins.pixels + 1, bins.channels)
+        else:
+            bins = Bins(bins.pixels, bins.channels + 1)
+    together = 1
+    if bins != Bins(1, 1):
+        shape = shown.measured.shape
+        shown = _binned(shown, bins)
+        together = max(1, round(np.prod(shape) / np.prod(shown.measured.shape)))
+    cubes = {"measured": shown.measured, "restored": shown.restored, "uncertainty": shown.std}
+    marks = {"flagged": shown.flagged, "cosmic_ray": shown.cosmic_ray, "removed": shown.removed}
+    return Embedded(
+        shown,
+        {name: _exact(cube) if exact else _rounded(cube) for name, cube in cubes.items()},
+        {name: _text(np.packbits(mark)) for name, mark in marks.items()},
+        exact,
+        bins,
+        together,
+    )
+
+
+def notices(embedded: Embedded) -> list[str]:
+    """Sentences on what the page leaves out of the file; none where it holds all of it."""
+    pixels, channels = embedded.bins
+    sentences = []
+    if embedded.bins != Bins(1, 1):
+        parts = []
+        if pixels > 1:
+            across = " x ".join([str(pixels)] * max(1, len(embedded.spectra.positions)))
+            parts.append(f"{across} pixels")
+        if channels > 1:
+            parts.append(f"{channels} channels")
+        sentences.append(
+            f"The map is too large for one page: means of {' and '.join(parts)} are shown. The uncertainty is that of "
+            "a single value, and a mark stands where any value has it. The file has every spectrum."
+        )
+    if not embedded.exact:
+        sentences.append("To keep this page small, values are rounded to 1/65535 of the range of each spectrum.")
+    return sentences
+
+
+def _bytes(shown: Explored, bins: Bins, width: int) -> int:
+    """Of the page, with so many bytes a value."""
+    channels = -(-len(shown.axis) // bins.channels)
+
+    def spectra(positions: tuple[Positions, ...]) -> int:
+        return int(np.prod([-(-len(each.values) // bins.pixels) for each in positions], dtype=np.int64))
+
+    measured, restored = spectra(shown.measured_positions), spectra(shown.positions)
+    values = (measured + 2 * restored) * channels * width + 3 * measured * channels / 8
+    headers = 0 if width == 4 else 8 * (measured + 2 * restored)
+    return round((values + headers) * 4 / 3) + _PAGE
+
+
+def _exact(cube: np.ndarray) -> dict[str, str]:
+    return {"values": _text(cube.astype("<f4"))}
+
+
+def _rounded(cube: np.ndarray) -> dict[str, str]:
+    spectra = cube.reshape(-1, cube.shape[-1])
+    low, high = spectra.min(1), spectra.max(1)
+    step = np.where(high > low, (high - low) / _LEVELS, 1.0)
+    # NaN in the offset marks a spectrum that is not there.
+    levels = np.nan_to_num(np.rint((spectra - low[:, None]) / step[:, None]))
+    return {
+        "values": _text(levels.astype("<u2")),
+        "offsets": _text(low.astype("<f4")),
+        "steps": _text(step.astype("<f4")),
+    }
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _binned(shown: Explored, bins: Bins) -> Explored:
+    def mean(cube: np.ndarray) -> np.ndarray:
+        count = _summed(np.isfinite(cube).astype(np.float64), bins)
+        return np.where(count > 0, _summed(np.nan_to_num(cube), bins) / np.maximum(count, 1), np.nan)
+
+    def any_of(marks: np.ndarray) -> np.ndarray:
+        return _summed(marks.astype(np.float64), bins) > 0
+
+    def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
+        return tuple(
+            each._replace(values=_mean_along(np.asarray(each.values, np.float64), bins.pixels)) for each in positions
+        )
+
+    return shown._replace(
+        axis=_mean_along(shown.axis, bins.channels),
+        measured=mean(shown.measured),
+        restored=mean(shown.restored),
+        std=np.sqrt(mean(shown.std**2)),
+        flagged=any_of(shown.flagged),
+        cosmic_ray=any_of(shown.cosmic_ray),
+        removed=any_of(shown.removed),
+        measured_positions=places(shown.measured_positions),
+        positions=places(shown.positions),
+    )
+
+
+def _summed(cube: np.ndarray, bins: Bins) -> np.ndarray:
+    """Sums over bins; the last of each axis may hold fewer."""
+    sizes = [bins.pixels] * (cube.ndim - 1) + [bins.channels]
+    for axis, size in enumerate(sizes):
+        if size > 1:
+            cube = np.add.reduceat(cube, np.arange(0, cube.shape[axis], size), axis=axis)
+    return cube
+
+
+def _mean_along(values: np.ndarray, size: int) -> np.ndarray:
+    starts = np.arange(0, len(values), size)
+    counts: Any = np.diff(np.append(starts, len(values)))
+    return np.add.reduceat(values, starts) / counts

@@ -1,0 +1,273 @@
+"""The part of a page that answers to clicks: Bokeh's figures, the spectra in text, and the controls around them."""
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeper_jax.enhancement.report.bands import Band
+from deeper_jax.enhancement.report.comparison import Explored, Positions, nearest
+from deeper_jax.enhancement.report.embedded_spectra import LARGEST_PAGE, Embedded, embed, notices
+from deeper_jax.enhancement.report.explorer_figures import (
+    MARK_COLOURS,
+    MARK_NAMES,
+    Figures,
+    Grid,
+    explorer_figures,
+)
+from deeper_jax.enhancement.report.marks import Mark
+
+_HERE = Path(__file__).parent
+
+
+class Noise(NamedTuple):
+    """Standard deviation of the noise: `factor * sqrt(max(gain * intensity + floor, least))`."""
+
+    gain: float
+    floor: float
+    least: float
+    factor: float
+
+
+class Explorer(NamedTuple):
+    """What goes into the head of a page, and what into its body."""
+
+    head: str
+    body: str
+
+
+def explorer(
+    shown: Explored,
+    bands: Sequence[Band],
+    marks: Sequence[Mark],
+    noise: Noise,
+    start: tuple[int, ...],
+    file: str,
+    largest: int = LARGEST_PAGE,
+) -> Explorer:
+    """Figures that a script in the page fills, offline.
+
+    Args:
+        shown: spectra with no, one or two axes of pixels.
+        bands: to choose from, the first shown first.
+        marks: pixels to jump to, on the measured grid.
+        noise: of the measurement.
+        start: index of the pixel that is shown first, on the measured grid.
+        file: name of the measurement.
+        largest: bytes of the page; more spectra are binned.
+    """
+    from bokeh.resources import Resources
+
+    embedded = embed(shown, largest)
+    figures = explorer_figures(embedded.spectra)
+    data = _data(embedded, figures, bands, marks, noise, start, file)
+    # The core alone: no widgets, no tables.
+    scripts = Resources(mode="inline", components=["bokeh"]).js_raw
+    head = "".join(f"<script>{script}</script>\n" for script in scripts)
+    style = (_HERE / "explorer.css").read_text(encoding="utf-8")
+    return Explorer(f"{head}<style>{style}</style>", _body(embedded, figures, data, marks, bands))
+
+
+def _data(
+    embedded: Embedded,
+    figures: Figures,
+    bands: Sequence[Band],
+    marks: Sequence[Mark],
+    noise: Noise,
+    start: tuple[int, ...],
+    file: str,
+) -> dict[str, Any]:
+    """What the script must know."""
+    shown, bins = embedded.spectra, embedded.bins
+    measured, restored = _two(shown.measured_positions), _two(shown.positions)
+
+    def binned(index: tuple[int, ...]) -> tuple[int, int]:
+        row, column = (*index, 0, 0)[:2]
+        return row // bins.pixels, column // bins.pixels
+
+    to_measured = [nearest(fine.values, coarse.values) for fine, coarse in zip(restored, measured, strict=True)]
+    to_restored = [nearest(coarse.values, fine.values) for fine, coarse in zip(restored, measured, strict=True)]
+    first = binned(start)
+    factor = noise.factor / np.sqrt(embedded.together)
+    return {
+        "kind": ("spectrum", "series", "map")[len(shown.positions)],
+        "file": file,
+        "name": Path(file).stem or "spectrum",
+        "unit": shown.unit,
+        "axis": [float(each) for each in shown.axis],
+        "exact": embedded.exact,
+        "noise": noise._replace(factor=float(factor))._asdict(),
+        "measured": _grid(measured),
+        "restored": _grid(restored),
+        "toMeasured": dict(zip("yx", (each.tolist() for each in to_measured), strict=True)),
+        "toRestored": dict(zip("yx", (each.tolist() for each in to_restored), strict=True)),
+        "grids": {name: grid._asdict() for name, grid in figures.grids.items()},
+        "columns": figures.columns.tolist(),
+        "figures": list(figures.models),
+        "ratio": _ratio(shown.positions, figures.grids),
+        "bands": [band._asdict() for band in bands],
+        "marks": [dict(zip(("row", "column"), binned(mark.place), strict=True), ray=mark.ray) for mark in marks],
+        "markColours": list(MARK_COLOURS),
+        "start": [int(to_restored[0][first[0]]), int(to_restored[1][first[1]])],
+    }
+
+
+def _two(positions: tuple[Positions, ...]) -> tuple[Positions, Positions]:
+    """Two axes always, for the script; those of one pixel have no name."""
+    alone = Positions("", np.zeros(1), "")
+    y, x = (*positions, alone, alone)[:2]
+    return y, x
+
+
+def _grid(positions: tuple[Positions, Positions]) -> dict[str, Any]:
+    places = {name: [each.at(i) for i in range(len(each.values))] for name, each in zip("yx", positions, strict=True)}
+    return {"shape": [len(each.values) for each in positions], "places": places}
+
+
+def _ratio(positions: tuple[Positions, ...], grids: dict[str, Grid]) -> float | None:
+    """Width of a map over its height; None where its axes are of different kinds, or it is none."""
+    if len(positions) != 2 or positions[0].unit != positions[1].unit:
+        return None
+    grid = grids["after"]
+    return abs(grid.x[1] - grid.x[0]) / abs(grid.y[1] - grid.y[0])
+
+
+def _body(
+    embedded: Embedded, figures: Figures, data: dict[str, Any], marks: Sequence[Mark], bands: Sequence[Band]
+) -> str:
+    from bokeh.document import Document
+    from bokeh.embed import components
+    from bokeh.events import DocumentReady
+    from bokeh.models import CustomJS
+
+    document = Document()
+    for model in figures.models.values():
+        document.add_root(model)
+    document.js_on_event(DocumentReady, CustomJS(code="window.explorer.start(Bokeh.documents[0])"))
+    script, divs = components(figures.models, wrap_plot_info=True)
+    kind = data["kind"]
+    wide = " wide" if (data["ratio"] or 1.0) > 2.2 else ""
+    parts = [
+        f'<section id="explorer" class="{kind}{wide}" aria-label="The measurement, to look around in">',
+        *(f'<p class="data">{html.escape(sentence)}</p>' for sentence in notices(embedded)),
+        f"<p>{_HELP[kind]}</p>",
+        _controls(kind, bands),
+        '<p id="readout" role="status"></p>',
+        '<div id="figures">',
+        '<div class="left">',
+        *(_figure(name, divs[name], kind) for name in ("before", "after", "profile", "layer") if name in divs),
+        _list(marks),
+        '</div><div class="right">',
+        *(_figure(name, divs[name], kind) for name in ("spectrum", "residual")),
+        "</div></div>",
+        "</section>",
+        *_texts(embedded),
+        f'<script type="application/json" id="explorer-data">{_json(data)}</script>',
+        f"<script>{(_HERE / 'explorer.js').read_text(encoding='utf-8')}</script>",
+        script,
+        "<noscript><p>The figures need JavaScript; the picture beside this page shows the same bands.</p></noscript>",
+    ]
+    return "\n".join(parts)
+
+
+_HELP = {
+    "map": "Click a pixel to see its spectrum; with a map in focus the arrow keys move on (Shift: ten pixels). Drag "
+    "over the spectrum to choose the band that the maps show.",
+    "series": "Click a spectrum in a picture or in the profile; with a picture in focus the arrow keys move on (Shift: "
+    "ten spectra). Drag over the spectrum to choose the band that the profile shows.",
+    "spectrum": "Drag over the spectrum to measure a band.",
+}
+
+_NAMES = {
+    "before": "as measured",
+    "after": "restored",
+    "layer": "where to be careful",
+    "profile": "height of the band along the series",
+    "spectrum": "spectrum",
+    "residual": "residual",
+}
+
+_ALTERNATIVES = {
+    "map": {
+        "before": "Map of the chosen band as measured, on the colour scale of the restored map.",
+        "after": "Map of the chosen band as restored, coloured from its 0.5th to its 99.7th percentile.",
+    },
+    "series": {
+        "before": "Spectra as measured, one under another, on the colour scale of the restored ones.",
+        "after": "Spectra as restored, one under another, coloured from their 1st to their 99th percentile.",
+        "profile": "Height of the chosen band in each spectrum, measured and restored.",
+    },
+}
+_RESIDUAL = "Measured less restored, with the noise expected in each channel to both sides of zero."
+
+
+def _figure(name: str, div: str, kind: str) -> str:
+    words = _ALTERNATIVES.get(kind, {}).get(name) or (_RESIDUAL if name == "residual" else "")
+    keys = ' tabindex="0" role="group"' if name in ("before", "after", "layer", "profile") else ""
+    label = f"{_NAMES[name]}; the arrow keys choose the pixel" if keys else _NAMES[name]
+    focus = f'<div{keys} aria-label="{label}">{div}</div>' if keys else div
+    layers = _layers(kind) if name == "layer" else ""
+    key = _key() if name == "residual" else ""
+    caption = f'<figcaption class="hidden" id="alt-{name}">{html.escape(words)}</figcaption>'
+    return f'<figure id="figure-{name}">{layers}{focus}{key}{caption}</figure>'
+
+
+def _layers(kind: str) -> str:
+    names = {
+        "uncertainty": "uncertainty",
+        "residual": "residual over noise",
+        "flagged": "flagged channels" if kind == "map" else "flagged",
+        "cosmic_ray": "cosmic rays",
+    }
+    options = "".join(f'<option value="{value}">{words}</option>' for value, words in names.items())
+    return f'<div class="controls"><label>Layer <select id="layer">{options}</select></label></div>'
+
+
+def _key() -> str:
+    items = zip(MARK_NAMES, MARK_COLOURS, strict=True)
+    shaded = "".join(f'<li><i style="background:{colour}"></i>{name}</li>' for name, colour in items)
+    return f'<ul class="key" aria-label="Shaded channels">{shaded}</ul>'
+
+
+def _controls(kind: str, bands: Sequence[Band]) -> str:
+    options = "".join(f'<option value="{number}">{band.centre:.0f} cm⁻¹</option>' for number, band in enumerate(bands))
+    number = 'type="number" step="any"'
+    return (
+        '<div class="controls"><fieldset><legend>Band</legend>'
+        f'<label>of <select id="bands">{options}<option value="own">your own</option></select></label>'
+        f'<label>from <input id="band-low" {number}></label><label>to <input id="band-high" {number}> cm⁻¹</label>'
+        '<label><input id="baseline" type="checkbox" checked> above a straight line under it</label></fieldset>'
+        '<label><input id="whole" type="checkbox"> whole range of intensities</label>'
+        "<fieldset><legend>Save</legend>"
+        '<button id="save-csv" type="button">spectrum (CSV)</button>'
+        '<button id="save-png" type="button">picture (PNG)</button>'
+        '<button id="save-svg" type="button">picture (SVG)</button></fieldset></div>'
+    )
+
+
+def _list(marks: Sequence[Mark]) -> str:
+    if not marks:
+        return '<div id="list"><h2>Flagged spectra and cosmic rays</h2><p>None.</p></div>'
+    items = "".join(
+        f'<li><button type="button" data-mark="{i}">{html.escape(mark.words)}</button></li>'
+        for i, mark in enumerate(marks)
+    )
+    return f'<div id="list"><h2>Flagged spectra and cosmic rays</h2><ul id="marks">{items}</ul></div>'
+
+
+def _texts(embedded: Embedded) -> list[str]:
+    texts = {
+        f"cube-{name}" if part == "values" else f"cube-{name}-{part}": text
+        for name, cube in embedded.cubes.items()
+        for part, text in cube.items()
+    }
+    texts |= {f"marks-{name}": text for name, text in embedded.marks.items()}
+    return [f'<script type="text/plain" id="{name}">{text}</script>' for name, text in texts.items()]
+
+
+def _json(data: dict[str, Any]) -> str:
+    # Inside <script> no "</script>" of a user's text may end it.
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

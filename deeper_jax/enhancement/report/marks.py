@@ -1,0 +1,56 @@
+"""Which spectra a reader should look at: those flagged and those with cosmic rays, in words and in order."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from deeper_jax.enhancement.report.comparison import Comparison
+
+MOST_MARKS = 300
+
+
+class Mark(NamedTuple):
+    """A spectrum to look at: its place on the measured grid, why, and whether that is a cosmic ray."""
+
+    place: tuple[int, ...]
+    words: str
+    ray: bool
+
+
+def marked_spectra(shown: Comparison) -> list[Mark]:
+    """Cosmic rays, the highest first, then flagged spectra, those of most channels first; 300 of each at most."""
+    return [*_rays(shown), *_flagged(shown)]
+
+
+def _rays(shown: Comparison) -> list[Mark]:
+    height = np.where(shown.cosmic_ray, shown.before - shown.after, -np.inf).max(-1)
+    marks = []
+    for index in _highest(height, np.isfinite(height)):
+        channel = int(np.where(shown.cosmic_ray[index], shown.before[index] - shown.after[index], -np.inf).argmax())
+        what = "cosmic ray removed" if shown.removed[index][channel] else "cosmic ray? not removed"
+        marks.append(Mark(index, _words(shown, index, f"{what}, {shown.axis[channel]:.0f} cm⁻¹"), True))
+    return marks
+
+
+def _flagged(shown: Comparison) -> list[Mark]:
+    flags = shown.flagged & ~shown.removed
+    count = flags.sum(-1)
+    marks = []
+    for index in _highest(count, count > 0):
+        channels, number = np.flatnonzero(flags[index]), int(count[index])
+        first, last = shown.axis[channels[0]], shown.axis[channels[-1]]
+        where = f"{first:.0f} cm⁻¹" if number == 1 else f"{first:.0f} to {last:.0f} cm⁻¹"
+        words = f"{number} {'channel' if number == 1 else 'channels'} flagged, {where}"
+        marks.append(Mark(index, _words(shown, index, words), False))
+    return marks
+
+
+def _highest(values: np.ndarray, chosen: np.ndarray) -> list[tuple[int, ...]]:
+    order = np.argsort(-values.ravel(), kind="stable")
+    found = [int(i) for i in order if chosen.ravel()[i]][:MOST_MARKS]
+    return [tuple(int(i) for i in np.unravel_index(each, values.shape)) for each in found]
+
+
+def _words(shown: Comparison, index: tuple[int, ...], what: str) -> str:
+    place = ", ".join(each.at(i) for each, i in zip(shown.positions, index, strict=True))
+    return f"{place}: {what}" if place else what
