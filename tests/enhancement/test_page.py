@@ -212,7 +212,14 @@ KINDS = {
     "wide map": lambda: enhanced(scan(3, 12, y=np.arange(3.0), x=np.arange(12.0))),
     "one spectrum": lambda: enhanced(scan()),
     "super-resolved": lambda: _finer(),
+    "names of markup": lambda: _odd(),
 }
+
+
+def _odd() -> Any:
+    odd = "<script>x</script>|`$_^&amp;'\"\\"
+    data = series(odd, np.arange(5.0), odd).assign_attrs(units=odd, source_file=odd)
+    return enhanced(data)
 
 
 def _finer() -> Any:
