@@ -19,7 +19,7 @@ from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.maps import raman_map, read_data_set, read_map, write_map
 
 FILES = ROOT.parent / "shared" / "data" / "instruments"
-PICTURE_WIDTH = 1350  # pixels
+PICTURE_WIDTH = 1380  # pixels
 MEASURED = [
     ("depth_series.wdf", []),
     ("labspec_map.xml", []),

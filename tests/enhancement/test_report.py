@@ -1,11 +1,14 @@
 """What the page of an enhanced map chooses, names and leaves grey."""
 
 import numpy as np
-from tiny_models import spectra_of_bands, tiny_denoiser
+import pytest
+from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 
 import deeper_jax
 from deeper_jax.enhancement.report.bands import strongest_bands
-from deeper_jax.enhancement.report.comparison import compare
+from deeper_jax.enhancement.report.comparison import Positions, compare, number, place_sentences
+from deeper_jax.enhancement.report.page import picture_figures
+from deeper_jax.enhancement.report.spectrum_figure import example_spectra
 from deeper_jax.enhancement.report.words import cosmic_ray_rows, summary_sentences
 from deeper_jax.maps import raman_map
 
@@ -39,3 +42,58 @@ def test_zeros_in_place_of_spectra_are_gaps_before_as_after():
     shown = compare(deeper_jax.enhance(raman_map(values, axis), tiny_denoiser(random=False)))
     for spectra in (shown.before, shown.after):
         np.testing.assert_array_equal(np.isnan(spectra).all(1), [True, False] * 3)
+
+
+def test_bands_of_a_map_are_where_neighbours_differ_together_and_never_at_the_laser():
+    generator = np.random.default_rng(0)
+    axis = np.linspace(80.0, 1600.0, 400)
+    left = (np.arange(20) < 10)[None, :, None]
+
+    def line(centre: float) -> np.ndarray:
+        return np.exp(-(((axis - centre) / 10) ** 2))
+
+    # The highest band is the same everywhere but for noise; a lower one is in one half only; the laser's flank varies
+    # from line to line and falls through the edge of what is looked at.
+    everywhere = 300 * line(900.0) * (1 + 0.05 * generator.normal(size=(20, 20, 1)))
+    flank = 2000 * np.exp(-(axis - 80) / 30) * np.linspace(0.5, 1.5, 20)[:, None, None]
+    spectra = everywhere + 60 * left * line(1300.0) + flank + generator.normal(size=(20, 20, 400))
+    (band,) = strongest_bands(spectra, axis)
+    assert abs(band.centre - 1300) < 5
+    # As a list nothing is known of neighbours: the most prominent one is among them.
+    listed = [each.centre for each in strongest_bands(spectra.reshape(-1, 400), axis)]
+    assert any(abs(centre - 900) < 5 for centre in listed) and min(listed) > 200
+    # Without any band the flank is none.
+    (band,) = strongest_bands(np.broadcast_to(flank, (20, 20, 400)), axis)
+    assert band.low > 105
+
+
+def test_places_are_read_in_plain_figures():
+    far = Positions("y", -106_312.5 + 0.5 * np.arange(5), "µm", -106_312.5)
+    assert far.at(3) == "y = 1.5 µm" and far.edges() == (-0.25, 2.25)
+    near = Positions("x_measured", 20.0 - 0.125 * np.arange(4), "µm")
+    assert near.at(1) == "x = 19.88 µm" and near.edges()[0] > near.edges()[1]
+    assert Positions("spectrum", np.arange(4.0), "").at(2) == "spectrum 2"
+    assert number(-0.0001, 1.0) == "0" and number(-12_345.678, 1.0) == "−12,345.7"
+    (words,) = place_sentences((far, near))
+    assert words == "Places are distances from the first pixel, which the stage has at y = −106,312.5 µm."
+    assert "uneven" in place_sentences((near, near._replace(values=np.array([0.0, 1.0, 5.0]))))[0]
+
+
+@pytest.mark.parametrize("kind", ["map", "fine map", "series", "spectrum"])
+def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
+    values, axis = spectra_of_bands(*{"map": (5, 6), "fine map": (5, 6), "series": (9,), "spectrum": ()}[kind])
+    given = raman_map(values, axis, **({"y": np.arange(5.0), "x": np.arange(6.0)} if values.ndim == 3 else {}))
+    finer = {"super_resolver": tiny_super_resolver(axis)} if kind == "fine map" else {}
+    shown = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
+    chosen = example_spectra(shown)
+    for figure in picture_figures(shown, chosen):
+        figure.draw_without_rendering()
+        panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+        assert panels and all(axes.has_data() and axes.axison for axes in panels)
+        if any(axes.images for axes in panels):
+            letters = {text.get_text() for axes in panels for text in axes.texts}
+            assert letters == {example.letter for example in chosen}
+            labels = [axes.get_xlabel() for axes in panels]
+            assert ("x (µm)" in labels) == ("map" in kind)
+    if kind != "spectrum":
+        assert [axes.get_title(loc="left")[0] for axes in figure.axes] == [example.letter for example in chosen]

@@ -16,7 +16,7 @@ from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.marks import marked_spectra
 from deeper_jax.enhancement.report.series_figure import series_figure
-from deeper_jax.enhancement.report.spectrum_figure import example_spectra, spectrum_figure
+from deeper_jax.enhancement.report.spectrum_figure import Example, example_spectra, spectrum_figure
 from deeper_jax.enhancement.report.words import MEANING, cosmic_ray_rows, provenance_rows, summary_sentences
 from deeper_jax.evaluation.plot_style import save_png
 from deeper_jax.evaluation.report.tables import Section, TextTable
@@ -39,12 +39,13 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
     path = Path(path)
     shown = compare(result)
     file = str(result.attrs["source_file"]) or "Raman map"
+    chosen = example_spectra(shown)
     interactive = explorer(
         explored(shown),
         _bands(shown),
         marked_spectra(shown),
         noise_of(result),
-        example_spectra(shown)[0][1],
+        chosen[0].place,
         file,
     )
     parts = [list_html([*summary_sentences(result), *_about(shown)]), interactive.body]
@@ -58,7 +59,7 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
         parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays)), folded=True))
     table = TextTable(["what", "how"], provenance_rows(result))
     parts.append(section_html(Section("How it was made", [], table), folded=True))
-    write_picture(path.with_suffix(".png"), shown)
+    write_picture(path.with_suffix(".png"), shown, chosen)
     return write_web_page(path, f"{file}, before and after", parts, interactive.head)
 
 
@@ -90,23 +91,23 @@ def noise_of(result: "xarray.Dataset") -> Noise:
     return Noise(gain, floor, least, mean / float(np.sqrt(variance.mean())))
 
 
-def write_picture(path: Path, shown: Comparison) -> None:
+def write_picture(path: Path, shown: Comparison, chosen: list[Example]) -> None:
     """The figures of a measurement under each other in one PNG."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for number, figure in enumerate(_pictures(shown)):
+        for number, figure in enumerate(picture_figures(shown, chosen)):
             files.append(Path(folder) / f"{number}.png")
             save_png(figure, files[-1])
         _stack(files, path)
 
 
-def _pictures(shown: Comparison) -> list[Figure]:
-    pictures = []
-    if len(shown.positions) == 2:
-        pictures.append(map_figure(shown))
-    elif len(shown.positions) == 1:
-        pictures.append(series_figure(shown))
-    return [*pictures, spectrum_figure(shown)]
+def picture_figures(shown: Comparison, chosen: list[Example]) -> list[Figure]:
+    """The whole measurement, if it is more than one spectrum, and the chosen spectra."""
+    places = {example.letter: example.place for example in chosen}
+    if not shown.positions:
+        return [spectrum_figure(shown, chosen)]
+    whole = map_figure(shown, places) if len(shown.positions) == 2 else series_figure(shown, places)
+    return [whole, spectrum_figure(shown, chosen)]
 
 
 def _stack(files: list[Path], path: Path) -> None:

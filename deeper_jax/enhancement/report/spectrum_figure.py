@@ -1,39 +1,37 @@
 """Example spectra: measured, denoised with its 90 % band, flagged channels and cosmic rays shaded."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from deeper_jax.enhancement.report.bands import band_height, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison
-from deeper_jax.enhancement.report.map_figure import WIDTH
+from deeper_jax.enhancement.report.map_figure import DPI, TEXT, TITLE, WIDTH
 from deeper_jax.enhancement.report.words import runs
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
 
-_FLAG, _RAY, _SUSPECTED = "#CC79A7", "#0072B2", "#F0E442"
+_FLAG, _RAY, _SUSPECTED = "#CC79A7", "#0072B2", "#E69F00"
 
 
-def spectrum_figure(shown: Comparison) -> Figure:
-    """Up to five spectra: those of strongest, median and weakest bands, a flagged one, and one with a cosmic ray.
-
-    They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
-    """
-    examples = example_spectra(shown)
-    figure = new_figure(WIDTH, 0.9 + 2.1 * len(examples) + (1.2 if len(examples) == 1 else 0.0))
+def spectrum_figure(shown: Comparison, examples: list["Example"]) -> Figure:
+    """The spectra that `example_spectra` chose, under each other."""
+    figure = new_figure(WIDTH, 0.9 + 1.9 * len(examples) + (1.4 if len(examples) == 1 else 0.0))
+    figure.set_dpi(DPI)
     panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, (name, index) in zip(panels, examples, strict=True):
-        _draw(panel, shown, index)
-        place = ", ".join(each.at(i) for each, i in zip(shown.positions, index, strict=True))
-        title = ", ".join(words for words in (name, place) if words)
-        panel.set_title(title, fontsize=9, loc="left")
-    panels[-1].set_xlabel("Raman shift (cm⁻¹)")
-    figure.supylabel(f"Intensity ({shown.unit})", fontsize=10)
+    for panel, example in zip(panels, examples, strict=True):
+        _draw(panel, shown, example.place)
+        where = ", ".join(each.at(i) for each, i in zip(shown.positions, example.place, strict=True))
+        words = f"{example.letter}  {example.name}: {where}" if where else ""
+        panel.set_title(words, fontsize=TITLE, loc="left")
+    panels[-1].set_xlabel("Raman shift (cm⁻¹)", fontsize=TEXT)
+    figure.supylabel(f"Intensity ({shown.unit})", fontsize=TITLE)
     handles = {
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    # Three beside each other, so that they can be read where the picture is small.
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT)
     return figure
 
 
@@ -55,7 +53,8 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
             edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
             panel.axvspan(*edges, color=colour, alpha=0.35, lw=1.0, label=name)
     panel.set_xlim(axis[0], axis[-1])
-    panel.tick_params(labelsize=8)
+    panel.tick_params(labelsize=TEXT)
+    panel.locator_params(nbins=5)
     panel.spines[["top", "right"]].set_visible(False)
     # A cosmic ray of the measurement must not press the rest flat.
     low, high = np.percentile(before, [0.2, 99.8])
@@ -63,10 +62,21 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
 
 
-def example_spectra(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
-    """(name, index) of the spectra to show; a single spectrum has the index ()."""
+class Example(NamedTuple):
+    """A spectrum to show: the letter beside it, why it was chosen, and its index, () of a single spectrum."""
+
+    letter: str
+    name: str
+    place: tuple[int, ...]
+
+
+def example_spectra(shown: Comparison) -> list[Example]:
+    """Up to five spectra: those of strongest, median and weakest bands, a flagged one, and one with a cosmic ray.
+
+    They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
+    """
     if not shown.positions:
-        return [("", ())]
+        return [Example("", "", ())]
     grid = shown.after.shape[:-1]
     present = np.flatnonzero(np.isfinite(shown.after).all(-1))
     spectra = shown.after.reshape(-1, len(shown.axis))[present]
@@ -82,5 +92,8 @@ def example_spectra(shown: Comparison) -> list[tuple[str, tuple[int, ...]]]:
     struck = shown.cosmic_ray.reshape(-1, len(shown.axis))
     if struck.any():
         height = np.where(struck, np.nan_to_num(shown.before).reshape(struck.shape), -np.inf).max(1)
-        chosen.setdefault(int(height.argmax()), "highest cosmic ray, removed or suspected")
-    return [(name, tuple(int(i) for i in np.unravel_index(index, grid))) for index, name in chosen.items()]
+        chosen.setdefault(int(height.argmax()), "highest cosmic ray")
+    return [
+        Example(letter, name, tuple(int(i) for i in np.unravel_index(index, grid)))
+        for letter, (index, name) in zip("ABCDE", chosen.items(), strict=False)
+    ]
