@@ -1,7 +1,7 @@
 """Deep-learning Raman imaging in JAX: denoising and hyperspectral super-resolution.
 
 `deeper_jax.enhance(path)` takes an instrument's file; `deeper_jax.load(path)` gives a model that takes NumPy arrays;
-`deeper_jax.maps` reads and writes maps.
+`deeper_jax.maps` reads and writes maps; `deeper_jax.sample_map()` simulates a small one to begin with.
 """
 
 import importlib
@@ -12,13 +12,18 @@ from deeper_jax.version import __version__
 
 if TYPE_CHECKING:
     from deeper_jax import maps
+    from deeper_jax.data.sample_map import sample_map
     from deeper_jax.enhancement.pipeline import enhance
     from deeper_jax.tasks.load import load
 
-__all__ = ["InputError", "__version__", "enhance", "load", "maps"]
+__all__ = ["InputError", "__version__", "enhance", "load", "maps", "sample_map"]
 
 # Imported when they are first used: JAX takes a second.
-_MODULES = {"enhance": "deeper_jax.enhancement.pipeline", "load": "deeper_jax.tasks.load"}
+_MODULES = {
+    "enhance": "deeper_jax.enhancement.pipeline",
+    "load": "deeper_jax.tasks.load",
+    "sample_map": "deeper_jax.data.sample_map",
+}
 
 
 def __getattr__(name: str) -> Any:

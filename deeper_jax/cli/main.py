@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deeper_jax.cli import enhance, evaluate, memory, pack, simulate, train
+from deeper_jax.cli import enhance, evaluate, memory, pack, sample, simulate, train
 from deeper_jax.cli.command_line import Parser, run_command, stop_when_asked
 from deeper_jax.version import __version__
 
 COMMANDS = {
+    "sample": (sample, "write a small simulated scan, to try the other commands on"),
     "enhance": (enhance, "denoise a map from an instrument's file, with uncertainty and a page"),
     "train": (train, "train a network"),
     "evaluate": (evaluate, "compare a trained network with the reference methods, or repeat an experiment"),
