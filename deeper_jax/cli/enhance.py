@@ -1,11 +1,13 @@
 """`deeper-jax enhance`: an instrument's file in; the enhanced map, a page of before and after, and a few words out."""
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from deeper_jax.cli.command_line import log_shown
+from deeper_jax.cli.enhance_many import add_folder_arguments, check_one, enhance_many
 from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
 from deeper_jax.errors import InputError
 
@@ -16,7 +18,12 @@ _PAGES = (".html", ".htm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `enhance` takes."""
-    parser.add_argument("input", metavar="IN", help="a file of an instrument, or any other that read_map reads")
+    parser.add_argument(
+        "input",
+        metavar="IN",
+        nargs="+",
+        help="a file of an instrument, or any other that read_map reads; several files and folders with --output-dir",
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help=".h5, .nc, .npz, .mat, .csv or .tif (default: IN_enhanced.h5 beside IN)"
     )
@@ -56,12 +63,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     page.add_argument("--page", metavar="PATH", help="page of before and after (default: OUT with .html)")
     page.add_argument("--no-page", action="store_true", help="write no page")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--quiet", action="store_true", help="say only what went wrong")
+    add_folder_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, enhance, write, and say what came out. Raises InputError; nothing is written then."""
-    source = Path(options.input)
+    if options.output_dir is not None:
+        enhance_many(options)
+        return
+    check_one(options)
+    with contextlib.ExitStack() as stack:
+        if options.quiet:
+            silence = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(silence))
+        _enhance_one(options)
+
+
+def _enhance_one(options: argparse.Namespace) -> None:
+    source = Path(options.input[0])
     from deeper_jax.maps.registry import format_of
 
     format_of(source)
@@ -74,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
     from deeper_jax.maps import read_map, write_map
 
     keep_compiled_programs()
-    with log_shown(sys.stderr, "%(message)s ...") as log:
+    with log_shown(sys.stdout if options.quiet else sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
         entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
         measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
@@ -87,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
             noise=options.noise,
             cosmic_rays=options.cosmic_rays,
             resolution=options.resolution,
-            progress=True,
+            progress=not options.quiet,
         )
         log.info("writing %s", output.name)
         write_map(result, output, overwrite=options.overwrite)

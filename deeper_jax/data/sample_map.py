@@ -74,7 +74,7 @@ def _cell(height: int, width: int, seed: int) -> Any:
 
 
 def _labelled(values: Any, seed: int) -> "xarray.DataArray":
-    spectra = np.asarray(values)
+    spectra = np.array(values)  # a copy, which may be written to
     y, x = (STEP_UM * np.arange(size) for size in spectra.shape[:2])
     found = raman_map(spectra, default_wavenumbers(), y=y, x=x, units="counts", title="SIMULATED cell")
     record = {

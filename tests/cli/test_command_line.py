@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_made_is_done_without(folder_of, tmp_path):
         (["nothing"], "invalid choice: 'nothing'"),
         (["--nothing", "enhance", "a.wdf"], "unexpected argument '--nothing'"),
         (["enhance"], "required: IN"),
-        (["enhance", "a.wdf", "b.wdf"], "unexpected argument 'b.wdf'"),
+        (["enhance", "a.wdf", "b.wdf"], "b.wdf: found a second file; for many files give --output-dir"),
         (["enhance", "."], "deeper-jax: .: found a folder"),
         (["enhance", "a.wdf", "--noise=much"], "argument --noise: invalid float value: 'much'"),
         (["enhance", "a.wdf", "--config.seed=1"], "unexpected argument '--config.seed=1'"),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.enhancement.report.comparison import positions_of
+from deeper_jax.spectra.noise import NoiseModel
 
 # Flagged channels closer together than this belong to one region, cm⁻¹.
 _REGION = 30.0
@@ -44,6 +45,16 @@ def _noise(result: Any) -> str:
         f"Noise of the measurement: {noise:.3g} {unit} ({told}; standard deviation, mean of all channels); uncertainty "
         f"of the denoised: {left:.3g} {unit}, {noise / left:.2g} times less."
     )
+
+
+def noise_law(noise: NoiseModel, unit: str) -> str:
+    """What a noise model says, in words; a variance that falls below 0 at intensity 0 is told as an offset."""
+    if noise.gain <= 0:
+        return "the same at all intensities"
+    shot = f"variance {noise.gain:.3g} {unit} times the intensity"
+    if noise.floor >= 0:
+        return f"{shot}, and {noise.floor**0.5:.3g} {unit} of reading out"
+    return f"{shot} above an offset of {-noise.floor / noise.gain:.3g} {unit} that makes no noise"
 
 
 def _flags(result: Any) -> str:
@@ -171,9 +182,15 @@ def provenance_rows(result: Any) -> list[list[str]]:
                 words.append(f"step {record['step']}")
             rows.append([key.replace("_", "-"), ", ".join(words)])
             rows += [[f"{key.replace('_', '-')}: {name}", _pairs(record.get(name))] for name in ("network", "versions")]
+    unit = result["intensity"].attrs.get("units", "a.u.")
     for number, step in enumerate(json.loads(attrs["steps"]), 1):
         settings = {name: value for name, value in step.items() if name != "name"}
-        rows.append([f"step {number}: {step['name'].replace('_', ' ')}", _pairs(settings)])
+        told = _pairs(settings)
+        if step["name"] == "estimate_noise":
+            told = noise_law(NoiseModel(step["gain"], step["floor"], 0.0), unit)
+        elif step["name"] == "given_noise":
+            told = f"standard deviation {step['floor'] ** 0.5:.4g} {unit}"
+        rows.append([f"step {number}: {step['name'].replace('_', ' ')}", told])
     return [row for row in rows if row[1]]
 
 
