@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: setup setup-test setup-docs demo test test-all lint docs clean
 
 # Without byte-compiling ahead what is mostly never imported: that takes longer than unpacking it.
-INSTALL = $(BIN)/pip install -q --no-compile --disable-pip-version-check -r requirements.txt
+INSTALL = $(BIN)/pip install --no-compile --disable-pip-version-check -r requirements.txt
 
 $(VENV)/bin/pip:
 	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version)."

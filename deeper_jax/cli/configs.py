@@ -4,9 +4,9 @@ import contextlib
 import runpy
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deeper_jax.errors import InputError, did_you_mean
 
@@ -53,6 +53,17 @@ def load_config(name: str, settings: Sequence[str] = ()) -> "ConfigDict":
         _check_against_shipped(config, name)
     _apply(config, settings)
     return config
+
+
+def setting_lines(settings: Mapping[str, Any], name: str = "config") -> list[str]:
+    """All settings, a line each, as the command line takes them: '--config.train.steps=400'."""
+    lines: list[str] = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            lines += setting_lines(value, f"{name}.{key}")
+        else:
+            lines.append(f"--{name}.{key}={value}")
+    return lines
 
 
 def _find(file: str) -> Path:

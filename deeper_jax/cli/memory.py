@@ -10,6 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `memory` takes."""
     parser.add_argument("config", metavar=FORM, help="e.g. super_resolution:scale=4,blocks=16 or path/to/config.py")
     parser.add_argument("--batch-sizes", default="2,16", help="comma-separated (default: %(default)s)")
+    parser.epilog = "Example: deeper-jax memory super_resolution:scale=4,blocks=16 --batch-sizes=2,4"
     parser.set_defaults(run=run, takes_settings=True)
 
 

@@ -1,6 +1,7 @@
 """`deeper-jax sample`: a small SIMULATED scan, to try the other commands on."""
 
 import argparse
+import shlex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +28,5 @@ def run(options: argparse.Namespace) -> None:
     write_sample(options.file, **{name: getattr(options, name) for name in names})
     print(
         f"{options.file}: a SIMULATED scan of a cell, {options.height} x {options.width} pixels of 500 channels, in "
-        f"counts.\nNext: deeper-jax enhance {options.file}"
+        f"counts.\nNext: deeper-jax enhance {shlex.quote(options.file)}"
     )

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from deeper_jax.cli.command_line import extras_named, keep_compiled_programs
-from deeper_jax.cli.configs import FORM, load_config, shipped_configs
+from deeper_jax.cli.configs import FORM, load_config, setting_lines, shipped_configs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=60,
         help="with --distributed: a process silent for so long is lost (default: %(default)s)",
     )
+    parser.epilog = (
+        "Examples: deeper-jax train --config=denoising_demo --workdir=runs/demo; "
+        "deeper-jax train --config=super_resolution:scale=4 --workdir=runs/4x --config.train.batch_size=4."
+    )
     resumes = "stopped; the same command resumes from the latest checkpoint."
     parser.set_defaults(run=run, takes_settings=True, stopped=resumes)
 
@@ -63,11 +67,14 @@ def _train(options: argparse.Namespace) -> None:
 
     from deeper_jax.tasks.registry import training_job
     from deeper_jax.training.cpu_memory import keep_freed_memory
+    from deeper_jax.training.distributed import is_first
     from deeper_jax.training.loop import train
 
     if options.distributed is None:
         keep_freed_memory()
     keep_compiled_programs()
+    if is_first():
+        print("\n".join(["The settings:", *setting_lines(config.to_dict())]), flush=True)
     with extras_named():
         job = training_job(config)
     train(config, job, options.workdir)

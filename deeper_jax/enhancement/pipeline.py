@@ -219,7 +219,7 @@ def _by_fixed_axis(
 
 
 def _bar(total: int, progress: bool) -> tqdm:
-    return tqdm(total=total, desc="denoising", unit="spectra", delay=1.5, disable=not progress)
+    return tqdm(total=total, desc="denoising", unit="spectra", delay=1.5, disable=not progress or total == 1)
 
 
 def _parts(total: int) -> list[slice]:

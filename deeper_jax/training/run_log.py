@@ -51,6 +51,7 @@ class RunLog:
             mininterval=1,
         )
         self._shown: dict[str, str] = {}
+        self._compiled = False
 
     def _keep_until(self, step: int) -> None:
         if not self._path.exists():
@@ -73,8 +74,14 @@ class RunLog:
         os.replace(temporary, self._path)
 
     def advance(self) -> None:
-        """Count one step on the bar."""
-        self._bar.update()
+        """Count one step on the bar; the first, which compiles, is left out of the estimate of time."""
+        if self._compiled:
+            self._bar.update()
+            return
+        self._compiled = True
+        self._bar.n += 1
+        self._bar.initial = self._bar.last_print_n = self._bar.n
+        self._bar.unpause()
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Record scalars at `step`; names are like `train/loss` and `validation/mse`."""

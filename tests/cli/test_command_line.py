@@ -4,6 +4,7 @@ import jax
 import pytest
 
 from deeper_jax.cli.command_line import Parser, keep_compiled_programs, run_command, run_quietly
+from deeper_jax.cli.configs import setting_lines
 from deeper_jax.cli.main import COMMANDS, main
 
 
@@ -109,3 +110,9 @@ def test_an_interruption_is_a_sentence_and_status_130(capsys):
     with pytest.raises(SystemExit) as ended:
         run_quietly("deeper-jax", work, stopped="stopped; again.")
     assert ended.value.code == 130 and capsys.readouterr().err == "deeper-jax: stopped; again.\n"
+
+
+def test_settings_are_shown_as_the_command_line_takes_them():
+    settings = {"seed": 0, "train": {"steps": 4, "epochs": 0}, "data": {"simulate": {}}}
+    lines = ["--config.seed=0", "--config.train.steps=4", "--config.train.epochs=0", "--config.data.simulate={}"]
+    assert setting_lines(settings) == lines

@@ -70,6 +70,7 @@ def test_what_fails_does_not_stop_the_others(scans, weights, tmp_path, capsys):
     assert float(rows[0]["noise_rms"]) == pytest.approx(found.attrs["noise_rms"])
     page = (tmp_path / "out" / "summary.html").read_text()
     assert "5 files: 3 enhanced, 2 failed" in page and "out/d_enhanced.h5" in page and "<script" not in page
+    assert page.index("scans/c.wdf: found") < page.index("<table>")
 
 
 def test_each_result_is_that_of_its_file_alone(scans, weights, capsys):
