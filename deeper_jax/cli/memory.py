@@ -10,7 +10,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `memory` takes."""
     parser.add_argument("config", metavar=FORM, help="e.g. super_resolution:scale=4,blocks=16 or path/to/config.py")
     parser.add_argument("--batch-sizes", default="2,16", help="comma-separated (default: %(default)s)")
-    parser.epilog = "Example: deeper-jax memory super_resolution:scale=4,blocks=16 --batch-sizes=2,4"
+    parser.add_argument(
+        "--device-memory", type=float, metavar="GIB", help="recommend a setting for a device of so many GiB"
+    )
+    parser.epilog = "Example: deeper-jax memory super_resolution:scale=4 --batch-sizes=2,4 --device-memory=16"
     parser.set_defaults(run=run, takes_settings=True)
 
 
@@ -19,6 +22,8 @@ def run(options: argparse.Namespace) -> None:
     sizes = options.batch_sizes.split(",")
     if not all(size.isdigit() and int(size) for size in sizes):
         raise InputError(f"--batch-sizes is {options.batch_sizes!r}; give whole numbers, such as 2,16.")
+    if options.device_memory is not None and not 0 < options.device_memory < float("inf"):
+        raise InputError(f"--device-memory is {options.device_memory:g}; give the device's memory in GiB, above 0.")
     config = load_config(options.config, options.settings)
 
     from deeper_jax.tasks.memory import step_memory
@@ -28,11 +33,31 @@ def run(options: argparse.Namespace) -> None:
     variants = ["none", "blocks", "groups", "both"] if "remat" in config.model else [None]
     print("| remat | batch | parameters and optimizer | step's temporaries | together |")
     print("| --- | --- | --- | --- | --- |")
+    needs: dict[tuple[str | None, int], int] = {}
     for remat in variants:
         if remat is not None:
             config.model.remat = remat
         for size in sizes:
             need = step_memory(config, int(size))
             together = need.state + need.temporary
+            needs[remat, int(size)] = together
             cells = [remat or "-", size, *(f"{n / 2**30:.2f} GiB" for n in (need.state, need.temporary, together))]
             print(f"| {' | '.join(cells)} |", flush=True)
+    if options.device_memory is not None:
+        print(recommendation(needs, options.device_memory * 2**30))
+
+
+def recommendation(needs: dict[tuple[str | None, int], int], memory: float) -> str:
+    """The largest batch that fits with a tenth to spare, with as little computed twice as that allows.
+
+    Args:
+        needs: bytes by (remat, batch size), remat from the fastest to the most sparing.
+        memory: bytes of the device.
+    """
+    fitting = [setting for setting, need in needs.items() if need <= 0.9 * memory]
+    if not fitting:
+        return f"None fits in {memory / 2**30:g} GiB: try smaller --batch-sizes, or train.accumulate_steps."
+    # The first of several with the same batch, as they are ordered.
+    remat, batch = max(fitting, key=lambda setting: setting[1])
+    flags = [f"--config.train.batch_size={batch}", *([f"--config.model.remat={remat}"] if remat is not None else [])]
+    return f"For {memory / 2**30:g} GiB: {' '.join(flags)}"

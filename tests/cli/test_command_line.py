@@ -6,6 +6,7 @@ import pytest
 from deeper_jax.cli.command_line import Parser, keep_compiled_programs, run_command, run_quietly
 from deeper_jax.cli.configs import setting_lines
 from deeper_jax.cli.main import COMMANDS, main
+from deeper_jax.cli.memory import recommendation
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_a_folder_that_cannot_be_made_is_done_without(folder_of, tmp_path):
         (["evaluate", "--workdir=a", "--output=out", "--config.seed=1"], "settings are of an experiment"),
         (["memory", "tiny", "--batch-sizes=0"], "give whole numbers"),
         (["memory", "experiments"], "has no task"),
+        (["memory", "tiny", "--device-memory=-1"], "--device-memory is -1"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(arguments, sentence, capsys, tmp_path, monkeypatch):
@@ -116,3 +118,19 @@ def test_settings_are_shown_as_the_command_line_takes_them():
     settings = {"seed": 0, "train": {"steps": 4, "epochs": 0}, "data": {"simulate": {}}}
     lines = ["--config.seed=0", "--config.train.steps=4", "--config.train.epochs=0", "--config.data.simulate={}"]
     assert setting_lines(settings) == lines
+
+
+@pytest.mark.parametrize(
+    ("memory", "words"),
+    [
+        (200, "--config.train.batch_size=4 --config.model.remat=none"),
+        (100, "--config.train.batch_size=4 --config.model.remat=both"),
+        (70, "--config.train.batch_size=2 --config.model.remat=none"),
+        (60, "--config.train.batch_size=2 --config.model.remat=both"),
+        (20, "None fits"),
+    ],
+)
+def test_the_largest_batch_that_fits_is_recommended(memory, words):
+    needs = {("none", 2): 60, ("none", 4): 120, ("both", 2): 30, ("both", 4): 80}
+    assert words in recommendation(needs, memory)
+    assert recommendation({(None, 2): 60}, 100).endswith("--config.train.batch_size=2")
