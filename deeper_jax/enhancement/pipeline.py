@@ -48,7 +48,7 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         one standard deviation of its error, of the same shape. On the grid that was measured: `measured`, the values
         as given; `cosmic_ray` (bool), every channel removed as one or suspected of it, and `cosmic_ray_removed`,
         those of them that were filled in from the channels beside; `flagged` (bool), where the denoiser took away
-        more than noise, so that the measured value was kept, or where measured less denoised is no noise, and
+        more than noise, so that the measured value was kept, or where the residual is no noise, and
         `pixel_flagged`, where a spectrum has such a channel; after super-resolution also `denoised`, the map before
         it. The attributes say how it was made.
 

@@ -40,7 +40,7 @@ class Row(NamedTuple):
         panels: None leaves a place empty.
         bar: words beside the colour bar of the first panel's scale; '': no bar. Rows after each other with the
             same words share one.
-        pixel_size_um: side of a pixel in micrometres for the scale bar in the last panel; None or 0: none.
+        pixel_size_um: side of a pixel in micrometres for the scale bar in each panel; None or 0: none.
     """
 
     label: str
@@ -79,8 +79,8 @@ def _draw_row(axes: Sequence[Axes], row: Row) -> Any:
     shown = [(axis, panel) for axis, panel in zip(axes, row.panels, strict=False) if panel is not None]
     drawn = [_draw(axis, panel) for axis, panel in shown]
     axes[0].set_ylabel(row.label, fontsize=10)
-    if shown:
-        draw_scale_bar(shown[-1][0], shown[-1][1].image.shape, row.pixel_size_um)
+    for axis, panel in shown:
+        draw_scale_bar(axis, panel.image.shape, row.pixel_size_um)
     return drawn[0] if drawn else None
 
 

@@ -69,7 +69,7 @@ def check_page(page: Path) -> str:
     assert len(scripts) == text.count("</script>") and not any("src" in script for script in scripts)
     words = re.sub(r"<script.*?</script>|<style.*?</style>", "", text, flags=re.S)
     assert len(words) < 200_000
-    assert re.findall(r"""(?:https?:|src=|href=|@import|url\()[^>]*""", words) == ['href="data:,"']
+    assert not re.search(r"https?://|src=|href=|<link|@import|url\(", words)
     picture = matplotlib.image.imread(page.with_suffix(".png"))
     assert picture.shape[1] == PICTURE_WIDTH and picture.shape[0] > 500 and np.ptp(picture) > 0.5
     return words

@@ -437,8 +437,9 @@ window.explorer = (() => {
   }
 
   const fileName = (ending) => {
-    const where = pixelWords().replaceAll(" = ", "").replace(/[^\w.−-]+/g, "_").replaceAll("−", "-");
-    return `${data.name}${where ? `_${where}` : ""}.${ending}`;
+    // "y = −2 µm, x = 5 µm" becomes y-2_x5.
+    const where = pixelWords().replaceAll(" = ", "").replaceAll("−", "-").split(", ").map((each) => each.split(" ")[0]);
+    return `${[data.name, ...where].filter(Boolean).join("_").replace(/[\\/:*?"<>|]/g, "_")}.${ending}`;
   };
 
   function csv() {
@@ -499,11 +500,11 @@ window.explorer = (() => {
   const settled = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 30)));
 
   function paint(dark) {
-    const [ground, ink, faint] = dark ? ["#1B1B1F", "#E6E6E6", "#3A3A40"] : ["#FFFFFF", "#222222", "#E0E0E0"];
+    const [ink, faint] = dark ? ["#E6E6E6", "#3A3A40"] : ["#222222", "#E0E0E0"];
     for (const model of bokeh.document.all_models ?? bokeh.document._all_models.values()) {
       switch (model.type) {
         case "Figure":
-          model.setv({ background_fill_color: ground, border_fill_color: ground, outline_line_color: faint });
+          model.setv({ outline_line_color: faint });
           break;
         case "LinearAxis":
           model.setv({
@@ -517,10 +518,10 @@ window.explorer = (() => {
           model.grid_line_color = faint;
           break;
         case "Legend":
-          model.setv({ label_text_color: ink, background_fill_color: ground });
+          model.label_text_color = ink;
           break;
         case "ColorBar":
-          model.setv({ title_text_color: ink, major_label_text_color: ink, background_fill_color: ground });
+          model.setv({ title_text_color: ink, major_label_text_color: ink });
           break;
       }
     }
@@ -529,7 +530,7 @@ window.explorer = (() => {
   // Frames as wide as their place, pixels of a map as square as they are.
   function fit() {
     for (const name of data.figures) {
-      const room = byId(`figure-${name}`).clientWidth - 84;
+      const room = byId(`figure-${name}`).clientWidth - 90;
       let width = Math.max(room, 120);
       let height = Math.min(Math.max(0.45 * width, 190), 330);
       if (name === "residual") height = 130;

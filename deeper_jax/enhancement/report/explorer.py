@@ -218,7 +218,7 @@ def _figure(name: str, div: str, kind: str) -> str:
 def _layers(kind: str) -> str:
     names = {
         "uncertainty": "uncertainty",
-        "residual": "residual over noise",
+        "residual": "residual / noise",
         "flagged": "flagged channels" if kind == "map" else "flagged",
         "cosmic_ray": "cosmic rays",
     }
@@ -250,12 +250,13 @@ def _controls(kind: str, bands: Sequence[Band]) -> str:
 
 def _list(marks: Sequence[Mark]) -> str:
     if not marks:
-        return '<div id="list"><h2>Flagged spectra and cosmic rays</h2><p>None.</p></div>'
+        return '<div id="list"><h2>Cosmic rays and flagged spectra</h2><p>None.</p></div>'
     items = "".join(
         f'<li><button type="button" data-mark="{i}">{html.escape(mark.words)}</button></li>'
         for i, mark in enumerate(marks)
     )
-    return f'<div id="list"><h2>Flagged spectra and cosmic rays</h2><ul id="marks">{items}</ul></div>'
+    heading = f"<h2>Cosmic rays and flagged spectra ({len(marks):,})</h2>"
+    return f'<div id="list">{heading}<ul id="marks">{items}</ul></div>'
 
 
 def _texts(embedded: Embedded) -> list[str]:

@@ -93,7 +93,7 @@ def _figure(name: str, **settings: Any) -> Any:
         tools="",
         toolbar_location="below",
         min_border_left=66,
-        min_border_right=14,
+        min_border_right=20,
         min_border_top=2,
         min_border_bottom=6,
         frame_width=300,
@@ -101,6 +101,8 @@ def _figure(name: str, **settings: Any) -> Any:
         **settings,
     )
     drawn.toolbar.logo = None
+    # The page's own ground shows through, be it light or dark.
+    drawn.background_fill_color = drawn.border_fill_color = None
     drawn.add_tools(ResetTool())
     drawn.title.text_font_size = "13px"
     for axis in drawn.axis:
@@ -137,6 +139,7 @@ _BAR = {
     "title_text_font_style": "normal",
     "major_label_text_font_size": "12px",
     "bar_line_color": None,
+    "background_fill_color": None,
 }
 
 
@@ -331,7 +334,7 @@ def _legend_above(drawn: Any) -> None:
     legend.orientation = "horizontal"
     legend.label_text_font_size = "12px"
     legend.margin, legend.padding, legend.spacing = 0, 2, 12
-    legend.border_line_color = None
+    legend.border_line_color = legend.background_fill_color = None
     legend.glyph_width = 16
     drawn.add_layout(legend, "above")
 

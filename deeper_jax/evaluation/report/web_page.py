@@ -21,8 +21,6 @@ th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;
 th:first-child,td:first-child{text-align:left} tr.reference{background:var(--own);font-weight:600}
 .data{padding:.6rem 1rem;background:var(--note);border-left:4px solid #e69f00}
 """
-# Without one of its own a browser would ask for a picture.
-_ICON = '<link rel="icon" href="data:,">'
 
 
 def write_web_page(path: Path, title: str, parts: Sequence[str], head: str = "") -> Path:
@@ -30,7 +28,7 @@ def write_web_page(path: Path, title: str, parts: Sequence[str], head: str = "")
 
     `head` is added to the page's own.
     """
-    own = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">{_ICON}'
+    own = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     own += f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
     body = "\n".join([f"<h1>{html.escape(title)}</h1>", *parts])
     path.parent.mkdir(parents=True, exist_ok=True)
