@@ -362,9 +362,10 @@ window.explorer = (() => {
     if (flags) marked.push(`${flags} ${flags === 1 ? "channel" : "channels"} flagged`);
     if (rays) marked.push(`${rays} of a cosmic ray`);
     const band = `band ${bandWords()} measured ${height(state.measured)}, restored ${height(state.restored)} ${data.unit}`;
-    const said = `${here}${band}${marked.length ? `; ${marked.join(", ")}` : ""}.`;
+    // A unit such as "a.u." brings a full stop of its own.
+    const said = `${here}${band}${marked.length ? `; ${marked.join(", ")}` : ""}.`.replace(/\.\.$/, ".");
     byId("readout").textContent = said[0].toUpperCase() + said.slice(1);
-    describe("spectrum", `Spectrum${where ? ` at ${where}` : ""}: ${band}.`);
+    describe("spectrum", `Spectrum${where ? ` at ${where}` : ""}: ${band}.`.replace(/\.\.$/, "."));
   }
 
   function describe(name, text) {
