@@ -7,12 +7,7 @@ from pathlib import Path
 CACHE = Path(__file__).resolve().parents[1] / ".jax_cache"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# XLA ends a process in which one of eight devices waits 40 s for another, which two busy cores can make it do.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "")
-    + " --xla_force_host_platform_device_count=8"
-    + " --xla_cpu_collective_call_terminate_timeout_seconds=600 --xla_cpu_collective_timeout_seconds=600"
-)
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 # Tests compile the same small programs again and again, in this process and in those that they start.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
