@@ -1,5 +1,7 @@
 """Low-resolution images as a raster scan takes them, and smaller spectral axes for small runs. NumPy only."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from deeper_jax.errors import InputError
@@ -98,3 +100,52 @@ def _bin_means(values: np.ndarray, kept: int, factor: int) -> np.ndarray:
         total += values[..., offset : kept * factor : factor]
     total /= factor
     return total
+
+
+class Raster(NamedTuple):
+    """Where the pixels of a map lie on a finer grid, whose sides are `step` times as long.
+
+    Attributes:
+        step: rows and columns of the finer grid from one pixel of the map to the next, 1 or more.
+        offset: row and column of the map's first pixel, from 0 to `step` - 1.
+    """
+
+    step: tuple[int, int]
+    offset: tuple[int, int]
+
+    @classmethod
+    def of(cls, scale: tuple[int, int]) -> "Raster":
+        """The raster of a scale in rows and columns, with the offset of the released code, 1 where the scale is 2+."""
+        return cls(scale, (min(scale[0] - 1, 1), min(scale[1] - 1, 1)))
+
+    @property
+    def places(self) -> tuple[slice, slice]:
+        """The map's pixels on the finer grid."""
+        rows, columns = (slice(first, None, step) for first, step in zip(self.offset, self.step, strict=True))
+        return rows, columns
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """[h, w, ...] on the map's grid to [H, W, ...] on the finer one, 0 (or false) between."""
+        fine = np.zeros(
+            (values.shape[0] * self.step[0], values.shape[1] * self.step[1], *values.shape[2:]), values.dtype
+        )
+        fine[self.places] = values
+        return fine
+
+
+def finer_coordinates(coordinates: np.ndarray, step: int, offset: int) -> np.ndarray:
+    """Coordinates [step * n] of a finer grid, of which every `step`-th from `offset` on is one of `coordinates` [n].
+
+    They are evenly spaced between any two neighbours, and beyond the outermost as between the last two.
+
+    Raises:
+        InputError: `step` is above 1 and there are fewer than two coordinates.
+    """
+    if step == 1:
+        return np.asarray(coordinates)
+    if len(coordinates) < 2:
+        raise InputError("found one position along a side of the map, expected two or more to make it finer.")
+    place = (np.arange(step * len(coordinates)) - offset) / step
+    left = np.clip(np.floor(place).astype(int), 0, len(coordinates) - 2)
+    steps = np.diff(np.asarray(coordinates, np.float64))
+    return coordinates[left] + (place - left) * steps[left]
