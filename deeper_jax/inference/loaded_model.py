@@ -37,7 +37,7 @@ class LoadedModel:
         self.config: dict[str, Any] = record.get("config", {})
         axis = record.get("wavenumbers")
         self.wavenumbers = None if axis is None else np.asarray(axis, np.float64)
-        self.length: int = int(module.length)  # type: ignore[attr-defined]
+        self.length: int = int(getattr(module, "length", 0))
         self.params, self.stats = model.params, model.stats
         self.path = ""
         self._parameters = model.count()

@@ -51,28 +51,31 @@ def apply_tiled(
 
     Args:
         image: [h, w, L] float32.
-        network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, L].
+        network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, M].
         scale: of the network.
         tile: largest tile, pixels of `image`. A shorter side of the image is taken whole.
         overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
         progress: wraps the iteration over tiles, to show a bar.
 
     Returns:
-        [scale * h, scale * w, L] float32. Beside it and the image only one tile's work is held in memory.
+        [scale * h, scale * w, M] float32. Beside it and the image only one tile's work is held in memory.
     """
-    height, width, length = image.shape
+    height, width = image.shape[:2]
     sides = [min(tile, size) for size in (height, width)]
     starts = [tile_starts(size, side, overlap) for size, side in zip((height, width), sides, strict=True)]
     weights = [blend_weights([scale * s for s in axis], scale * side) for axis, side in zip(starts, sides, strict=True)]
-    output = np.zeros((scale * height, scale * width, length), np.float32)
+    output: np.ndarray | None = None
     places = [(row, column) for row in range(len(starts[0])) for column in range(len(starts[1]))]
     for row, column in progress(iter(places)):
         top, left = starts[0][row], starts[1][column]
         answer = network(image[top : top + sides[0], left : left + sides[1]])
+        if output is None:
+            output = np.zeros((scale * height, scale * width, answer.shape[-1]), np.float32)
         weight = np.outer(weights[0][row], weights[1][column]).astype(np.float32)
         target = output[
             scale * top : scale * (top + sides[0]),
             scale * left : scale * (left + sides[1]),
         ]
         target += weight[..., None] * answer
+    assert output is not None
     return output

@@ -9,6 +9,7 @@ from flax import nnx
 
 from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.models.hyrisr import HyRISR
+from deeper_jax.models.map_restorer import MapRestorer
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
 
@@ -16,6 +17,7 @@ MODELS: dict[str, Callable[..., nnx.Module]] = {
     "resunet1d": ResUNet1D,
     "hyrisr": HyRISR,
     "noise_aware_unet": NoiseAwareUNet,
+    "map_restorer": MapRestorer,
 }
 
 

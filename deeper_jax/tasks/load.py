@@ -8,6 +8,7 @@ from flax import nnx
 from deeper_jax.errors import InputError
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.inference.weights_file import SUFFIX, check_same_shapes, read_weights_file
@@ -17,10 +18,12 @@ from deeper_jax.tasks.task import Task
 
 # The denoiser that comes with the package, made by configs/default_denoiser.py.
 DEFAULT_DENOISER = Path(__file__).parents[1] / "pretrained" / "denoiser.npz"
+# The map restorer, made by configs/map_restorer.py.
+DEFAULT_RESTORER = DEFAULT_DENOISER.with_name("restorer.npz")
 Model = TypeVar("Model", bound=LoadedModel)
 
 
-def load(path: str | Path | None = None) -> NoiseAwareDenoiser | Denoiser | SuperResolver:
+def load(path: str | Path | None = None) -> NoiseAwareDenoiser | Denoiser | SuperResolver | LoadedMapRestorer:
     """Load a trained model; `print(model)` says which it is.
 
     Args:
@@ -30,8 +33,8 @@ def load(path: str | Path | None = None) -> NoiseAwareDenoiser | Denoiser | Supe
 
     Returns:
         As the weights are: a `NoiseAwareDenoiser` (the package's own is one: any axis, with uncertainty), a `Denoiser`
-        (the paper's, for one axis) or a `SuperResolver`. Denoisers have `denoise(spectra, wavenumbers)`, the latter
-        `super_resolve(image, wavenumbers)`.
+        (the paper's, for one axis), a `SuperResolver` or a `LoadedMapRestorer`. Denoisers have
+        `denoise(spectra, wavenumbers)`, a super-resolver `super_resolve(image, wavenumbers)`.
 
     Raises:
         InputError: nothing usable at `path`; the message says what was found.

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.inference.denoiser import Denoiser
+from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.tasks.task import Config, Task
@@ -58,6 +59,17 @@ _ALL = (
         prepare=_later("super_resolution", "super_resolution_job"),
         wrap=SuperResolver,
         evaluate=_later("super_resolution_evaluation", "evaluate_super_resolver"),
+    ),
+    Task(
+        name="map_restoration",
+        networks=("map_restorer",),
+        batch_shapes=lambda config, size: {
+            "input": (size, 3, config["data"]["components"], config["data"]["side"], config["data"]["side"]),
+            "target": (size, 2, config["data"]["components"], config["data"]["side"], config["data"]["side"]),
+        },
+        prepare=_later("map_restoration", "map_restoration_job"),
+        wrap=LoadedMapRestorer,
+        evaluate=_later("map_restoration_evaluation", "evaluate_map_restorer"),
     ),
 )
 TASKS = MappingProxyType({task.name: task for task in _ALL})

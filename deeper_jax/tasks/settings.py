@@ -48,8 +48,8 @@ def _check_train(config: ConfigDict) -> None:
             raise InputError(f"config.train.{key} is {value!r}; give a whole number, {least} or more.")
     if not train.steps and not train.epochs:
         raise InputError("config.train.steps and config.train.epochs are both 0; say how long to train by one of them.")
-    # Only the noise-aware network gives a standard deviation too.
-    known = ["gaussian"] if config.task == "noise_aware_denoising" else ["l1", "mse"]
+    # Some networks give a standard deviation too.
+    known = {"noise_aware_denoising": ["gaussian"], "map_restoration": ["score_images"]}.get(config.task, ["l1", "mse"])
     if train.loss not in known:
         hint = did_you_mean(train.loss, known)
         raise InputError(f"config.train.loss is {train.loss!r}{hint}; {config.task} takes {' or '.join(known)}.")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs import default_denoiser, super_resolution_small, tiny
+from configs import default_denoiser, map_restorer, super_resolution_small, tiny
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import MODELS
@@ -20,6 +20,9 @@ def small(name: str, folder) -> ConfigDict:
     if name == "noise_aware_denoising":
         config = default_denoiser.get_config("width=4")
         config.model.length, config.data.validation_spectra = 64, 8
+    elif name == "map_restoration":
+        config = map_restorer.get_config("width=2,side=16")
+        config.data.validation_spectra = 8
     elif name == "denoising":
         config = tiny.get_config()
         config.data.path, config.data.tfds_dir = str(folder / "cells"), str(folder / "tfds")
@@ -57,7 +60,8 @@ def test_the_shapes_of_a_record_are_those_of_its_batches(name, tmp_path):
 def test_the_names_are_those_of_the_configs_and_every_network_has_its_task():
     assert all(task.name == name for name, task in TASKS.items())
     assert sorted(network for task in TASKS.values() for network in task.networks) == sorted(MODELS)
-    assert [task_of_network(name).name for name in ("resunet1d", "noise_aware_unet", "hyrisr")] == list(TASKS)
+    networks = ("resunet1d", "noise_aware_unet", "hyrisr", "map_restorer")
+    assert [task_of_network(name).name for name in networks] == list(TASKS)
 
 
 def test_mistakes_in_a_config_are_one_sentence():
@@ -66,7 +70,7 @@ def test_mistakes_in_a_config_are_one_sentence():
     with pytest.raises(InputError, match=r"model.name is 'hyrisr'; for denoising there is resunet1d: change"):
         training_job(config)  # before it looks for data
     config.task = "cooking"
-    with pytest.raises(InputError, match="config.task is 'cooking'; there are: denoising, noise_aware"):
+    with pytest.raises(InputError, match="config.task is 'cooking'; there are: denoising, map_restoration, noise"):
         task_of(config)
     with pytest.raises(InputError, match="has no task"):
         training_job(importlib.import_module("configs.experiments").get_config())

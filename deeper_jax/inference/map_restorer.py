@@ -1,0 +1,90 @@
+"""The loaded map restorer: score images in, restored ones and their uncertainty out, on their grid or a finer one."""
+
+import numpy as np
+
+from deeper_jax.errors import InputError
+from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.inference.programs import padded_size
+from deeper_jax.inference.tiling import apply_tiled
+from deeper_jax.spectra.interpolation import interpolate_raster
+from deeper_jax.spectra.raster import Raster
+
+# Pixels of a side that go through the network together, and that neighbouring tiles share: as far as it sees.
+TILE, OVERLAP = 128, 24
+_MULTIPLE = 8
+ONE_GRID = Raster((1, 1), (0, 0))
+
+
+class LoadedMapRestorer(LoadedModel):
+    """A trained `MapRestorer`, for maps of any axis; `LoadedModel` lists its attributes."""
+
+    any_axis = True
+    title = "a map restorer"
+
+    def restore(
+        self, scores: np.ndarray, measured: np.ndarray, raster: Raster = ONE_GRID
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Estimate score images in all pixels of a grid, measured ones included.
+
+        Args:
+            scores: [h, w, K] in standard deviations of their noise; what lies where nothing was measured does not
+                matter.
+            measured: [h, w], bool.
+            raster: where the pixels lie on the grid of the answer.
+
+        Returns:
+            The scores and the standard deviation of their error, [H, W, K] float32 each, on the raster's finer grid.
+
+        Raises:
+            InputError: other shapes, or no pixel measured.
+        """
+        if scores.ndim != 3 or measured.shape != scores.shape[:2] or not measured.any():
+            raise InputError(
+                f"restore() was given scores {scores.shape} and measured pixels {measured.shape}, {measured.sum()} of "
+                "them true; it takes [h, w, K] and [h, w], one or more of them true."
+            )
+        # float32 must not lose an image on a high mean, nor the interpolation be of what was not measured.
+        mean = scores[measured].mean(0)
+        fine = raster.spread(np.where(measured[..., None], scores - mean, 0.0))
+        mask = raster.spread(measured.astype(np.float64))
+        interpolated = np.moveaxis(interpolate_raster(np.moveaxis(fine, -1, 0), mask, *raster), 0, -1)
+        planes = np.concatenate([fine, interpolated, mask[..., None]], -1).astype(np.float32)
+        count = scores.shape[-1]
+        answer = apply_tiled(planes, lambda tile: self._tile(tile, count), scale=1, tile=TILE, overlap=OVERLAP)
+        return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
+
+    def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `restore`, on the grid of the scores, which may have any number of axes: [..., K] and [...].
+
+        The last two are those of an image; a line is an image of one row, and of more axes each image is by itself.
+        """
+        shape = scores.shape
+        rows = shape[-3] if len(shape) > 2 else 1
+        images, masks = scores.reshape(-1, rows, *shape[-2:]), measured.reshape(-1, rows, shape[-2])
+        answers, errors = np.zeros(images.shape), np.ones(images.shape)
+        for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
+            if mask.any():
+                answers[index], errors[index] = self.restore(image, mask)
+        return answers.reshape(shape), errors.reshape(shape)
+
+    def calibrated(self, deviation: np.ndarray, noise: float) -> np.ndarray:
+        """Standard deviations of errors in pixels that were not measured, as held-out simulated maps show them to be.
+
+        Args:
+            deviation: what the network says of its error, any shape.
+            noise: standard deviation of the measured pixels' noise.
+        """
+        settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
+        return np.hypot(settings["factor"] * deviation, settings["noise_share"] * noise)
+
+    def _tile(self, planes: np.ndarray, count: int) -> np.ndarray:
+        """[H, W, 2 K + 1] to [H, W, 2 K], padded to one of few sizes: pixels not measured, components of nothing."""
+        height, width, _ = planes.shape
+        padded = -(-count // 4) * 4
+        sides = [padded_size(side, _MULTIPLE) for side in (height, width)]
+        images = np.zeros((1, 3, padded, *sides), np.float32)
+        inside = images[0, :, :count, :height, :width]
+        inside[0], inside[1] = np.moveaxis(planes[..., :count], -1, 0), np.moveaxis(planes[..., count:-1], -1, 0)
+        inside[2] = planes[..., -1]
+        answer = self._answers(images, 1)[0, :, :count, :height, :width]
+        return np.concatenate([np.moveaxis(answer[0], 0, -1), np.exp(np.moveaxis(answer[1], 0, -1))], -1)
