@@ -1,75 +1,113 @@
-"""How often the truth lies within the default denoiser's 90 % intervals, on simulated cells, at four noise levels.
+"""How often the truth lies within the 90 % intervals of `enhance`, on simulated cells, at four noise levels.
 
-    python -m benchmarks.calibration                                     # of the denoiser that comes with the package
-    python -m benchmarks.calibration --run=runs/default --pack=FILE.npz  # fit the calibration of a run and pack both
+    python -m benchmarks.calibration                                     # of the networks that come with the package
+    python -m benchmarks.calibration --run=runs/default --pack=FILE.npz  # fit the calibration of a denoiser, pack both
+    python -m benchmarks.calibration --restorer=runs/restorer --pack-restorer=FILE.npz   # the same of a map restorer
 
 The calibration is fitted on other cells than those it is tried on, and both have more background, noise and droplets
-than the training's.
+than the training's. Measured pixels have the denoiser's calibration, pixels between them the restorer's.
 """
 
 import argparse
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
 
 import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
-from deeper_jax.enhancement.map_denoiser import alone, denoise_map
+from deeper_jax.enhancement.finer_map import refined_spectra
+from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
-from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise
+from deeper_jax.spectra.raster import Raster
+from deeper_jax.tasks.load import DEFAULT_RESTORER
 
 # Light of the short exposure over that of the DeepeR cells' 0.1 s; the noise is shot and read noise of that light.
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
-SHAPE = (32, 36)
+SHAPE = (48, 48)
+NEW = {scale: f"{scale}x, pixels between" for scale in (2, 4)}
+MEASURED = ("whole map", "one spectrum")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", help="a run of configs/default_denoiser.py; the package's denoiser without it")
-    parser.add_argument("--pack", help="fit the calibration first and write the weights with it to this .npz file")
+    parser.add_argument("--pack", help="fit the denoiser's calibration and write the weights with it to this .npz file")
+    parser.add_argument("--restorer", default=str(DEFAULT_RESTORER), help="a run of configs/map_restorer.py")
+    parser.add_argument("--pack-restorer", help="the same of the restorer's")
     options = parser.parse_args()
-    run_quietly("calibration.py", lambda: run(options.run, options.pack))
+    run_quietly("calibration.py", lambda: run(options))
 
 
-def run(path: str | None, pack: str | None) -> None:
-    model = deeper_jax.load(path)
-    settings = model.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
-    if pack:
-        fitted = [case for _, _, case in cases(model, FIT_SEEDS)]
-        settings = fit_calibration(fitted)
-        record = {key: value for key, value in model.record.items() if key not in ("checkpoint", "source")}
-        write_weights_file(pack, model.params, model.stats, {**record, "calibration": settings})
-        print(f"Fitted on {len(fitted)} cases: {settings}. Written to {pack}.")
+def run(options: argparse.Namespace) -> None:
+    model, restorer = deeper_jax.load(options.run), deeper_jax.load(options.restorer)
+    settings = {}
+    for loaded, path, kinds in (
+        (model, options.pack, MEASURED),
+        (restorer, options.pack_restorer, tuple(NEW.values())),
+    ):
+        own = loaded.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
+        if path:
+            fitted = [case for how, _, case in cases(model, restorer, FIT_SEEDS) if how in kinds]
+            own = fit_calibration(fitted)
+            record = {key: value for key, value in loaded.record.items() if key not in ("checkpoint", "source")}
+            write_weights_file(path, loaded.params, loaded.stats, {**record, "calibration": own})
+            print(f"Fitted on {len(fitted)} cases: {own}. Written to {path}.", flush=True)
+        settings |= dict.fromkeys(kinds, own)
     found: dict[tuple[str, float], list[float]] = {}
-    for how, level, case in cases(model, TEST_SEEDS):
-        found.setdefault((how, level), []).append(coverage(case, **settings))
+    for how, level, case in cases(model, restorer, TEST_SEEDS):
+        found.setdefault((how, level), []).append(coverage(case, **settings[how]))
     print("| light | " + " | ".join(str(level) for level in LEVELS) + " |")
     print("| --- |" + " --- |" * len(LEVELS))
-    for how in ("whole map", "one spectrum"):
+    for how in settings:
         cells = [f"{np.mean(found[how, level]):.3f}" for level in LEVELS]
         print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
 
 
-def cases(model: NoiseAwareDenoiser, seeds: tuple[int, ...]) -> Iterator:
+def cases(model: Any, restorer: Any, seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
     """(how, level, Case) of each simulated cell."""
-    axis = default_wavenumbers()
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
     for level in LEVELS:
-        config = SimulatorConfig(signal_level=(level, level), low_cosmic_rate=0.0, droplet_diameter=(1.0, 3.0))
+        # The random offset of a read-out nobody can know where nothing was read out.
+        ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0, "droplet_diameter": (1.0, 3.0)}
         for seed in seeds:
-            cell = simulate(jax.random.key(seed), *SHAPE, axis, config)
-            cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
-            truth = truth.reshape(-1, truth.shape[-1])
-            noise_model = estimate_noise(cube.reshape(truth.shape))
-            together = denoise_map(cube, np.ones(SHAPE, bool), noise_model, model.network)
-            by_itself = alone(cube.reshape(truth.shape), noise_model, model.network)
-            for how, estimate in (("whole map", together), ("one spectrum", by_itself)):
-                yield how, level, Case(estimate.spectra - truth, estimate.std, estimate.noise)
+            for offsets, scale in ((SimulatorConfig().offset_step_probability, 1), (0.0, 2), (0.0, 4)):
+                config = SimulatorConfig(**ranges, offset_step_probability=offsets)
+                cell = simulate(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
+                cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
+                part = _measured if scale == 1 else functools.partial(_between, scale=scale)
+                for how, case in part(cube, truth, model, restorer):
+                    yield how, level, case
+
+
+def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any) -> Iterator[tuple[str, Case]]:
+    spectra, truth = cube.reshape(-1, cube.shape[-1]), truth.reshape(-1, truth.shape[-1])
+    noise_model = estimate_noise(spectra)
+    fitted = fit_map(cube, np.ones(cube.shape[:2], bool), noise_model, model.network, restorer.restore_grid)
+    by_itself = alone(spectra, noise_model, model.network)
+    together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate, model.network)
+    for how, estimate in zip(MEASURED, (together, by_itself), strict=True):
+        yield how, Case(estimate.spectra - truth, estimate.std, estimate.noise)
+
+
+def _between(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any, scale: int) -> Iterator[tuple[str, Case]]:
+    raster = Raster.of((scale, scale))
+    low = cube[raster.places]
+    present = np.ones(low.shape[:2], bool)
+    noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
+    fitted = fit_map(low, present, noise_model, model.network, restorer.restore_grid)
+    if fitted is None:
+        return
+    fine, std = refined_spectra(fitted, present, restorer, raster)
+    between = ~raster.spread(present)
+    noise = np.full_like(std, np.sqrt((fitted.estimate.noise**2).mean()))
+    yield NEW[scale], Case((fine - truth)[between], std[between], noise[between])
 
 
 if __name__ == "__main__":

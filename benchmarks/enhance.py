@@ -21,6 +21,7 @@ from deeper_jax.enhancement.map_denoiser import alone, denoise_map
 from deeper_jax.evaluation.reference_methods import pca, pca_whittaker, whittaker
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise
+from deeper_jax.tasks.load import DEFAULT_RESTORER
 
 SEEDS = (3000, 3001, 3002)
 LEVELS = (0.3, 1.0, 3.0, 10.0)
@@ -30,7 +31,7 @@ COMPONENTS = (1, 2, 3, 4, 5, 6)
 LIPID = 1  # index of the molecule that droplets are made of
 
 
-def methods(cube, model):
+def methods(cube, model, restorer):
     """Name and candidates [H, W, L] of every method; the best candidate is scored."""
     flat = cube.reshape(-1, cube.shape[-1])
     present, noise_model = np.ones(cube.shape[:2], bool), estimate_noise(flat)
@@ -44,10 +45,10 @@ def methods(cube, model):
         "Gaussian (1 pixel) + PCA + Whittaker",
         [pca_whittaker(smooth, k, lam) for k in COMPONENTS for lam in LAMBDAS[:6]],
     )
-    yield "enhance, whole map", [denoise_map(cube, present, noise_model, model.network).spectra]
+    yield "enhance, whole map", [denoise_map(cube, present, noise_model, model.network, restorer.restore_grid).spectra]
 
 
-def simulated(model):
+def simulated(model, restorer):
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
     axis = default_wavenumbers()
     for level in LEVELS:
@@ -57,7 +58,7 @@ def simulated(model):
             cell = simulate(jax.random.key(seed), *SHAPE, axis, config)
             cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
             lipid = np.asarray(cell.abundances)[..., LIPID]
-            for name, candidates in methods(cube, model):
+            for name, candidates in methods(cube, model, restorer):
                 scores = [score(candidate.reshape(truth.shape), truth, cube, lipid) for candidate in candidates]
                 rows.setdefault(name, []).append(min(scores, key=lambda values: values[0]))
         print(f"\nSimulated cells, light {level} times that of the measured ones (mean of {len(SEEDS)} cells)\n")
@@ -84,12 +85,12 @@ def around(image):
     return image - uniform_filter(image, (5, 5, 1))
 
 
-def measured_pairs(path, model):
+def measured_pairs(path, model, restorer):
     stored = np.load(path)
     low, high = stored["low"].astype(np.float64), stored["high"].astype(np.float64)
     cube = low.reshape(8, 84, -1) if len(low) == 672 else low[None]
     print(f"\nMeasured pairs of {path.name}\n\n| method | excess error |\n| --- | --- |")
-    for name, candidates in methods(cube, model):
+    for name, candidates in methods(cube, model, restorer):
         print(f"| {name} | {min(excess(candidate, high) for candidate in candidates):.6f} |")
 
 
@@ -102,12 +103,13 @@ def excess(output, counts):
     return ((target - slope * output) ** 2).mean() - ((0.196 * counts + 5.9) / (high - low) ** 2).mean()
 
 
-def clean_map(path, model):
+def clean_map(path, model, restorer):
     stored = np.load(path)
     cube = stored["cube"].astype(np.float64)
     flat = cube.reshape(-1, cube.shape[-1])
     noise_model = estimate_noise(flat)
-    altered = flat - denoise_map(cube, np.ones(cube.shape[:2], bool), noise_model, model.network).spectra
+    present = np.ones(cube.shape[:2], bool)
+    altered = flat - denoise_map(cube, present, noise_model, model.network, restorer.restore_grid).spectra
     alone_altered = flat - alone(flat, noise_model, model.network).spectra
     # Independent of the noise model: the median of fourth differences along the spectra.
     noise = 1.4826 * np.median(np.abs(np.diff(flat, 4, axis=1))) / np.sqrt(70)
@@ -124,13 +126,13 @@ def main() -> None:
     parser.add_argument("--map", type=Path)
     parser.add_argument("--no-simulation", action="store_true")
     options = parser.parse_args()
-    model = deeper_jax.load(options.model)
+    model, restorer = deeper_jax.load(options.model), deeper_jax.load(DEFAULT_RESTORER)
     if options.pairs:
-        measured_pairs(options.pairs, model)
+        measured_pairs(options.pairs, model, restorer)
     if options.map:
-        clean_map(options.map, model)
+        clean_map(options.map, model, restorer)
     if not options.no_simulation:
-        simulated(model)
+        simulated(model, restorer)
 
 
 if __name__ == "__main__":

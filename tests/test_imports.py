@@ -142,5 +142,5 @@ def test_the_public_names_are_there_and_no_others():
         "print(enhance.__name__, load.__name__, maps.read_map.__name__, hasattr(deeper_jax, 'nothing'))\n"
         "print(*dir(deeper_jax))"
     )
-    names = ["InputError", "__version__", "enhance", "load", "maps", "sample_map"]
+    names = ["InputError", "__version__", "enhance", "load", "maps", "restore", "sample_map"]
     assert in_a_process(code).splitlines() == ["enhance load read_map False", " ".join(names)]

@@ -30,7 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="RUN", help="a run's directory or a file of weights (default: the package's own denoiser)"
     )
-    parser.add_argument("--super-resolver", metavar="RUN", help="make the map finer with this network")
+    finer = parser.add_mutually_exclusive_group()
+    finer.add_argument(
+        "--scale",
+        type=_scale,
+        default=1,
+        metavar="N[,M]",
+        help="make a map N times finer, or N times in y and M times in x; 1 to 4, and nothing need be trained for it",
+    )
+    finer.add_argument("--super-resolver", metavar="RUN", help="make the map finer with this network of your own")
     parser.add_argument(
         "--outside",
         choices=OUTSIDE,
@@ -81,6 +89,12 @@ def run(options: argparse.Namespace) -> None:
         _enhance_one(options)
 
 
+def _scale(text: str) -> int | tuple[int, ...]:
+    """'2' or '2,4', as `enhance` takes it; what no number is raises ValueError, the parser's own word."""
+    numbers = tuple(int(part) for part in text.split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
 def _enhance_one(options: argparse.Namespace) -> None:
     source = Path(options.input[0])
     from deeper_jax.maps.registry import format_of
@@ -103,6 +117,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
             measured,
             options.model,
             super_resolver=options.super_resolver,
+            scale=options.scale,
             outside=options.outside,
             use_map=not options.single_spectra,
             noise=options.noise,
@@ -128,7 +143,8 @@ def _check_targets(source: Path, output: Path, page: Path | None, options: argpa
 
     if output.exists() and output.samefile(source):
         raise InputError(f"{output}: is the file that is read; give another name for the output.")
-    further = [*_FURTHER, "denoised"] if options.super_resolver else _FURTHER
+    finer = options.super_resolver or options.scale not in (1, (1, 1))
+    further = [*_FURTHER, "denoised"] if finer else _FURTHER
     check_writable(output, overwrite=options.overwrite, further_variables=further)
     if page is None:
         return

@@ -242,13 +242,14 @@ class Worker:
     def __init__(self, options: argparse.Namespace) -> None:
         """Load the models. Raises InputError."""
         from deeper_jax.cli.command_line import keep_compiled_programs
-        from deeper_jax.tasks.load import load
+        from deeper_jax.tasks.load import DEFAULT_RESTORER, load
 
         keep_compiled_programs()
         self.options, self.settings = options, _settings(options)
         self.model = load(options.model)
         if options.super_resolver:
             self.settings["super_resolver"] = load(options.super_resolver)
+        self.settings["restorer"] = load(DEFAULT_RESTORER)
 
     def row(self, job: Job) -> dict[str, Any]:
         """Enhance a file; what went wrong is in the row, not raised."""
@@ -296,6 +297,7 @@ class Worker:
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "outside": options.outside,
+        "scale": options.scale,
         "use_map": not options.single_spectra,
         "noise": options.noise,
         "cosmic_rays": options.cosmic_rays,

@@ -88,3 +88,30 @@ def model_record(model: Any) -> dict[str, Any]:
         "versions": model.record.get("versions"),
         "network": model.config.get("model"),
     }
+
+
+def on_finer_grid(result: Any, intensity: np.ndarray, uncertainty: np.ndarray, grid: dict[str, np.ndarray]) -> Any:
+    """The data set of an enhanced map made finer; what belongs to the measured grid stays on it, under other names.
+
+    Args:
+        result: the enhanced map, of dimensions y, x and wavenumber.
+        intensity, uncertainty: [H, W, L] on the finer grid.
+        grid: the finer coordinates of y and x, [H] and [W].
+
+    Returns:
+        The finer map, with the enhanced one as `denoised` and the marks, dimensions `y_measured` and `x_measured`.
+    """
+    import xarray
+
+    image = result["intensity"]
+    coordinates = {name: (name, values, image[name].attrs) for name, values in grid.items()}
+    measured = result.rename({"y": "y_measured", "x": "x_measured"}).rename({"intensity": "denoised"})
+    finer = xarray.Dataset(
+        {
+            "intensity": (image.dims, intensity.astype(image.dtype), image.attrs),
+            "uncertainty": (image.dims, uncertainty.astype(image.dtype), result["uncertainty"].attrs),
+        },
+        {**coordinates, "wavenumber": image["wavenumber"]},
+    )
+    finer = finer.assign({name: measured[name] for name in ("denoised", *ON_MEASURED_GRID)})
+    return finer.assign_attrs(result.attrs)

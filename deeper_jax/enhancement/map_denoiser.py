@@ -1,8 +1,10 @@
 """A whole map denoised: what its pixels have in common, then the network, then what stands out of both.
 
-1. Components of the map that stand out of the noise (`map_components`), each pixel's scores averaged with those of
-   pixels nearby that are made of the same (`similar_pixels`).
-2. The network on the spectra that result, told how little noise is left in them.
+1. Components of the map that stand out of the noise (`components`), the image of each estimated in the way that proves
+   best on it (`score_images`).
+2. The spectral network on the spectra that result, told how little noise is left in them. Their number does not
+   matter, as all are mixtures of the same components: it works on some of them, and what it makes of the components
+   serves for all.
 3. Where a measured spectrum still differs from its estimate by more than noise (a substance in a single pixel, that
    no component holds), the network's answer to that spectrum alone takes over, as far as the two differ significantly.
 """
@@ -11,10 +13,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from deeper_jax.enhancement.components import MapComponents, find_components
-from deeper_jax.enhancement.similar_pixels import bilateral_filter
+from deeper_jax.enhancement.components import MapComponents, find_components, noise_by_pixel
+from deeper_jax.enhancement.score_images import Restore, best_scores
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, residual_outliers
 
@@ -23,6 +25,12 @@ Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Channels over which two estimates of a spectrum are compared.
 _WINDOW = 15
+# Spectra that the network sees of a map that is made of a few components; `benchmarks.restoration` compares numbers.
+REPRESENTATIVES = 512
+# Pixels over which neighbours are averaged to find what they agree on (standard deviation).
+SMOOTHING = 1.0
+# Pairs of halves that the scores are split into, to see which estimate of them is best.
+SPLITS = 2
 
 
 class Estimate(NamedTuple):
@@ -39,34 +47,141 @@ class Estimate(NamedTuple):
     noise: np.ndarray
 
 
-def denoise_map(cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:
-    """Denoise the spectra of a map together.
+class FittedMap(NamedTuple):
+    """A map as restored images of denoised components.
+
+    Attributes:
+        estimate: of the measured spectra, exceptions not yet among them.
+        scores, std: [P, K], estimated, and standard deviation of their error.
+        on_grid: [..., K], the scores as measured, 0 where nothing was.
+        components: [K, L], denoised; in units of `by_channel`.
+        error: [L], standard deviation of the components' own error in an average pixel, likewise.
+        by_pixel: [P, 1], what one unit of a score stands for in each pixel.
+        by_channel: [L], times this in each channel.
+        shares: [K], how much of each component counts where nothing was measured.
+        weights: how each component's image was estimated, see `ScoreEstimate`.
+    """
+
+    estimate: Estimate
+    scores: np.ndarray
+    std: np.ndarray
+    on_grid: np.ndarray
+    components: np.ndarray
+    error: np.ndarray
+    by_pixel: np.ndarray
+    by_channel: np.ndarray
+    shares: np.ndarray
+    weights: dict[str, np.ndarray]
+
+    def spectra(self, scores: np.ndarray, std: np.ndarray, by_pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spectra and the standard deviation of their error [N, L] of scores and theirs [N, K]; `by_pixel` [N, 1]."""
+        scale = by_pixel * self.by_channel
+        return (scores @ self.components) * scale, np.sqrt(std**2 @ self.components**2 + self.error**2) * scale
+
+
+def denoise_map(
+    cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network, restore: Restore | None = None
+) -> Estimate:
+    """Denoise the spectra of a map together: `fit_map`, and exceptions where they are needed."""
+    spectra = np.asarray(cube[present], np.float64)
+    fitted = fit_map(cube, present, noise_model, network, restore)
+    if fitted is None:
+        return alone(spectra, noise_model, network)
+    return with_exceptions(spectra, fitted.estimate, network)
+
+
+def fit_map(
+    cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network, restore: Restore | None = None
+) -> FittedMap | None:
+    """Find what the spectra of a map have in common.
 
     Args:
         cube: [..., L] on the grid of the map, of any number of axes.
         present: [...], false where no spectrum was measured (whatever `cube` holds there).
         noise_model: the noise of the spectra.
         network: see `Network`.
+        restore: the two-dimensional network; None: without it.
 
     Returns:
-        The estimates of the P measured spectra, in the grid's order.
+        The fit, of the P measured spectra in the grid's order; None where they have nothing in common.
     """
     spectra = np.asarray(cube[present], np.float64)
-    parts = find_components(spectra, noise_model)
-    if not len(parts.components):
-        return alone(spectra, noise_model, network)
-    scores = _averaged(parts, present)
-    together = parts.spectra(scores * parts.shares)
-    noise_model = noise_model.scaled(parts.noise_factor)
-    noise = noise_model.std(together)
-    # Noise of the components is rough along the spectrum and the network's to remove; that of the scores has the
-    # components' own shapes, and stays. What averaging over pixels takes of it, the differences between the pixels
-    # bring back, about: the std is that without averaging.
-    rough = parts.scale * np.sqrt((scores**2 / parts.singular_values**2).sum(1, keepdims=True))
-    shaped = parts.scale * np.sqrt((parts.components**2).sum(0))
-    answer, error = network(together, np.minimum(rough, noise))
-    estimate = Estimate(answer, np.sqrt(error**2 + shaped**2), noise)
-    return _with_exceptions(spectra, estimate, network)
+    by_pixel = noise_by_pixel(spectra, noise_model, _smoothed(spectra.mean(1)[:, None], present, SMOOTHING)[:, 0])
+    parts = find_components(spectra, noise_model, by_pixel, lambda rows: _smoothed(rows, present, SMOOTHING))
+    if len(parts.components) < 2:
+        return None
+    on_grid = np.zeros((*present.shape, parts.scores.shape[1]))
+    on_grid[present] = parts.scores
+    noise_images = np.zeros((SPLITS, *on_grid.shape))
+    noise_images[:, present] = _noise_images(spectra, parts)
+    found = best_scores(on_grid, present, noise_images, restore)
+    scores, std = found.scores[present], found.std[present]
+    by_network = found.weights.get("network", np.zeros(len(parts.components))) * parts.certain
+    scores = scores * (by_network + (1 - by_network) * parts.shares)
+    noise = noise_model.scaled(parts.noise_factor).std((scores @ parts.components) * parts.scale)
+    components, error = _denoised_components(parts, scores, noise, network)
+    fitted = FittedMap(
+        estimate=Estimate(spectra, noise, noise),
+        scores=scores,
+        std=std,
+        on_grid=on_grid,
+        components=components,
+        error=error,
+        by_pixel=parts.by_pixel,
+        by_channel=parts.by_channel,
+        shares=np.where(parts.certain, 1.0, parts.shares),
+        weights=found.weights,
+    )
+    return fitted._replace(estimate=Estimate(*fitted.spectra(scores, std, parts.by_pixel), noise))
+
+
+def _denoised_components(
+    parts: MapComponents, scores: np.ndarray, noise: np.ndarray, network: Network
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the network makes of the components [K, L], and the standard deviation of the error that is left [L].
+
+    Noise of the components is rough along the spectrum and the network's to remove; that of the scores has the
+    components' own shapes, and stays. All pixels are mixtures of the components, so those of some pixels, drawn from
+    all and from the extremes of each component, tell what the components should be.
+    """
+    rows = _representative(scores)
+    chosen, scale = scores[rows], parts.by_pixel[rows] * parts.by_channel
+    rough = scale * np.sqrt((chosen**2 / parts.singular_values**2).sum(1, keepdims=True))
+    answer, error = network((chosen @ parts.components) * scale, np.minimum(rough, noise[rows]))
+    # As far as the pixels do not tell, the components stay as they are.
+    power = chosen.T @ chosen
+    ridge = 1e-6 * np.trace(power) / len(power) * np.eye(len(power))
+    change = np.linalg.solve(power + ridge, chosen.T @ (answer / scale - chosen @ parts.components))
+    return parts.components + change, np.sqrt(((error / scale) ** 2).mean(0))
+
+
+def _representative(scores: np.ndarray) -> np.ndarray:
+    """Row numbers of pixels that show the components in all their mixtures."""
+    count = len(scores)
+    if count <= REPRESENTATIVES:
+        return np.arange(count)
+    spread = np.random.default_rng(0).choice(count, REPRESENTATIVES // 2, replace=False)
+    each = max(1, REPRESENTATIVES // (4 * scores.shape[1]))
+    order = np.argsort(scores, axis=0)
+    return np.unique(np.concatenate([spread, order[:each].ravel(), order[-each:].ravel()]))
+
+
+def _noise_images(spectra: np.ndarray, parts: MapComponents) -> np.ndarray:
+    """[SPLITS, P, K] images of what the components leave of the map, of variance 1 each."""
+    rest = spectra / parts.scale - parts.scores @ parts.components
+    directions = np.random.default_rng(0).standard_normal((rest.shape[1], SPLITS * len(parts.components)))
+    images = rest @ (directions - parts.components.T @ (parts.components @ directions))
+    images /= np.sqrt((images**2).mean(0))
+    return images.reshape(len(rest), SPLITS, -1).swapaxes(0, 1)
+
+
+def _smoothed(rows: np.ndarray, present: np.ndarray, sigma: float) -> np.ndarray:
+    """Rows [P, M] of the measured pixels averaged with those around: a Gaussian of so many pixels."""
+    values, weights = np.zeros((*present.shape, rows.shape[1])), present.astype(np.float64)
+    values[present] = rows
+    axes = tuple(range(present.ndim))
+    total = gaussian_filter(weights, sigma)[present]
+    return gaussian_filter(values, sigma, axes=axes)[present] / np.maximum(total, 1e-9)[:, None]
 
 
 def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:
@@ -76,13 +191,7 @@ def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Est
     return Estimate(np.asarray(answer, np.float64), np.asarray(error, np.float64), noise)
 
 
-def _averaged(parts: MapComponents, present: np.ndarray) -> np.ndarray:
-    on_grid = np.zeros((*present.shape, parts.scores.shape[1]))
-    on_grid[present] = parts.scores
-    return bilateral_filter(on_grid, present)[0][present]
-
-
-def _with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
+def with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
     """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
     rows = np.flatnonzero(residual_outliers(spectra - estimate.spectra, estimate.noise, LIMIT).any(1))
     if not len(rows):

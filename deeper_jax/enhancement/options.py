@@ -10,6 +10,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.spectra.values import is_deviation
 
 OUTSIDE = ("error", "keep", "drop")
+LARGEST_SCALE = 4
 COSMIC_RAYS = ("remove", "mark", "keep")
 
 
@@ -19,6 +20,9 @@ class EnhanceOptions:
 
     Attributes:
         super_resolver: a loaded `SuperResolver` or the path of one; None: the grid stays as it is.
+        scale: how many times finer the grid of the answer is in y and x, a whole number from 1 to 4 or two of them; no
+            network need be trained for it. Not together with a super-resolver.
+        restorer: a loaded map restorer or the path of one; None: the one that comes with the package.
         outside: channels that a model with an axis of its own does not cover: 'error' refuses them, 'keep' passes
             them through unchanged (only without a super-resolver), 'drop' leaves them out.
         use_map: let pixels help each other; false: every spectrum by itself.
@@ -35,6 +39,8 @@ class EnhanceOptions:
     """
 
     super_resolver: Any = None
+    scale: int | tuple[int, int] = 1
+    restorer: Any = None
     outside: str = "error"
     use_map: bool = True
     noise: float | None = None
@@ -55,6 +61,24 @@ class EnhanceOptions:
             value = getattr(self, name)
             if value is not None and (np.ndim(value) or not is_deviation(value)):
                 raise InputError(f"{name} is {value}; give {kind}.")
+
+        if self.scales != (1, 1) and self.super_resolver is not None:
+            raise InputError("scale and super_resolver are both given; choose one of the two ways to make a map finer.")
+        if self.scales != (1, 1) and not self.use_map:
+            raise InputError("scale needs what pixels have in common: leave use_map true, or leave out the scale.")
+
+    @property
+    def scales(self) -> tuple[int, int]:
+        """`scale` in y and in x.
+
+        Raises:
+            InputError: it is none.
+        """
+        given = self.scale if isinstance(self.scale, tuple | list) else (self.scale, self.scale)
+        numbers = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in given)
+        if not numbers or len(given) != 2 or not all(1 <= each <= LARGEST_SCALE for each in given):
+            raise InputError(f"scale is {self.scale!r}; give a whole number from 1 to {LARGEST_SCALE}, or two: (y, x).")
+        return int(given[0]), int(given[1])
 
     @classmethod
     def of(cls, **settings: Any) -> "EnhanceOptions":

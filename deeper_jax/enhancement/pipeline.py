@@ -11,17 +11,20 @@ from tqdm import tqdm
 
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record
-from deeper_jax.enhancement.map_denoiser import Estimate, alone, denoise_map
+from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
+from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
 from deeper_jax.errors import InputError
+from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
+from deeper_jax.spectra.raster import Raster
 from deeper_jax.spectra.residuals import LIMIT, SINGLE_LIMIT, restore_outliers
-from deeper_jax.tasks.load import load_as
+from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
 
 if TYPE_CHECKING:
     import xarray
@@ -40,8 +43,8 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         source: an instrument's file or any other that `deeper_jax.maps.read_map` reads, or what it returns:
             dimensions (..., "wavenumber"), spectra that were not measured NaN.
         model: a loaded denoiser or the path of one; None: the one that comes with the package.
-        **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, cosmic_rays, resolution,
-            entry, progress.
+        **options: the fields of `EnhanceOptions`: super_resolver, scale, restorer, outside, use_map, noise,
+            cosmic_rays, resolution, entry, progress.
 
     Returns:
         A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`,
@@ -65,12 +68,23 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
 
 
 def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions) -> "xarray.Dataset":
+    raster = Raster.of(options.scales)
+    finer = options.scales != (1, 1)
+    restorer = None
+    if finer or (options.use_map and model.knows_uncertainty):
+        restorer = load_as(options.restorer or DEFAULT_RESTORER, LoadedMapRestorer)
     models = [model] if super_resolver is None else [model, super_resolver]
     channels = data.sizes["wavenumber"]
     data, unchanged = inside(data, models, options.outside, super_resolver is not None)
     cube, present = measured_spectra(data)
     if super_resolver is not None:
         check_super_resolvable(data.copy(data=cube), super_resolver)
+    if finer:
+        check_refinable(data, raster)
+        if not model.knows_uncertainty:
+            raise InputError(
+                f"scale works with a noise-aware denoiser, such as the package's own, not with {model.title}."
+            )
 
     axis = np.asarray(data["wavenumber"], np.float64)
     measured = cube[present]
@@ -92,7 +106,7 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     count = f"{len(measured):,} {'spectrum' if len(measured) == 1 else 'spectra'}"
     _log.info("denoising %s of %d channels", count, len(axis))
     use_map = options.use_map and model.knows_uncertainty
-    estimate = _denoised(model, cube, present, noise_model, axis, use_map, options)
+    fitted, estimate = _denoised(model, restorer, cube, present, noise_model, axis, use_map, options)
     estimate, flagged, noise = _checked(measured, rays, estimate, noise_model, given is not None, unchanged)
 
     steps: list[dict[str, Any]] = [
@@ -113,16 +127,50 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
             "gain": noise_model.gain,
             "floor": noise_model.floor,
         },
-        {"name": "denoise", "whole_map": use_map},
+        {"name": "denoise", "whole_map": use_map, "components": _shares_of_ways(fitted)},
     ]
     result = enhanced_map(data, present, measured, estimate, flagged, rays, steps)
     result.attrs["model"] = json.dumps(model_record(model))
+    if fitted and restorer:
+        result.attrs["restorer"] = json.dumps(model_record(restorer))
+    if finer and restorer:
+        _log.info("estimating the map %d x %d times finer", *options.scales)
+        return _refined(result, fitted, estimate, present, restorer, raster, model)
     if super_resolver is None:
         return result
     _log.info("super-resolving %d times", super_resolver.scale)
-    finer = super_resolved(result, super_resolver, noise.reshape(data.shape), progress=options.progress)
+    super_resolved_map = super_resolved(result, super_resolver, noise.reshape(data.shape), progress=options.progress)
     steps = [*json.loads(result.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
-    return finer.assign_attrs(steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver)))
+    return super_resolved_map.assign_attrs(
+        steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver))
+    )
+
+
+def _refined(
+    result: "xarray.Dataset",
+    fitted: FittedMap | None,
+    estimate: Estimate,
+    present: np.ndarray,
+    restorer: LoadedMapRestorer,
+    raster: Raster,
+    model: Any,
+) -> "xarray.Dataset":
+    if fitted is None:
+        raise InputError(
+            "The map's spectra show nothing in common above their noise, so it cannot be made finer: leave out the "
+            "scale."
+        )
+    fine, std = refined_spectra(fitted, present, restorer, raster)
+    std = restorer.calibrated(std, float(np.sqrt((estimate.noise**2).mean())))
+    exceptions = estimate.spectra - fitted.estimate.spectra
+    finer = refined(result, fine, std, exceptions, present, raster)
+    steps = [*json.loads(result.attrs["steps"]), {"name": "refine", "scale": list(raster.step)}]
+    return finer.assign_attrs(steps=json.dumps(steps))
+
+
+def _shares_of_ways(fitted: FittedMap | None) -> dict[str, list[float]]:
+    """How the image of each component was estimated, for the record."""
+    return {} if fitted is None else {way: np.round(each, 2).tolist() for way, each in fitted.weights.items()}
 
 
 def _checked(
@@ -176,15 +224,17 @@ def _loaded(model: Any, super_resolver: Any) -> tuple[SpectralDenoiser, SuperRes
 
 def _denoised(
     model: SpectralDenoiser,
+    restorer: LoadedMapRestorer | None,
     cube: np.ndarray,
     present: np.ndarray,
     noise_model: NoiseModel,
     axis: np.ndarray,
     use_map: bool,
     options: EnhanceOptions,
-) -> Estimate:
+) -> tuple[FittedMap | None, Estimate]:
+    """The estimate, and what the spectra have in common where that was looked for and found."""
     if not model.knows_uncertainty:
-        return _by_fixed_axis(model, cube[present], noise_model, axis, options.progress)
+        return None, _by_fixed_axis(model, cube[present], noise_model, axis, options.progress)
 
     def network(spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         answer, error = np.empty(spectra.shape), np.empty(spectra.shape)
@@ -194,11 +244,12 @@ def _denoised(
                 bar.update(len(answer[rows]))
         return answer, error
 
-    if use_map:
-        estimate = denoise_map(cube, present, noise_model, network)
-    else:
+    fitted = fit_map(cube, present, noise_model, network, restorer.restore_grid) if use_map and restorer else None
+    if fitted is None:
         estimate = alone(cube[present], noise_model, network)
-    return estimate._replace(std=model.calibrated(estimate.std, estimate.noise))
+    else:
+        estimate = with_exceptions(cube[present], fitted.estimate, network)
+    return fitted, estimate._replace(std=model.calibrated(estimate.std, estimate.noise))
 
 
 def _by_fixed_axis(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from deeper_jax.enhancement.enhanced_map import ON_MEASURED_GRID
+from deeper_jax.enhancement.enhanced_map import on_finer_grid
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.residuals import SINGLE_LIMIT, residual_outliers, sharp_losses
 
@@ -45,8 +45,6 @@ def super_resolved(result: Any, super_resolver: Any, noise: np.ndarray, *, progr
     Raises:
         InputError: as `check_super_resolvable`.
     """
-    import xarray
-
     image = result["intensity"]
     check_super_resolvable(image, super_resolver)
     values = image.values
@@ -60,21 +58,9 @@ def super_resolved(result: Any, super_resolver: Any, noise: np.ndarray, *, progr
     fine = fine + _interpolated(_not_noise(result, fine[sampled, sampled], noise), places, order=1)
     spread = _interpolated(result["uncertainty"].values, places, order=1)
     spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
-    coordinates = {
-        "y": ("y", super_resolver.grid(image["y"].values), image["y"].attrs),
-        "x": ("x", super_resolver.grid(image["x"].values), image["x"].attrs),
-        "wavenumber": image["wavenumber"],
-    }
-    measured = result.rename({"y": "y_measured", "x": "x_measured"}).rename({"intensity": "denoised"})
-    finer = xarray.Dataset(
-        {
-            "intensity": (image.dims, fine.astype(values.dtype), image.attrs),
-            "uncertainty": (image.dims, spread.astype(values.dtype), result["uncertainty"].attrs),
-        },
-        coordinates,
-    )
-    finer = finer.assign({name: measured[name] for name in ("denoised", *ON_MEASURED_GRID)})
-    return finer.assign_attrs(result.attrs, scale=super_resolver.scale, raster_offset=super_resolver.raster_offset)
+    grid = {name: super_resolver.grid(image[name].values) for name in ("y", "x")}
+    finer = on_finer_grid(result, fine, spread, grid)
+    return finer.assign_attrs(scale=super_resolver.scale, raster_offset=super_resolver.raster_offset)
 
 
 def _not_noise(result: Any, output: np.ndarray, noise: np.ndarray) -> np.ndarray:

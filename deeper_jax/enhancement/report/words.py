@@ -163,9 +163,15 @@ def _gaps(result: Any) -> str:
 def _finer(result: Any) -> str:
     if "denoised" not in result:
         return ""
-    sizes = result["intensity"].sizes
+    sizes, scale = result["intensity"].sizes, result.attrs["scale"]
+    if isinstance(scale, str):
+        scale = json.loads(scale)
+        return (
+            f"Estimated {scale[0]} x {scale[1]} times finer, to {sizes['y']} x {sizes['x']} pixels: what lies between "
+            "the measured pixels is inferred from them, as the uncertainty says."
+        )
     return (
-        f"Super-resolved {result.attrs['scale']} times, to {sizes['y']} x {sizes['x']} pixels; the uncertainty between "
+        f"Super-resolved {scale} times, to {sizes['y']} x {sizes['x']} pixels; the uncertainty between "
         "the measured pixels is a rough guess that nothing was calibrated on."
     )
 
@@ -174,7 +180,7 @@ def provenance_rows(result: Any) -> list[list[str]]:
     """(what, value) for a table of how the map was made."""
     attrs = result.attrs
     rows = [["file", attrs["source_file"]], ["made by", attrs["created_by"]]]
-    for key in ("model", "super_resolver"):
+    for key in ("model", "restorer", "super_resolver"):
         if key in attrs:
             record = json.loads(attrs[key])
             words = [str(record.get("name") or "weights without a name")]

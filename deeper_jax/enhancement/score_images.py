@@ -1,0 +1,95 @@
+"""The images of a map's components, each estimated by the mixture of ways that suits it best."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from deeper_jax.enhancement.similar_pixels import bilateral_filter
+
+# From score images [h, w, K] and measured pixels [h, w] to the restored images and the deviation of their error.
+Restore = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+# Variance of the noise that is added to one half, in units of the noise that is there.
+_ADDED = 0.5
+_SPLITS = 2
+# Of noise images that do not look like the scores' own, as a share of their power: what keeps weights from overfitting.
+_RIDGE = 0.02
+
+
+class ScoreEstimate(NamedTuple):
+    """Estimated scores.
+
+    Attributes:
+        scores: [..., K] on the grid.
+        std: [..., K], standard deviation of their error.
+        weights: by the name of a way, [K], its share in each component's answer; they add up to 1.
+    """
+
+    scores: np.ndarray
+    std: np.ndarray
+    weights: dict[str, np.ndarray]
+
+
+def best_scores(scores: np.ndarray, present: np.ndarray, noise: np.ndarray, restore: Restore | None) -> ScoreEstimate:
+    """Estimate each component's image by the mixture of ways that proves best on it.
+
+    Which is best is seen by splitting the data: noise n added to the scores, and n over its variance taken from
+    them, gives two measurements whose noise is independent if that of the scores is normal and n is like it
+    (Oliveira, Lei and Tibshirani 2021; for counts, thinning is the same). The mixture of the ways' answers to the
+    first that is nearest to the second is taken. It needs no truth and no second measurement. As n serves what the
+    same map holds in spectra that are no component of it: noise that is correlated from pixel to pixel is so there too.
+
+    Args:
+        scores: [..., K] on a grid of any number of axes, in standard deviations of their noise.
+        present: [...], false where nothing was measured.
+        noise: [splits, ..., K], images like the noise of the scores, of variance 1.
+        restore: the network; None: without it.
+    """
+    ways = {name: function for name, function in _ways(restore).items() if function is not None}
+    products = np.zeros((scores.shape[-1], len(ways), len(ways)))
+    target = np.zeros((scores.shape[-1], len(ways)))
+    for image in np.sqrt(_ADDED) * noise:
+        first, second = (scores + image) / np.sqrt(1 + _ADDED), (scores - image / _ADDED)[present]
+        answers = np.stack([np.sqrt(1 + _ADDED) * way(first, present)[0][present] for way in ways.values()])
+        # Less the first way, so that what all agree in does not count.
+        products += np.einsum("wpk,vpk->kwv", answers - answers[0], answers - answers[0])
+        target += np.einsum("wpk,pk->kw", answers - answers[0], second - answers[0])
+    weights = np.stack([_mixture(*each) for each in zip(products, target, strict=True)], axis=1)
+    taken, variance = np.zeros(scores.shape), np.zeros(scores.shape)
+    for weight, way in zip(weights, ways.values(), strict=True):
+        if weight.any():
+            answer, deviation = way(scores, present)
+            taken += weight * answer
+            variance += weight * deviation**2
+    return ScoreEstimate(taken, np.sqrt(variance), dict(zip(ways, weights, strict=True)))
+
+
+def _mixture(products: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Shares of the ways, 0 or more and together 1, that come nearest to the target."""
+    count = len(target)
+    if count == 1 or not products.any():
+        return np.eye(count)[0]
+    products = products + _RIDGE * np.trace(products) / count * np.eye(count)
+    root = np.linalg.cholesky(products)
+    # A heavy last row makes the sum 1.
+    heavy = 1e3 * np.sqrt(np.trace(products))
+    rows = np.vstack([root.T, np.full(count, heavy)])
+    shares, _ = nnls(rows, np.append(np.linalg.solve(root, target), heavy))
+    return shares / shares.sum()
+
+
+def _ways(restore: Restore | None) -> dict[str, Restore | None]:
+    return {"as measured": _own, "similar pixels": _by_similar_pixels, "network": restore}
+
+
+def _own(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return scores, np.ones(scores.shape)
+
+
+def _by_similar_pixels(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The constant spectrum, the first, keeps its scores: offsets of read-outs do not tell what is alike."""
+    average = bilateral_filter(scores[..., 1:], present)[0]
+    # What averaging takes of the noise, the differences between the pixels bring back, about.
+    return np.concatenate([scores[..., :1], average], -1), np.ones(scores.shape)
