@@ -16,17 +16,6 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# XLA ends a process in which one of the devices waits 40 s for another, which two busy cores can make it do. JAX reads
-# the flags once, here; TensorFlow's own XLA, which does not know these, reads them later.
-_FLAGS = os.environ["XLA_FLAGS"]
-os.environ["XLA_FLAGS"] = (
-    f"{_FLAGS} --xla_cpu_collective_call_terminate_timeout_seconds=600 --xla_cpu_collective_timeout_seconds=600"
-)
-import jax  # noqa: E402 - it reads the settings above
-
-jax.devices()
-os.environ["XLA_FLAGS"] = _FLAGS
-
 # The files that take longest: one of them begun last would keep one of two processes waiting.
 FIRST = ("test_train_command.py", "test_documents.py", "test_distributed.py", "test_same_training.py")
 

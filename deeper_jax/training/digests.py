@@ -24,7 +24,8 @@ def digests(tree: PyTree) -> dict[str, str]:
     They are computed where the arrays lie. With several processes all have to call this; all get the same.
     """
     leaves = by_name(tree)
-    sums = jax.device_get({name: _sums(leaf) for name, leaf in leaves.items()})
+    # One after the other: on the CPU, programs that each sum over the devices can wait for one another for ever.
+    sums = {name: jax.device_get(_sums(leaf)) for name, leaf in leaves.items()}
     return {
         name: f"{described(leaf.dtype, leaf.shape)}{int(sums[name][0]):08x}{int(sums[name][1]):08x}"
         for name, leaf in leaves.items()
