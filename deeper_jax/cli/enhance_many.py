@@ -69,9 +69,13 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
 def check_one(options: argparse.Namespace) -> None:
     """Raise InputError where what was given takes --output-dir."""
     folders = [name for name in options.input if Path(name).is_dir()]
-    if len(options.input) > 1 or folders:
-        found = f"{folders[0]}: found a folder" if folders else f"{options.input[1]}: found a second file"
-        raise InputError(f"{found}; for many files give --output-dir=DIR, where their results are to go.")
+    many = "for many files give --output-dir=DIR, where their results are to go."
+    if folders:
+        raise InputError(
+            f"{folders[0]}: found a folder, expected a file of Raman spectra; give the file inside it. Or {many}"
+        )
+    if len(options.input) > 1:
+        raise InputError(f"{options.input[1]}: found a second file; {many}")
     for name in ("glob", "resume", "dry_run"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} is for many files; give --output-dir=DIR as well.")

@@ -11,11 +11,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 from paths import ROOT
-from tiny_models import CONFIG, spectra_of_bands, tiny_denoiser, tiny_super_resolver
+from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 
 from deeper_jax.cli.main import main
 from deeper_jax.enhancement.report import write_page
-from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.maps import raman_map, read_data_set, read_map, write_map
 
 FILES = ROOT.parent / "shared" / "data" / "instruments"
@@ -29,13 +28,6 @@ MEASURED = [
     ("streamline_map.wdf", []),
     ("witec_export.mat", []),
 ]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    model, path = tiny_denoiser(random=False), tmp_path_factory.mktemp("model") / "tiny.npz"
-    write_weights_file(path, model.params, model.stats, model.record | {"config": CONFIG})
-    return f"--model={path}"
 
 
 @pytest.fixture

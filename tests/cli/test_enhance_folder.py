@@ -10,18 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from paths import ROOT
-from tiny_models import CONFIG, spectra_of_bands, tiny_denoiser
+from tiny_models import spectra_of_bands
 
 from deeper_jax.cli.main import main
-from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.maps import raman_map, read_data_set, write_map
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    model, path = tiny_denoiser(random=False), tmp_path_factory.mktemp("model") / "tiny.npz"
-    write_weights_file(path, model.params, model.stats, model.record | {"config": CONFIG})
-    return f"--model={path}"
 
 
 @pytest.fixture
@@ -95,7 +87,11 @@ def test_resuming_skips_what_is_done_and_overwrites_nothing(scans, weights, tmp_
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["scans"], "scans: found a folder; for many files give --output-dir"),
+        (
+            ["scans"],
+            "scans: found a folder, expected a file of Raman spectra; give the file inside it. Or for many files give "
+            "--output-dir",
+        ),
         (["scans/a.npz", "scans/b.npz"], "scans/b.npz: found a second file"),
         (["scans/a.npz", "--resume"], "--resume is for many files"),
         (["scans", "--output-dir=out", "-o", "b.h5"], "--output names one file"),

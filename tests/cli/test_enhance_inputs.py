@@ -6,21 +6,13 @@ import socket
 
 import numpy as np
 import pytest
-from tiny_models import CONFIG, spectra_of_bands, tiny_denoiser
+from tiny_models import spectra_of_bands
 
 from deeper_jax.cli.main import main
-from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.maps import read_data_set
 
 VALUES, AXIS = spectra_of_bands(3)
 LASER = 532.0
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    model, path = tiny_denoiser(random=False), tmp_path_factory.mktemp("model") / "tiny.npz"
-    write_weights_file(path, model.params, model.stats, model.record | {"config": CONFIG})
-    return f"--model={path}"
 
 
 @pytest.fixture(autouse=True)
