@@ -7,6 +7,7 @@ import numpy as np
 
 from deeper_jax.enhancement.enhanced_map import on_finer_grid
 from deeper_jax.enhancement.map_denoiser import FittedMap
+from deeper_jax.enhancement.super_resolved_map import interpolated
 from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.spectra.interpolation import interpolate_raster
@@ -47,13 +48,11 @@ def refined_spectra(
     scores = _BY_NETWORK * by_network + (1 - _BY_NETWORK) * _interpolated(fitted, present, raster)
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std
-    near = _nearest(present, raster)
-    row = np.cumsum(present.ravel()).reshape(present.shape) - 1
-    rows = row[near]
-    inside = present[near]
-    spectra, error = (np.full((*inside.shape, len(fitted.by_channel)), np.nan) for _ in range(2))
-    spectra[inside], error[inside] = fitted.spectra(scores[inside], std[inside], fitted.by_pixel[rows[inside]])
-    return spectra, error
+    by_pixel = np.full((*present.shape, 1), np.nan)
+    by_pixel[present] = fitted.by_pixel
+    last = np.reshape(present.shape, (2, 1, 1)) - 1
+    nearest = np.round(_places(present.shape, raster)).astype(int).clip(0, last)
+    return fitted.spectra(scores, std, by_pixel[tuple(nearest)])
 
 
 def _interpolated(fitted: FittedMap, present: np.ndarray, raster: Raster) -> np.ndarray:
@@ -88,7 +87,7 @@ def refined(
     if exceptions.any():
         beyond = np.zeros((*present.shape, exceptions.shape[-1]))
         beyond[present] = exceptions
-        beyond = _linear(beyond, raster)
+        beyond = interpolated(beyond, _places(present.shape, raster), order=1)
         fine, std = fine + beyond, np.hypot(std, beyond)
     std[measured] = result["uncertainty"].values[present]
     image = result["intensity"]
@@ -100,23 +99,10 @@ def refined(
     return finer.assign_attrs(scale=json.dumps(raster.step), raster_offset=json.dumps(raster.offset))
 
 
-def _nearest(present: np.ndarray, raster: Raster) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of the map's pixel that is nearest to each of the finer grid, [H, W] each."""
+def _places(shape: tuple[int, ...], raster: Raster) -> np.ndarray:
+    """Where the finer grid's pixels lie on the map's, [2, H, W], beyond the outermost pixels too."""
     lines = [
-        np.clip(np.round((np.arange(size * step) - offset) / step).astype(int), 0, size - 1)
-        for size, step, offset in zip(present.shape, raster.step, raster.offset, strict=True)
+        (np.arange(size * step) - offset) / step
+        for size, step, offset in zip(shape, raster.step, raster.offset, strict=False)
     ]
-    rows, columns = np.meshgrid(*lines, indexing="ij")
-    return rows, columns
-
-
-def _linear(values: np.ndarray, raster: Raster) -> np.ndarray:
-    """[h, w, L] linearly on the finer grid; beyond the outermost pixels they are repeated."""
-    for axis, (step, offset) in enumerate(zip(raster.step, raster.offset, strict=True)):
-        size = values.shape[axis]
-        place = np.clip((np.arange(size * step) - offset) / step, 0, size - 1)
-        left = np.minimum(place.astype(int), max(size - 2, 0))
-        share = (place - left).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
-        right = np.minimum(left + 1, size - 1)
-        values = (1 - share) * values.take(left, axis) + share * values.take(right, axis)
-    return values
+    return np.stack(np.meshgrid(*lines, indexing="ij"))

@@ -25,7 +25,8 @@ Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Channels over which two estimates of a spectrum are compared.
 _WINDOW = 15
-# Spectra that the network sees of a map that is made of a few components; `benchmarks.restoration` compares numbers.
+# Spectra that the network sees of a map that is made of a few components: on cells of 64 x 64 pixels the error is that
+# of seeing all of them.
 REPRESENTATIVES = 512
 # Pixels over which neighbours are averaged to find what they agree on (standard deviation).
 SMOOTHING = 1.0
@@ -74,7 +75,7 @@ class FittedMap(NamedTuple):
     weights: dict[str, np.ndarray]
 
     def spectra(self, scores: np.ndarray, std: np.ndarray, by_pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Spectra and the standard deviation of their error [N, L] of scores and theirs [N, K]; `by_pixel` [N, 1]."""
+        """Spectra and the deviation of their error [..., L] of scores and theirs [..., K]; `by_pixel` is [..., 1]."""
         scale = by_pixel * self.by_channel
         return (scores @ self.components) * scale, np.sqrt(std**2 @ self.components**2 + self.error**2) * scale
 

@@ -20,9 +20,6 @@ class EnhanceOptions:
 
     Attributes:
         super_resolver: a loaded `SuperResolver` or the path of one; None: the grid stays as it is.
-        scale: how many times finer the grid of the answer is in y and x, a whole number from 1 to 4 or two of them; no
-            network need be trained for it. Not together with a super-resolver.
-        restorer: a loaded map restorer or the path of one; None: the one that comes with the package.
         outside: channels that a model with an axis of its own does not cover: 'error' refuses them, 'keep' passes
             them through unchanged (only without a super-resolver), 'drop' leaves them out.
         use_map: let pixels help each other; false: every spectrum by itself.
@@ -31,6 +28,9 @@ class EnhanceOptions:
             'mark' all and change nothing; 'keep' everything, without looking.
         resolution: full width at half maximum of a narrow line as the instrument shows it, cm⁻¹: what is less than
             half as wide is a cosmic ray. None: as the file tells, else measured on the sharpest bands of a map.
+        scale: how many times finer the grid of the answer is in y and x, a whole number from 1 to 4 or two of them; no
+            network need be trained for it. Not together with a super-resolver.
+        restorer: a loaded map restorer or the path of one; None: the one that comes with the package.
         entry: which of several measurements in a file, by name or number.
         progress: show bars, with the time still needed, for parts that take longer than a moment.
 
@@ -39,13 +39,13 @@ class EnhanceOptions:
     """
 
     super_resolver: Any = None
-    scale: int | tuple[int, int] = 1
-    restorer: Any = None
     outside: str = "error"
     use_map: bool = True
     noise: float | None = None
     cosmic_rays: str = "remove"
     resolution: float | None = None
+    scale: int | tuple[int, int] = 1
+    restorer: Any = None
     entry: str | int | None = None
     progress: bool = False
 

@@ -43,8 +43,8 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         source: an instrument's file or any other that `deeper_jax.maps.read_map` reads, or what it returns:
             dimensions (..., "wavenumber"), spectra that were not measured NaN.
         model: a loaded denoiser or the path of one; None: the one that comes with the package.
-        **options: the fields of `EnhanceOptions`: super_resolver, scale, restorer, outside, use_map, noise,
-            cosmic_rays, resolution, entry, progress.
+        **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, cosmic_rays,
+            resolution, scale, restorer, entry, progress.
 
     Returns:
         A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`,
@@ -62,7 +62,11 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
     settings = EnhanceOptions.of(**options)
     model, super_resolver = _loaded(model, settings.super_resolver)
     try:
-        return _enhanced(_as_map(source, settings.entry), model, super_resolver, settings)
+        data = _as_map(source, settings.entry)
+        # Random numbers go by the channels' order, and the answer must not.
+        falling = data["wavenumber"].values[0] > data["wavenumber"].values[-1]
+        turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
+        return _enhanced(data.isel(turned), model, super_resolver, settings).isel(turned)
     except InputError as error:
         raise error if not name or str(name) in str(error) else InputError(f"{name}: {error}") from error
 
@@ -135,7 +139,7 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
         result.attrs["restorer"] = json.dumps(model_record(restorer))
     if finer and restorer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        return _refined(result, fitted, estimate, present, restorer, raster, model)
+        return _refined(result, fitted, estimate, present, restorer, raster)
     if super_resolver is None:
         return result
     _log.info("super-resolving %d times", super_resolver.scale)
@@ -153,7 +157,6 @@ def _refined(
     present: np.ndarray,
     restorer: LoadedMapRestorer,
     raster: Raster,
-    model: Any,
 ) -> "xarray.Dataset":
     if fitted is None:
         raise InputError(

@@ -13,8 +13,7 @@ Restore = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Variance of the noise that is added to one half, in units of the noise that is there.
 _ADDED = 0.5
-_SPLITS = 2
-# Of noise images that do not look like the scores' own, as a share of their power: what keeps weights from overfitting.
+# What keeps the weights of a mixture from following noise, as a share of what they are fitted to.
 _RIDGE = 0.02
 
 
@@ -47,7 +46,7 @@ def best_scores(scores: np.ndarray, present: np.ndarray, noise: np.ndarray, rest
         noise: [splits, ..., K], images like the noise of the scores, of variance 1.
         restore: the network; None: without it.
     """
-    ways = {name: function for name, function in _ways(restore).items() if function is not None}
+    ways = _ways(restore)
     products = np.zeros((scores.shape[-1], len(ways), len(ways)))
     target = np.zeros((scores.shape[-1], len(ways)))
     for image in np.sqrt(_ADDED) * noise:
@@ -80,8 +79,9 @@ def _mixture(products: np.ndarray, target: np.ndarray) -> np.ndarray:
     return shares / shares.sum()
 
 
-def _ways(restore: Restore | None) -> dict[str, Restore | None]:
-    return {"as measured": _own, "similar pixels": _by_similar_pixels, "network": restore}
+def _ways(restore: Restore | None) -> dict[str, Restore]:
+    ways: dict[str, Restore] = {"as measured": _own, "similar pixels": _by_similar_pixels}
+    return ways if restore is None else {**ways, "network": restore}
 
 
 def _own(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,11 +53,11 @@ def super_resolved(result: Any, super_resolver: Any, noise: np.ndarray, *, progr
     places = _places(values.shape, super_resolver)
     # Sharp bands that the network's own, wider channels cannot hold are not lost but interpolated.
     lost = values - super_resolver.holds(values, np.asarray(axis, np.float64))
-    fine = fine + _interpolated(lost, places, order=1)
+    fine = fine + interpolated(lost, places, order=1)
     sampled = slice(super_resolver.raster_offset, None, super_resolver.scale)
-    fine = fine + _interpolated(_not_noise(result, fine[sampled, sampled], noise), places, order=1)
-    spread = _interpolated(result["uncertainty"].values, places, order=1)
-    spread = np.sqrt(spread**2 + (fine - _interpolated(values, places, order=3)) ** 2)
+    fine = fine + interpolated(_not_noise(result, fine[sampled, sampled], noise), places, order=1)
+    spread = interpolated(result["uncertainty"].values, places, order=1)
+    spread = np.sqrt(spread**2 + (fine - interpolated(values, places, order=3)) ** 2)
     grid = {name: super_resolver.grid(image[name].values) for name in ("y", "x")}
     finer = on_finer_grid(result, fine, spread, grid)
     return finer.assign_attrs(scale=super_resolver.scale, raster_offset=super_resolver.raster_offset)
@@ -82,6 +82,7 @@ def _places(shape: tuple[int, ...], super_resolver: Any) -> np.ndarray:
     return np.stack(np.meshgrid(*lines, indexing="ij"))
 
 
-def _interpolated(values: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
+def interpolated(values: np.ndarray, places: np.ndarray, order: int) -> np.ndarray:
+    """Spline interpolation of [h, w, L] at `places` [2, H, W]; beyond the outermost pixels they are repeated."""
     channels = [map_coordinates(values[..., i], places, order=order, mode="nearest") for i in range(values.shape[-1])]
     return np.stack(channels, axis=-1)
