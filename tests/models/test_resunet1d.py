@@ -185,7 +185,7 @@ def test_registry_builds_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("unet", {}, "hyrisr, noise_aware_unet, resunet1d"),
+        ("unet", {}, "hyrisr, map_restorer, noise_aware_unet, resunet1d"),
         ("resunet1d", {"scale": 4}, "length, width, batch_norm, dtype"),
         ("hyrisr", {"batch_norm": True}, "scale, length, width, groups, blocks, reduction, dtype, remat"),
     ],

@@ -342,4 +342,8 @@ def test_outside_a_job_auto_says_what_to_do(tmp_path):
 def test_slurm_scripts_are_valid_and_name_real_flags(script):
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
     text = script.read_text()
-    assert "srun" in text and "--distributed=slurm" in text and "#SBATCH --requeue" in text
+    assert "#SBATCH --requeue" in text
+    if script.name == "slurm_enhance.sh":
+        assert "deeper-jax" in text and "--resume" in text
+    else:
+        assert "srun" in text and "--distributed=slurm" in text
