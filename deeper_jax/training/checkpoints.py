@@ -7,8 +7,9 @@ A checkpoint appears under its final name only when complete: a killed process l
 
 import contextlib
 import logging
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ from deeper_jax.training.stored_checkpoints import (
 # What goes wrong is raised too; the log would show it as a traceback.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
+
+def _but_of_closed_loops(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """`hook`, less what TensorStore's other writes say once the loop of the one that failed is closed."""
+
+    def quieter(unraisable: Any) -> None:
+        if not (unraisable.exc_type is RuntimeError and "Event loop is closed" in str(unraisable.exc_value)):
+            hook(unraisable)
+
+    return quieter
+
+
+sys.unraisablehook = _but_of_closed_loops(sys.unraisablehook)
 PyTree = Any
 DAMAGED = "damaged"
 _IS_BEST = "is_best"

@@ -173,3 +173,16 @@ def test_a_full_disk_is_one_sentence(tmp_path, limit, what):
     said = [line for line in errors.splitlines() if line.startswith("train: ")]
     assert process.returncode == 2 and len(said) == 1 and what in said[0], errors
     assert "Traceback" not in errors, errors
+
+
+def test_a_write_that_ends_after_another_failed_says_nothing():
+    """TensorStore calls back into the event loop of its task, which is closed once one write has failed."""
+    code = (
+        "import asyncio, time, tensorstore, deeper_jax.training.checkpoints\n"
+        "promise, future = tensorstore.Promise.new()\n"
+        "async def wait(): await future\n"
+        "loop = asyncio.new_event_loop(); task = loop.create_task(wait()); task._log_destroy_pending = False\n"
+        "loop.run_until_complete(asyncio.sleep(0)); loop.close()\n"
+        "promise.set_result(0); time.sleep(0.5); print('ended')"
+    )
+    assert python(code).communicate() == ("ended\n", "")
