@@ -12,7 +12,10 @@ from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
 from deeper_jax.errors import InputError
 
 # Variables of an enhanced map after the intensity; .csv writes each to a file of its own.
-_FURTHER = ("uncertainty", "measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged")
+_FURTHER = (
+    *("uncertainty", "measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged"),
+    *("component_scores", "component_spectra"),
+)
 _PAGES = (".html", ".htm")
 
 

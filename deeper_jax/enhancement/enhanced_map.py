@@ -78,6 +78,8 @@ def enhanced_map(
 
 # Variables on the grid that was measured.
 ON_MEASURED_GRID = ("measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged")
+# Of what the spectra have in common, where something was found.
+COMPONENTS = ("component_scores", "component_spectra")
 
 
 def model_record(model: Any) -> dict[str, Any]:
@@ -113,5 +115,6 @@ def on_finer_grid(result: Any, intensity: np.ndarray, uncertainty: np.ndarray, g
         },
         {**coordinates, "wavenumber": image["wavenumber"]},
     )
-    finer = finer.assign({name: measured[name] for name in ("denoised", *ON_MEASURED_GRID)})
+    kept = ("denoised", *ON_MEASURED_GRID, *(name for name in COMPONENTS if name in measured))
+    finer = finer.assign({name: measured[name] for name in kept})
     return finer.assign_attrs(result.attrs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
@@ -53,7 +54,8 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         those of them that were filled in from the channels beside; `flagged` (bool), where the denoiser took away
         more than noise, so that the measured value was kept, or where the residual is no noise, and
         `pixel_flagged`, where a spectrum has such a channel; after super-resolution also `denoised`, the map before
-        it. The attributes say how it was made.
+        it. Where spectra have something in common, `component_scores` and `component_spectra` show it. The attributes
+        say how it was made.
 
     Raises:
         InputError: a file, map, model or setting that cannot be used.
@@ -134,6 +136,8 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
         {"name": "denoise", "whole_map": use_map, "components": _shares_of_ways(fitted)},
     ]
     result = enhanced_map(data, present, measured, estimate, flagged, rays, steps)
+    if fitted:
+        result = with_components(result, fitted, present)
     result.attrs["model"] = json.dumps(model_record(model))
     if fitted and restorer:
         result.attrs["restorer"] = json.dumps(model_record(restorer))

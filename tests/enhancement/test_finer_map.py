@@ -44,6 +44,7 @@ def test_it_lies_where_the_map_lies(coarse, finer):
     assert finer.attrs["scale"] == "[2, 2]" and finer.attrs["raster_offset"] == "[1, 1]"
     assert_array_equal(finer["measured"].values, coarse[1])
     assert finer["denoised"].dims == ("y_measured", "x_measured", "wavenumber")
+    assert finer["component_scores"].dims == ("y_measured", "x_measured", "component")
     assert_allclose(finer["intensity"].values[1::2, 1::2], finer["denoised"].values, rtol=1e-9)
 
 
