@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import functools
 import io
 import time
 import xml.etree.ElementTree
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray
 from browser import LOOKS, opened, running, violations
 from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 
@@ -167,6 +169,12 @@ def test_layers_show_the_uncertainty_and_the_marks(browser, page_file, result):
         np.testing.assert_array_equal(image(page, "layer"), flags[::-1])
         page.select_option("#layer", "cosmic_ray")
         np.testing.assert_array_equal(image(page, "layer")[::-1][2, 5], 1)
+        assert page.evaluate("document.getElementById('figure-component').hidden")
+        page.select_option("#layer", "component-2")
+        np.testing.assert_allclose(image(page, "layer")[::-1], result["component_scores"][..., 1], rtol=1e-6)
+        drawn = column(page, "component_source", "value")
+        np.testing.assert_allclose(drawn, result["component_spectra"][1], rtol=1e-6)
+        assert page.evaluate("document.getElementById('figure-component').clientHeight") > 150
 
 
 def test_the_list_jumps_to_the_cosmic_ray(browser, page_file, result):
@@ -213,6 +221,10 @@ KINDS = {
     "super-resolved": lambda: _finer(),
     "names of markup": lambda: _odd(),
 }
+# Wide and narrow, light and dark, in turn; all four of the map and the spectrum.
+SEEN = dict(
+    zip(KINDS, [LOOKS[:1], LOOKS[3:], LOOKS[1:2], LOOKS[2:3], LOOKS, LOOKS, LOOKS[1:2], LOOKS[2:3]], strict=True)
+)
 
 
 def _odd() -> Any:
@@ -226,21 +238,34 @@ def _finer() -> Any:
     return enhanced(data, super_resolver=tiny_super_resolver(data["wavenumber"].values))
 
 
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """By its name, a kind's enhanced data and their page."""
+    folder = tmp_path_factory.mktemp("kinds")
+
+    @functools.cache
+    def made(kind: str) -> tuple[Any, Path]:
+        result = KINDS[kind]()
+        return result, write_page(folder / f"{kind}.html", result)
+
+    return made
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_data_has_a_page_without_faults(browser, kind, tmp_path):
-    path = write_page(tmp_path / "page.html", KINDS[kind]())
-    for width, scheme in LOOKS if kind == "wide map" else LOOKS[::3]:
-        with opened(browser, path, width, scheme, READY) as page:
+def test_every_kind_of_data_has_a_page_without_faults(browser, kind, kinds):
+    for width, scheme in SEEN[kind]:
+        with opened(browser, kinds(kind)[1], width, scheme, READY) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             ink = page.evaluate(f"{MODEL}('spectrum').title.text_color")
             assert (ink < "#800000") == (scheme == "light")
             assert violations(page) == []
             assert np.isfinite(column(page, "spectrum_source", "restored")).all()
+            # As wide as there is room, half of it beside a map.
+            assert page.evaluate(f"{MODEL}('spectrum').inner_width") > (0.35 if width > 1000 else 0.65) * width
 
 
-def test_a_series_is_walked_by_keys_and_clicks(browser, tmp_path):
-    result = KINDS["line"]()
-    path = write_page(tmp_path / "page.html", result)
+def test_a_series_is_walked_by_keys_and_clicks(browser, kinds):
+    result, path = kinds("line")
     with opened(browser, path, ready=READY) as page:
         low, high = page.evaluate("[explorer.state.low, explorer.state.high]")
         heights = band_height(result["intensity"].values, result["wavenumber"].values, Band(0.0, low, high))
@@ -252,9 +277,8 @@ def test_a_series_is_walked_by_keys_and_clicks(browser, tmp_path):
         np.testing.assert_allclose(column(page, "spectrum_source", "measured"), result["measured"][4], rtol=1e-6)
 
 
-def test_a_pixel_between_the_measured_ones_has_its_own_restored_spectrum(browser, tmp_path):
-    result = KINDS["super-resolved"]()
-    path = write_page(tmp_path / "page.html", result)
+def test_a_pixel_between_the_measured_ones_has_its_own_restored_spectrum(browser, kinds):
+    result, path = kinds("super-resolved")
     with opened(browser, path, ready=READY) as page:
         row, place = 4, 7
         page.evaluate(f"explorer.choose({row}, {place})")
@@ -271,6 +295,36 @@ def test_a_pixel_between_the_measured_ones_has_its_own_restored_spectrum(browser
         np.testing.assert_allclose(column(page, "spectrum_source", "residual"), measured - sampled, atol=1e-4)
 
 
+def test_the_slices_of_a_stack_are_turned_over_and_drawn_on_one_scale(browser, tmp_path):
+    """Three images whose stage moves up, the last with a cosmic ray."""
+    values, axis = spectra_of_bands(3, 4, 5)
+    values[2, 1, 3, 30] += 400
+    data = xarray.concat([named(raman_map(each, axis, y=np.arange(4.0), x=np.arange(5.0))) for each in values], "z")
+    result = enhanced(data.assign_coords(z=[0.0, 2.0, 4.0]), cosmic_rays="mark")
+    path = write_page(tmp_path / "page.html", result)
+    with opened(browser, path, ready=READY) as page:
+        low, high = page.evaluate("[explorer.state.low, explorer.state.high]")
+        heights = band_height(result["intensity"].values, axis, Band(0.0, low, high))
+        limits = np.percentile(heights, [0.5, 99.7])
+        page.focus("#figure-after [tabindex]")
+        page.keyboard.press("PageUp")
+        for number in range(3):
+            assert page.evaluate("explorer.state.slice") == number
+            np.testing.assert_allclose(image(page, "after"), heights[number], rtol=1e-4)
+            page.select_option("#layer", "component-1")
+            np.testing.assert_allclose(image(page, "layer"), result["component_scores"][number, ..., 0], rtol=1e-6)
+            page.evaluate("explorer.choose(2, 1)")
+            measured = column(page, "spectrum_source", "measured")
+            np.testing.assert_allclose(measured, result["measured"][number, 2, 1], rtol=1e-6)
+            page.keyboard.press("PageDown")
+        colours = [page.evaluate(f"{MODEL}('after_colours').{end}") for end in ("low", "high")]
+        np.testing.assert_allclose(colours, limits, rtol=1e-4)
+        page.locator("#slice").fill("0")
+        page.locator("#marks button").first.click()
+        assert page.evaluate("[explorer.state.slice, explorer.state.row, explorer.state.column]") == [2, 1, 3]
+        assert violations(page) == []
+
+
 def numbers(cube: dict[str, str], shape: tuple[int, ...]) -> np.ndarray:
     """What a page reads from its text."""
 
@@ -283,34 +337,44 @@ def numbers(cube: dict[str, str], shape: tuple[int, ...]) -> np.ndarray:
     return (read("offsets", "<f4")[:, None] + read("steps", "<f4")[:, None] * levels).reshape(shape)
 
 
+def sent(embedded: Any) -> int:
+    """Characters of all numbers of a page."""
+    texts = [*embedded.cubes.values(), embedded.marks, embedded.components]
+    return sum(len(text) for each in texts for text in each.values())
+
+
 def test_spectra_are_exact_then_rounded_then_binned_as_the_page_would_grow(result):
     shown = explored(compare(result))
     exact = embed(shown)
     np.testing.assert_array_equal(numbers(exact.cubes["measured"], shown.measured.shape), shown.measured.astype("f4"))
     assert exact.exact and notices(exact) == []
     small = 1_700_000 + 20_000
-    large = 1_700_000 + 35_000
+    large = 1_700_000 + 37_000
     rounded = embed(shown, large)
-    assert not rounded.exact and rounded.bins == (1, 1)
+    assert not rounded.exact and rounded.bins == (1, 1, 1)
     for name, cube in (("measured", shown.measured), ("restored", shown.restored), ("uncertainty", shown.std)):
         found = numbers(rounded.cubes[name], cube.shape)
         step = np.ptp(cube, axis=-1, keepdims=True) / 65535
         assert (np.abs(found - cube)[np.isfinite(cube)] <= np.broadcast_to(step, cube.shape)[np.isfinite(cube)]).all()
         np.testing.assert_array_equal(np.isnan(found), np.isnan(cube))
     binned = embed(shown, small)
-    pixels, channels = binned.bins
-    assert pixels == 2 and channels == 1 and binned.together == 4
-    mean = np.nanmean(shown.measured[:2, 2:4], axis=(0, 1))
-    np.testing.assert_allclose(binned.spectra.measured[0, 1], mean)
-    np.testing.assert_allclose(binned.spectra.measured[0, 0], np.nanmean(shown.measured[:2, :2], axis=(0, 1)))
-    assert binned.spectra.cosmic_ray[1, 2, 30] and "2 x 2 pixels" in notices(binned)[0]
-    sent = sum(len(text) for cube in binned.cubes.values() for text in cube.values())
-    assert sent + sum(map(len, binned.marks.values())) <= small - 1_700_000
+    assert binned.bins == (2, 1, 1) and binned.together == 4
+    measured = shown.measured[0]
+    np.testing.assert_allclose(binned.spectra.measured[0, 0, 1], np.nanmean(measured[:2, 2:4], axis=(0, 1)))
+    np.testing.assert_allclose(binned.spectra.measured[0, 0, 0], np.nanmean(measured[:2, :2], axis=(0, 1)))
+    assert binned.spectra.cosmic_ray[0, 1, 2, 30] and "2 x 2 pixels" in notices(binned)[0]
+    assert sent(binned) <= small - 1_700_000
+    # Of a stack slices are left out before it is binned further.
+    cubes = ("measured", "restored", "std", "flagged", "cosmic_ray", "removed", "scores")
+    turned = {name: np.concatenate([getattr(shown, name)] * 30) for name in cubes}
+    turned["measured"] = turned["measured"] + np.arange(30.0)[:, None, None, None]
+    some = embed(shown._replace(slices=tuple(map(str, range(30))), **turned), 1_700_000 + 120_000)
+    assert some.bins == (2, 1, 3) and some.spectra.slices == tuple(map(str, range(0, 30, 3)))
+    assert "one in 3 is shown, 10 in all" in notices(some)[1] and sent(some) <= 120_000
+    np.testing.assert_allclose(some.spectra.measured[4], binned.spectra.measured[0] + 12)
 
 
 def test_a_common_map_is_under_20_mb_and_opens_in_three_seconds(browser, result, tmp_path):
-    import xarray
-
     values, axis = spectra_of_bands(64, 64, length=500)
     dims = ("y", "x", "wavenumber")
     still = np.zeros(values.shape, bool)

@@ -39,7 +39,7 @@ def test_suspected_cosmic_rays_have_their_place_and_are_not_said_to_be_kept():
 def test_zeros_in_place_of_spectra_are_gaps_before_as_after():
     values, axis = spectra_of_bands(6)
     values[::2] = 0.0
-    shown = compare(deeper_jax.enhance(raman_map(values, axis), tiny_denoiser(random=False)))
+    (shown,) = compare(deeper_jax.enhance(raman_map(values, axis), tiny_denoiser(random=False)))
     for spectra in (shown.before, shown.after):
         np.testing.assert_array_equal(np.isnan(spectra).all(1), [True, False] * 3)
 
@@ -84,7 +84,7 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
     values, axis = spectra_of_bands(*{"map": (5, 6), "fine map": (5, 6), "series": (9,), "spectrum": ()}[kind])
     given = raman_map(values, axis, **({"y": np.arange(5.0), "x": np.arange(6.0)} if values.ndim == 3 else {}))
     finer = {"super_resolver": tiny_super_resolver(axis)} if kind == "fine map" else {}
-    shown = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
+    (shown,) = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
     chosen = example_spectra(shown)
     for figure in picture_figures(shown, chosen):
         figure.draw_without_rendering()

@@ -1,5 +1,6 @@
-"""What is shown of an enhanced map: the same spectra before and after, of one slice where it is a stack."""
+"""What is shown of an enhanced map: the same spectra before and after, slice by slice where it is a stack."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,7 +98,10 @@ class Comparison(NamedTuple):
         removed: bool, those of them that were removed.
         positions: of the axes before the last.
         unit: of the intensities.
-        note: which slice of a stack this is, or ''.
+        slice: where in a stack this is, in words; '' if it is none.
+        note: the same with its number, or ''.
+        scores: [..., K] of the map's components, NaN where no spectrum was; K may be 0.
+        components: [K, L], their spectra.
         finer: the super-resolved map [H, W, L], or None.
         finer_std: standard deviation of its error, or None.
         finer_positions: of its axes.
@@ -112,14 +116,17 @@ class Comparison(NamedTuple):
     removed: np.ndarray
     positions: tuple[Positions, ...]
     unit: str
+    slice: str
     note: str
+    scores: np.ndarray
+    components: np.ndarray
     finer: np.ndarray | None
     finer_std: np.ndarray | None = None
     finer_positions: tuple[Positions, ...] = ()
 
 
 class Explored(NamedTuple):
-    """Spectra as measured, and as they came out on that grid or a finer one, [..., L] each.
+    """Spectra as measured, and as they came out on that grid or a finer one, [S, ..., L] each, of S slices.
 
     Attributes:
         axis: [L], cm⁻¹.
@@ -127,9 +134,12 @@ class Explored(NamedTuple):
         restored: denoised, and super-resolved where that was asked.
         std: standard deviation of its error.
         flagged, cosmic_ray, removed: bool, on the measured grid, as in `Comparison`.
+        scores: [S, ..., K] on the measured grid.
+        components: [K, L].
         measured_positions: of the measured grid's axes.
         positions: of the restored grid's axes.
         unit: of the intensities.
+        slices: where each of them lies, in words; ('',) of what is no stack.
     """
 
     axis: np.ndarray
@@ -139,29 +149,47 @@ class Explored(NamedTuple):
     flagged: np.ndarray
     cosmic_ray: np.ndarray
     removed: np.ndarray
+    scores: np.ndarray
+    components: np.ndarray
     measured_positions: tuple[Positions, ...]
     positions: tuple[Positions, ...]
     unit: str
+    slices: tuple[str, ...]
 
 
-def explored(shown: Comparison) -> Explored:
-    """The measured spectra and what came out last."""
-    if shown.finer is None or shown.finer_std is None:
-        restored, std, positions = shown.after, shown.std, shown.positions
-    else:
-        restored, std, positions = shown.finer, shown.finer_std, shown.finer_positions
+def explored(shown: Sequence[Comparison]) -> Explored:
+    """The measured spectra and what came out last, of all slices."""
+    first = shown[0]
+    restored, std, positions = "after", "std", first.positions
+    if first.finer is not None and first.finer_std is not None:
+        restored, std, positions = "finer", "finer_std", first.finer_positions
+
+    def stacked(name: str) -> np.ndarray:
+        arrays = [getattr(each, name) for each in shown]
+        return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
+
     return Explored(
-        *(shown.axis, shown.before, restored, std, shown.flagged, shown.cosmic_ray, shown.removed),
-        measured_positions=shown.positions,
+        axis=first.axis,
+        measured=stacked("before"),
+        restored=stacked(restored),
+        std=stacked(std),
+        flagged=stacked("flagged"),
+        cosmic_ray=stacked("cosmic_ray"),
+        removed=stacked("removed"),
+        scores=stacked("scores"),
+        components=first.components,
+        measured_positions=first.positions,
         positions=positions,
-        unit=shown.unit,
+        unit=first.unit,
+        slices=tuple(each.slice for each in shown),
     )
 
 
-def compare(result: Any) -> Comparison:
-    """Bring a map as measured and as `deeper_jax.enhance` answered (Dataset) side by side.
+def compare(result: Any) -> list[Comparison]:
+    """Bring a map as measured and as `deeper_jax.enhance` answered (Dataset) side by side, slice by slice.
 
-    Axes of one pixel are left out; of more than two axes the first are cut in their middle.
+    Axes of one pixel are left out. Where more than two are left the map is a stack, and the last two are those of its
+    slices.
     """
     axis = np.asarray(result["wavenumber"], np.float64)
     finer = "denoised" in result
@@ -170,20 +198,37 @@ def compare(result: Any) -> Comparison:
     if finer:
         fine = result["intensity"]
         std = std[np.ix_(*(nearest(after[str(dim)], fine[name]) for dim, name in zip(after.dims, "yx", strict=False)))]
-    arrays = [result["measured"].values.astype(np.float64), after.values.astype(np.float64), std]
-    arrays += [result[name].values for name in ("flagged", "cosmic_ray", "cosmic_ray_removed")]
+    scores, components = np.zeros((*after.shape[:-1], 0)), np.zeros((0, len(axis)))
+    if "component_scores" in result:
+        scores, components = (result[name].values for name in ("component_scores", "component_spectra"))
+    arrays = {"before": result["measured"].values.astype(np.float64), "after": after.values.astype(np.float64)}
+    arrays |= {"std": std, "flagged": result["flagged"].values, "cosmic_ray": result["cosmic_ray"].values}
+    arrays |= {"removed": result["cosmic_ray_removed"].values, "scores": scores}
     positions = positions_of(after)
-    index, notes = _shown(positions)
-    before, shown, spread, flagged, struck, removed = (array[index] for array in arrays)
-    left = tuple(each for each, which in zip(positions, index, strict=True) if isinstance(which, slice))
-    return Comparison(
-        *(axis, before, shown, spread, flagged, struck, removed, left),
-        unit=str(result["intensity"].attrs.get("units", "a.u.")),
-        note=", ".join(notes),
-        finer=np.asarray(result["intensity"], np.float64) if finer else None,
-        finer_std=finer_std if finer else None,
-        finer_positions=_finer(result["intensity"], positions, after) if finer else (),
-    )
+    long = [each for each in positions if len(each.values) > 1]
+    shape = tuple(len(each.values) for each in long[-2:])
+    slices = _slices(long[:-2])
+    arrays = {name: each.reshape(len(slices), *shape, each.shape[-1]) for name, each in arrays.items()}
+    return [
+        Comparison(
+            axis=axis,
+            positions=tuple(long[-2:]),
+            unit=str(result["intensity"].attrs.get("units", "a.u.")),
+            slice=words,
+            note=note,
+            components=components,
+            finer=np.asarray(result["intensity"], np.float64) if finer else None,
+            finer_std=finer_std if finer else None,
+            finer_positions=_finer(result["intensity"], positions, after) if finer else (),
+            **{name: each[number] for name, each in arrays.items()},
+        )
+        for number, (words, note) in enumerate(slices)
+    ]
+
+
+def middle(shown: Sequence[Comparison]) -> Comparison:
+    """The slice in the middle."""
+    return shown[len(shown) // 2]
 
 
 def nearest(places: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -221,13 +266,10 @@ def _finer(array: Any, measured: tuple[Positions, ...], before: Any) -> tuple[Po
     return tuple(found)
 
 
-def _shown(positions: tuple[Positions, ...]) -> tuple[tuple[Any, ...], list[str]]:
-    """An index for each axis, and words for those that are cut."""
-    index: list[Any] = [slice(None) if len(each.values) > 1 else 0 for each in positions]
-    long = [place for place, which in enumerate(index) if isinstance(which, slice)]
-    notes = []
-    for place in long[:-2]:
-        size = len(positions[place].values)
-        index[place] = size // 2
-        notes.append(f"slice {size // 2 + 1} of {size} ({positions[place].at(size // 2)})")
-    return tuple(index), notes
+def _slices(across: Sequence[Positions]) -> list[tuple[str, str]]:
+    """Where each slice of a stack lies, in words, and the same with its number; one empty pair if there is no stack."""
+    if not across:
+        return [("", "")]
+    sizes = tuple(len(each.values) for each in across)
+    words = [", ".join(each.at(i) for each, i in zip(across, index, strict=True)) for index in np.ndindex(sizes)]
+    return [(each, f"slice {number} of {len(words)} ({each})") for number, each in enumerate(words, 1)]

@@ -15,13 +15,21 @@ _PAGE = 1_700_000
 _LEVELS = 65535
 # Bands stay bands: channels are binned down to about so many, then pixels.
 _FEWEST_CHANNELS = 250
+# Of a stack some slices are left out before more than two pixels along an axis are put together, down to so many.
+_FEWEST_SLICES = 8
+# Of the components, the weakest are left to the file.
+_MOST_COMPONENTS = 12
 
 
 class Bins(NamedTuple):
-    """How many pixels along each of their axes, and how many channels, make one value of the page."""
+    """How many pixels along each of their axes, and how many channels, make one value of the page.
 
-    pixels: int
-    channels: int
+    Slices are not averaged: one in `slices` is shown.
+    """
+
+    pixels: int = 1
+    channels: int = 1
+    slices: int = 1
 
 
 class Embedded(NamedTuple):
@@ -31,6 +39,7 @@ class Embedded(NamedTuple):
         spectra: what was embedded: the map itself, or binned.
         cubes: by name, each the base64 text of its numbers and, where rounded, of each spectrum's offset and step.
         marks: base64 text of one bit a value: flagged, cosmic_ray, removed.
+        components: base64 text of float32 numbers: scores [S, ..., K] and spectra [K, L].
         exact: values are float32, not rounded to 16 bits.
         bins: of what was embedded.
         together: number of measured values in a bin (the noise of their mean is less by its square root).
@@ -39,6 +48,7 @@ class Embedded(NamedTuple):
     spectra: Explored
     cubes: dict[str, dict[str, str]]
     marks: dict[str, str]
+    components: dict[str, str]
     exact: bool
     bins: Bins
     together: int
@@ -48,51 +58,62 @@ def embed(shown: Explored, largest: int = LARGEST_PAGE) -> Embedded:
     """Turn spectra into text of so many bytes at most, the page's own part included.
 
     Args:
-        shown: spectra on the measured grid and on the one shown, [..., L].
+        shown: spectra on the measured grid and on the one shown, [S, ..., L].
         largest: bytes of the page, over 2 MB.
     """
-    bins = Bins(1, 1)
+    shown = shown._replace(scores=shown.scores[..., :_MOST_COMPONENTS], components=shown.components[:_MOST_COMPONENTS])
+    bins = Bins()
     exact = _bytes(shown, bins, 4) <= largest
     while _bytes(shown, bins, 4 if exact else 2) > largest:
-        length = len(shown.axis)
-        if length / (bins.channels + 1) >= _FEWEST_CHANNELS and bins.channels <= bins.pixels:
-            bins = Bins(bins.pixels, bins.channels + 1)
-        elif shown.positions and bins.pixels < max(len(each.values) for each in shown.positions):
-            bins = Bins(bins.pixels + 1, bins.channels)
-        else:
-            bins = Bins(bins.pixels, bins.channels + 1)
+        bins = _next(bins, shown)
     together = 1
-    if bins != Bins(1, 1):
-        shape = shown.measured.shape
+    if bins != Bins():
+        shape = shown.measured.shape[1:]
         shown = _binned(shown, bins)
-        together = max(1, round(np.prod(shape) / np.prod(shown.measured.shape)))
+        together = max(1, round(np.prod(shape) / np.prod(shown.measured.shape[1:])))
     cubes = {"measured": shown.measured, "restored": shown.restored, "uncertainty": shown.std}
     marks = {"flagged": shown.flagged, "cosmic_ray": shown.cosmic_ray, "removed": shown.removed}
     return Embedded(
         shown,
         {name: _exact(cube) if exact else _rounded(cube) for name, cube in cubes.items()},
         {name: _text(np.packbits(mark)) for name, mark in marks.items()},
+        {"scores": _text(shown.scores.astype("<f4")), "spectra": _text(shown.components.astype("<f4"))},
         exact,
         bins,
         together,
     )
 
 
+def _next(bins: Bins, shown: Explored) -> Bins:
+    """Bins that make the page a step smaller."""
+    slices = -(-len(shown.slices) // (bins.slices + 1))
+    if len(shown.axis) / (bins.channels + 1) >= _FEWEST_CHANNELS and bins.channels <= bins.pixels:
+        return bins._replace(channels=bins.channels + 1)
+    if bins.pixels > 1 and slices >= _FEWEST_SLICES:
+        return bins._replace(slices=bins.slices + 1)
+    if shown.positions and bins.pixels < max(len(each.values) for each in shown.positions):
+        return bins._replace(pixels=bins.pixels + 1)
+    return bins._replace(channels=bins.channels + 1)
+
+
 def notices(embedded: Embedded) -> list[str]:
     """Sentences on what the page leaves out of the file; none where it holds all of it."""
-    pixels, channels = embedded.bins
+    pixels, channels, slices = embedded.bins
+    parts = []
+    if pixels > 1:
+        across = " x ".join([str(pixels)] * max(1, len(embedded.spectra.positions)))
+        parts.append(f"{across} pixels")
+    if channels > 1:
+        parts.append(f"{channels} channels")
     sentences = []
-    if embedded.bins != Bins(1, 1):
-        parts = []
-        if pixels > 1:
-            across = " x ".join([str(pixels)] * max(1, len(embedded.spectra.positions)))
-            parts.append(f"{across} pixels")
-        if channels > 1:
-            parts.append(f"{channels} channels")
+    if parts:
         sentences.append(
-            f"The map is too large for one page: means of {' and '.join(parts)} are shown. The uncertainty is that of "
-            "a single value, and a mark stands where any value has it. The file has every spectrum."
+            f"The measurement is too large for one page: means of {' and '.join(parts)} are shown. The uncertainty is "
+            "that of a single value, and a mark stands where any value has it. The file has every spectrum."
         )
+    if slices > 1:
+        shown = len(embedded.spectra.slices)
+        sentences.append(f"Of the slices one in {slices} is shown, {shown} in all; the file has every one.")
     if not embedded.exact:
         sentences.append("To keep this page small, values are rounded to 1/65535 of the range of each spectrum.")
     return sentences
@@ -101,12 +122,14 @@ def notices(embedded: Embedded) -> list[str]:
 def _bytes(shown: Explored, bins: Bins, width: int) -> int:
     """Of the page, with so many bytes a value."""
     channels = -(-len(shown.axis) // bins.channels)
+    slices, components = -(-len(shown.slices) // bins.slices), len(shown.components)
 
     def spectra(positions: tuple[Positions, ...]) -> int:
-        return int(np.prod([-(-len(each.values) // bins.pixels) for each in positions], dtype=np.int64))
+        return slices * int(np.prod([-(-len(each.values) // bins.pixels) for each in positions], dtype=np.int64))
 
     measured, restored = spectra(shown.measured_positions), spectra(shown.positions)
     values = (measured + 2 * restored) * channels * width + 3 * measured * channels / 8
+    values += 4 * components * (measured + channels)
     headers = 0 if width == 4 else 8 * (measured + 2 * restored)
     return round((values + headers) * 4 / 3) + _PAGE
 
@@ -133,18 +156,22 @@ def _text(array: np.ndarray) -> str:
 
 
 def _binned(shown: Explored, bins: Bins) -> Explored:
-    def mean(cube: np.ndarray) -> np.ndarray:
-        count = _summed(np.isfinite(cube).astype(np.float64), bins)
-        return np.where(count > 0, _summed(np.nan_to_num(cube), bins) / np.maximum(count, 1), np.nan)
+    def mean(cube: np.ndarray, channels: int = bins.channels) -> np.ndarray:
+        count = _summed(np.isfinite(cube).astype(np.float64), bins.pixels, channels)
+        return np.where(count > 0, _summed(np.nan_to_num(cube), bins.pixels, channels) / np.maximum(count, 1), np.nan)
 
     def any_of(marks: np.ndarray) -> np.ndarray:
-        return _summed(marks.astype(np.float64), bins) > 0
+        return _summed(marks.astype(np.float64), bins.pixels, bins.channels) > 0
 
     def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
         return tuple(
             each._replace(values=_mean_along(np.asarray(each.values, np.float64), bins.pixels)) for each in positions
         )
 
+    cubes = ("measured", "restored", "std", "flagged", "cosmic_ray", "removed", "scores")
+    shown = shown._replace(
+        slices=shown.slices[:: bins.slices], **{name: getattr(shown, name)[:: bins.slices] for name in cubes}
+    )
     return shown._replace(
         axis=_mean_along(shown.axis, bins.channels),
         measured=mean(shown.measured),
@@ -153,14 +180,16 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
         flagged=any_of(shown.flagged),
         cosmic_ray=any_of(shown.cosmic_ray),
         removed=any_of(shown.removed),
+        scores=mean(shown.scores, 1),
+        components=mean(shown.components),
         measured_positions=places(shown.measured_positions),
         positions=places(shown.positions),
     )
 
 
-def _summed(cube: np.ndarray, bins: Bins) -> np.ndarray:
-    """Sums over bins; the last of each axis may hold fewer."""
-    sizes = [bins.pixels] * (cube.ndim - 1) + [bins.channels]
+def _summed(cube: np.ndarray, pixels: int, channels: int) -> np.ndarray:
+    """Sums over bins of each slice, the first axis; the last bin of each axis may hold fewer."""
+    sizes = [1, *[pixels] * (cube.ndim - 2), channels]
     for axis, size in enumerate(sizes):
         if size > 1:
             cube = np.add.reduceat(cube, np.arange(0, cube.shape[axis], size), axis=axis)

@@ -8,8 +8,8 @@ window.explorer = (() => {
   const data = JSON.parse(byId("explorer-data").textContent);
   const channels = data.axis.length;
   const axis = Float64Array.from(data.axis);
-  const state = { row: 0, column: 0, low: 0, high: 0, layer: "uncertainty", baseline: true, whole: false };
-  let bokeh, cubes, marks;
+  const state = { slice: 0, row: 0, column: 0, low: 0, high: 0, layer: "uncertainty", baseline: true, whole: false };
+  let bokeh, cubes, marks, components;
 
   // ---- reading what is embedded ----
 
@@ -44,9 +44,14 @@ window.explorer = (() => {
     return (marks[name][bit >> 3] >> (7 - (bit & 7))) & 1;
   }
 
+  // A channel of a cosmic ray that was removed is no longer in question.
+  const isFlagged = (pixel, k) => isMarked("flagged", pixel, k) & ~isMarked("removed", pixel, k);
+
   // ---- the two grids ----
 
-  const place = (grid, row, column) => row * grid.shape[1] + column;
+  const countOf = (grid) => grid.shape[0] * grid.shape[1];
+  // Number of a pixel of the chosen slice, of all that the page holds.
+  const place = (grid, row, column) => state.slice * countOf(grid) + row * grid.shape[1] + column;
   const measuredOf = (row, column) =>
     place(data.measured, data.toMeasured.y[row], data.toMeasured.x[column]);
   // The restored pixel that lies on the measured one nearest to this.
@@ -117,11 +122,9 @@ window.explorer = (() => {
     return out;
   }
 
-  const countOf = (grid) => grid.shape[0] * grid.shape[1];
-
   // ---- drawing ----
 
-  function fill(name, grid, values) {
+  function fill(name, values) {
     const source = bokeh(`${name}_source`);
     const image = source.data.image[0];
     const [rows, columns] = data.grids[name].shape;
@@ -144,16 +147,17 @@ window.explorer = (() => {
   const bandWords = () => `${Math.round(state.low)}–${Math.round(state.high)} cm⁻¹`;
 
   function drawBand() {
-    for (const name of ["spectrum", "residual"]) bokeh(`${name}_band`).setv({ left: state.low, right: state.high });
+    for (const name of data.spectral) bokeh(`${name}_band`).setv({ left: state.low, right: state.high });
     byId("band-low").value = state.low.toFixed(1);
     byId("band-high").value = state.high.toFixed(1);
     if (data.kind === "spectrum") return drawBaseline();
     const weights = bandWeights(state.low, state.high, state.baseline);
-    state.before = heights(cubes.measured, weights, countOf(data.measured));
-    state.after = heights(cubes.restored, weights, countOf(data.restored));
+    const slices = data.slices.length;
+    state.before = heights(cubes.measured, weights, slices * countOf(data.measured));
+    state.after = heights(cubes.restored, weights, slices * countOf(data.restored));
     if (data.kind === "map") {
-      fill("before", data.measured, state.before);
-      fill("after", data.restored, state.after);
+      drawMaps();
+      // One scale for all slices, so that they can be compared.
       const limits = quantiles(state.after, LIMITS);
       for (const name of ["before", "after"]) {
         colour(name, ...limits);
@@ -164,6 +168,11 @@ window.explorer = (() => {
       drawLayer();
     } else drawProfile();
     drawBaseline();
+  }
+
+  function drawMaps() {
+    for (const [name, grid, values] of [["before", data.measured, state.before], ["after", data.restored, state.after]])
+      fill(name, values.subarray(state.slice * countOf(grid), (state.slice + 1) * countOf(grid)));
   }
 
   function drawProfile() {
@@ -191,7 +200,7 @@ window.explorer = (() => {
         const own = spectrum(cube, row);
         columns.forEach((channel, column) => { values[row * columns.length + column] = own[channel]; });
       }
-      fill(name, data.restored, values);
+      fill(name, values);
       if (name === "after") {
         const limits = quantiles(values, [0.01, 0.99]);
         colour("before", ...limits);
@@ -207,13 +216,22 @@ window.explorer = (() => {
     residual: { scale: "linear", bar: () => "residual / noise" },
     flagged: { scale: "linear", bar: () => (data.kind === "map" ? "flagged channels" : "flagged") },
     cosmic_ray: { scale: "kinds", bar: () => "cosmic rays" },
+    component: { scale: "linear", bar: () => (data.kind === "map" ? `score (${data.unit})` : `its part (${data.unit})`) },
   };
+  // "component-2" is the second component.
+  const layerKind = () => state.layer.split("-")[0];
+  const layerComponent = () => Number(state.layer.split("-")[1]) - 1;
 
   function layerValue(name, row, column, ks) {
     const pixel = measuredOf(row, column);
     if (name === "uncertainty") {
       const std = spectrum(cubes.uncertainty, place(data.restored, row, column));
       return Math.sqrt(ks.reduce((sum, k) => sum + std[k] ** 2, 0) / ks.length);
+    }
+    if (name === "component") {
+      const k = layerComponent();
+      const score = components.scores[pixel * data.components + k];
+      return data.kind === "map" ? score : score * components.spectra[k * channels + ks[0]];
     }
     const measured = spectrum(cubes.measured, pixel);
     if (Number.isNaN(measured[0])) return NaN;
@@ -223,39 +241,61 @@ window.explorer = (() => {
       return Math.sqrt(ks.reduce((sum, k) => sum + ((measured[k] - restored[k]) / noise[k]) ** 2, 0) / ks.length);
     }
     const within = data.kind === "map" ? [...axis.keys()] : ks;
-    if (name === "flagged") return within.reduce((sum, k) => sum + isMarked("flagged", pixel, k), 0);
+    if (name === "flagged") return within.reduce((sum, k) => sum + isFlagged(pixel, k), 0);
     const kinds = within.map((k) => (isMarked("removed", pixel, k) ? 2 : isMarked("cosmic_ray", pixel, k)));
     return Math.max(...kinds);
+  }
+
+  // A few round numbers at even distances of a logarithmic scale.
+  function ticksBetween(low, high) {
+    const ticks = [0.08, 0.5, 0.92].map((share) => Number((low * (high / low) ** share).toPrecision(2)));
+    return ticks.filter((each, i) => each >= low && each <= high && ticks.indexOf(each) === i);
   }
 
   const bandChannels = () => [...axis.keys()].filter((k) => axis[k] >= state.low && axis[k] <= state.high);
 
   function drawLayer() {
-    const { scale, bar } = LAYERS[state.layer];
+    const kind = layerKind();
+    const { scale, bar } = LAYERS[kind];
     const [rows, columns] = data.grids.layer.shape;
     const values = new Float64Array(rows * columns);
     let ks = bandChannels();
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) {
         if (data.kind === "series") ks = [data.columns[column]];
-        values[row * columns + column] = layerValue(state.layer, row, data.kind === "map" ? column : 0, ks);
+        values[row * columns + column] = layerValue(kind, row, data.kind === "map" ? column : 0, ks);
       }
-    fill("layer", data.restored, values);
+    fill("layer", values);
     let [low, high] = quantiles(values, scale === "linear" ? [0, 1] : LIMITS);
-    if (state.layer === "residual") [low, high] = quantiles(values, LIMITS);
-    if (state.layer === "flagged") [low, high] = [0, Math.max(1, high)];
+    if (["residual", "component"].includes(kind)) [low, high] = quantiles(values, LIMITS);
+    if (kind === "flagged") [low, high] = [0, Math.max(1, high)];
     if (scale === "log") low = Math.max(low, high * 1e-6, 1e-30);
     if (scale === "log" && high < 1.02 * low) [low, high] = [low / 1.1, high * 1.1];
     if (scale !== "kinds") colour(`layer_${scale}`, low, high);
+    if (scale === "log") bokeh("layer_log_bar").ticker.ticks = ticksBetween(low, high);
     for (const name of ["log", "linear", "kinds"]) {
       bokeh(`layer_${name}`).visible = name === scale;
       bokeh(`layer_${name}_bar`).visible = name === scale;
     }
     bokeh(`layer_${scale}_bar`).title = bar();
     const chosen = byId("layer").selectedOptions[0].textContent;
-    const banded = data.kind === "map" && ["uncertainty", "residual"].includes(state.layer);
+    const banded = data.kind === "map" && ["uncertainty", "residual"].includes(kind);
     bokeh("layer").title.text = banded ? `${chosen}, ${bandWords()}` : chosen;
     describe("layer", `${chosen}: from ${words(low)} to ${words(high)}.`);
+    drawComponent(kind === "component");
+  }
+
+  function drawComponent(shown) {
+    if (!data.components) return;
+    byId("figure-component").hidden = !shown;
+    if (!shown) return;
+    const k = layerComponent();
+    const values = Float64Array.from(components.spectra.subarray(k * channels, (k + 1) * channels));
+    bokeh("component_source").data.value.set(values);
+    bokeh("component_source").change.emit();
+    const [low, high] = quantiles(values, [0, 1]);
+    bokeh("component").y_range.setv({ start: Math.min(low, 0) - 0.05, end: high + 0.05 });
+    bokeh("component").title.text = `spectrum of component ${k + 1}, 1 at its highest`;
   }
 
   function drawBaseline() {
@@ -273,7 +313,7 @@ window.explorer = (() => {
   }
 
   function pixelWords() {
-    const parts = [];
+    const parts = data.slices.length > 1 ? [data.slices[state.slice]] : [];
     if (data.kind === "map") parts.push(data.restored.places.y[state.row], data.restored.places.x[state.column]);
     if (data.kind === "series") parts.push(data.restored.places.y[state.row]);
     return parts.join(", ");
@@ -333,7 +373,9 @@ window.explorer = (() => {
   function drawPlace() {
     const where = pixelWords();
     const missing = Number.isNaN(state.measured[0]);
-    bokeh("spectrum").title.text = where ? `spectrum at ${where}${missing ? ": none was measured" : ""}` : "spectrum";
+    // "spectrum 14" of a list needs no more words.
+    const named = where.startsWith("spectrum ") ? where : `spectrum at ${where}`;
+    bokeh("spectrum").title.text = where ? `${named}${missing ? ": none was measured" : ""}` : "spectrum";
     const x = [];
     const y = [];
     if (data.kind === "map") {
@@ -356,7 +398,7 @@ window.explorer = (() => {
     }
     const weights = bandWeights(state.low, state.high, state.baseline);
     const height = (values) => words(values.reduce((sum, value, k) => sum + weights[k] * value, 0));
-    const flags = [...axis.keys()].filter((k) => isMarked("flagged", state.pixel, k)).length;
+    const flags = [...axis.keys()].filter((k) => isFlagged(state.pixel, k)).length;
     const rays = [...axis.keys()].filter((k) => isMarked("cosmic_ray", state.pixel, k)).length;
     const marked = [];
     if (flags) marked.push(`${flags} ${flags === 1 ? "channel" : "channels"} flagged`);
@@ -378,6 +420,17 @@ window.explorer = (() => {
   function choose(row, column) {
     state.row = Math.min(Math.max(row, 0), data.restored.shape[0] - 1);
     state.column = Math.min(Math.max(column, 0), data.restored.shape[1] - 1);
+    drawSpectrum();
+  }
+
+  function chooseSlice(number) {
+    state.slice = Math.min(Math.max(number, 0), data.slices.length - 1);
+    byId("slice").value = String(state.slice);
+    byId("slice-words").textContent = `${data.slices[state.slice]} (${state.slice + 1} of ${data.slices.length})`;
+    byId("slice").setAttribute("aria-valuetext", data.slices[state.slice]);
+    if (!state.before) return;
+    drawMaps();
+    drawLayer();
     drawSpectrum();
   }
 
@@ -412,6 +465,11 @@ window.explorer = (() => {
     const step = event.shiftKey ? 10 : 1;
     const moves = { ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step] };
     const move = moves[event.key];
+    const turn = { PageUp: -1, PageDown: 1 }[event.key];
+    if (turn && data.slices.length > 1) {
+      event.preventDefault();
+      return chooseSlice(state.slice + turn);
+    }
     if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const along = data.kind === "series" ? [move[0] + move[1], 0] : move;
@@ -422,6 +480,7 @@ window.explorer = (() => {
     const mark = data.marks[Number(button.dataset.mark)];
     state.whole = mark.ray;
     byId("whole").checked = state.whole;
+    if (data.slices.length > 1) chooseSlice(mark.slice);
     choose(data.toRestored.y[mark.row], data.toRestored.x[mark.column]);
     document.querySelectorAll("#marks button[aria-current]").forEach((each) => each.removeAttribute("aria-current"));
     button.setAttribute("aria-current", "true");
@@ -438,8 +497,9 @@ window.explorer = (() => {
   }
 
   const fileName = (ending) => {
-    // "y = −2 µm, x = 5 µm" becomes y-2_x5.
-    const where = pixelWords().replaceAll(" = ", "").replaceAll("−", "-").split(", ").map((each) => each.split(" ")[0]);
+    // "y = −2 µm, x = 5 µm" becomes y-2_x5, "spectrum 3" spectrum3.
+    const where = pixelWords().replaceAll("−", "-").split(", ").map((each) =>
+      each.replace(/^(.+?)(?: =)? (-?[\d.,]+)(?: .*)?$/, "$1$2"));
     return `${[data.name, ...where].filter(Boolean).join("_").replace(/[\\/:*?"<>|]/g, "_")}.${ending}`;
   };
 
@@ -461,7 +521,7 @@ window.explorer = (() => {
     paint(false);
     await settled();
     const around = byId("figures").getBoundingClientRect();
-    const parts = data.figures.map((name) => {
+    const parts = data.figures.filter((name) => !byId(`figure-${name}`).hidden).map((name) => {
       const view = Bokeh.index.find_one(bokeh(name));
       const box = view.el.getBoundingClientRect();
       return { box: [box.left - around.left, box.top - around.top, box.width, box.height], layer: view.export(kind) };
@@ -512,6 +572,9 @@ window.explorer = (() => {
             axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: ink, major_tick_line_color: ink,
           });
           break;
+        case "Span":
+          if (model.name === "profile_place") model.line_color = ink;
+          break;
         case "Title":
           model.text_color = ink;
           break;
@@ -531,11 +594,12 @@ window.explorer = (() => {
   // Frames as wide as their place, pixels of a map as square as they are.
   function fit() {
     for (const name of data.figures) {
+      if (byId(`figure-${name}`).hidden) continue;
       const room = byId(`figure-${name}`).clientWidth - 90;
       let width = Math.max(room, 120);
       let height = Math.min(Math.max(0.45 * width, 190), 330);
       if (name === "residual") height = 130;
-      if (name === "profile") height = 170;
+      if (name === "profile" || name === "component") height = 170;
       if (["before", "after", "layer"].includes(name)) {
         height = data.ratio ? width / data.ratio : 0.7 * width;
         const most = data.ratio ? 460 : 260;
@@ -562,6 +626,8 @@ window.explorer = (() => {
     bokeh.chosen = all.filter((model) => model.tags.includes("chosen"));
     cubes = Object.fromEntries(["measured", "restored", "uncertainty"].map((name) => [name, readCube(name)]));
     marks = Object.fromEntries(["flagged", "cosmic_ray", "removed"].map((name) => [name, bytes(`marks-${name}`)]));
+    components = Object.fromEntries(
+      ["scores", "spectra"].map((name) => [name, new Float32Array(bytes(`component-${name}`).buffer)]));
     paint(isDark());
     darkness.addEventListener("change", () => paint(isDark()));
     fit();
@@ -586,7 +652,9 @@ window.explorer = (() => {
     on("layer", "change", (event) => {
       state.layer = event.target.value;
       drawLayer();
+      fit();
     });
+    on("slice", "input", (event) => chooseSlice(Number(event.target.value)));
     on("save-csv", "click", () => save(fileName("csv"), new Blob(["\ufeff", csv()], { type: "text/csv" })));
     for (const kind of ["png", "svg"])
       on(`save-${kind}`, "click", async () => save(fileName(kind), await picture(kind)));
@@ -596,7 +664,8 @@ window.explorer = (() => {
       if (button) jump(button);
     });
 
-    [state.row, state.column] = data.start;
+    Object.assign(state, data.start);
+    if (data.slices.length > 1) chooseSlice(state.slice);
     const [first] = data.bands;
     [state.low, state.high] = [first.low, first.high];
     if (data.kind === "series") {

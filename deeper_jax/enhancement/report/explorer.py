@@ -11,13 +11,8 @@ import numpy as np
 from deeper_jax.enhancement.report.bands import Band
 from deeper_jax.enhancement.report.comparison import Explored, Positions, nearest
 from deeper_jax.enhancement.report.embedded_spectra import LARGEST_PAGE, Embedded, embed, notices
-from deeper_jax.enhancement.report.explorer_figures import (
-    MARK_COLOURS,
-    MARK_NAMES,
-    Figures,
-    Grid,
-    explorer_figures,
-)
+from deeper_jax.enhancement.report.explorer_figures import Figures, Grid, explorer_figures
+from deeper_jax.enhancement.report.explorer_style import MARK_COLOURS, MARK_NAMES
 from deeper_jax.enhancement.report.marks import Mark
 
 _HERE = Path(__file__).parent
@@ -51,17 +46,18 @@ def explorer(
     """Figures that a script in the page fills, offline.
 
     Args:
-        shown: spectra with no, one or two axes of pixels.
+        shown: spectra with no, one or two axes of pixels, of one slice or several.
         bands: to choose from, the first shown first.
         marks: pixels to jump to, on the measured grid.
         noise: of the measurement.
-        start: index of the pixel that is shown first, on the measured grid.
+        start: number of the slice and index of the pixel that are shown first, on the measured grid.
         file: name of the measurement.
         largest: bytes of the page; more spectra are binned.
     """
     from bokeh.resources import Resources
 
     embedded = embed(shown, largest)
+    marks = [mark for mark in marks if mark.slice % embedded.bins.slices == 0]
     figures = explorer_figures(embedded.spectra)
     data = _data(embedded, figures, bands, marks, noise, start, file)
     # The core alone: no widgets, no tables.
@@ -84,13 +80,13 @@ def _data(
     shown, bins = embedded.spectra, embedded.bins
     measured, restored = _two(shown.measured_positions), _two(shown.positions)
 
-    def binned(index: tuple[int, ...]) -> tuple[int, int]:
+    def binned(slice_: int, index: tuple[int, ...]) -> dict[str, int]:
         row, column = (*index, 0, 0)[:2]
-        return row // bins.pixels, column // bins.pixels
+        return {"slice": slice_ // bins.slices, "row": row // bins.pixels, "column": column // bins.pixels}
 
     to_measured = [nearest(fine.values, coarse.values) for fine, coarse in zip(restored, measured, strict=True)]
     to_restored = [nearest(coarse.values, fine.values) for fine, coarse in zip(restored, measured, strict=True)]
-    first = binned(start)
+    first = binned(start[0], start[1:])
     factor = noise.factor / np.sqrt(embedded.together)
     return {
         "kind": ("spectrum", "series", "map")[len(shown.positions)],
@@ -107,11 +103,14 @@ def _data(
         "grids": {name: grid._asdict() for name, grid in figures.grids.items()},
         "columns": figures.columns.tolist(),
         "figures": list(figures.models),
+        "spectral": [name for name in _RIGHT if name in figures.models],
         "ratio": _ratio(shown.positions, figures.grids),
         "bands": [band._asdict() for band in bands],
-        "marks": [dict(zip(("row", "column"), binned(mark.place), strict=True), ray=mark.ray) for mark in marks],
+        "marks": [binned(mark.slice, mark.place) | {"ray": mark.ray} for mark in marks],
         "markColours": list(MARK_COLOURS),
-        "start": [int(to_restored[0][first[0]]), int(to_restored[1][first[1]])],
+        "slices": list(shown.slices),
+        "components": len(shown.components),
+        "start": first | {"row": int(to_restored[0][first["row"]]), "column": int(to_restored[1][first["column"]])},
     }
 
 
@@ -153,15 +152,16 @@ def _body(
     parts = [
         f'<section id="explorer" class="{kind}{wide}" aria-label="The measurement, to look around in">',
         *(f'<p class="data">{html.escape(sentence)}</p>' for sentence in notices(embedded)),
-        f"<p>{_HELP[kind]}</p>",
-        _controls(kind, bands),
+        f"<p>{_HELP[kind]}{_HELP_SLICES if len(embedded.spectra.slices) > 1 else ''}</p>",
+        _controls(bands),
+        _slices(embedded.spectra.slices),
         '<p id="readout" role="status"></p>',
         '<div id="figures">',
         '<div class="left">',
-        *(_figure(name, divs[name], kind) for name in ("before", "after", "profile", "layer") if name in divs),
+        *(_figure(name, divs[name], kind, embedded.spectra) for name in _LEFT if name in divs),
         _list(marks),
         '</div><div class="right">',
-        *(_figure(name, divs[name], kind) for name in ("spectrum", "residual")),
+        *(_figure(name, divs[name], kind, embedded.spectra) for name in _RIGHT if name in divs),
         "</div></div>",
         "</section>",
         *_texts(embedded),
@@ -180,6 +180,9 @@ _HELP = {
     "ten spectra). Drag over the spectrum to choose the band that the profile shows.",
     "spectrum": "Drag over the spectrum to measure a band.",
 }
+_HELP_SLICES = " The slider, or Page Up and Page Down with a map in focus, chooses the slice."
+
+_LEFT, _RIGHT = ("before", "after", "profile", "layer"), ("spectrum", "residual", "component")
 
 _NAMES = {
     "before": "as measured",
@@ -188,6 +191,7 @@ _NAMES = {
     "profile": "height of the band along the series",
     "spectrum": "spectrum",
     "residual": "residual",
+    "component": "spectrum of the component",
 }
 
 _ALTERNATIVES = {
@@ -201,29 +205,48 @@ _ALTERNATIVES = {
         "profile": "Height of the chosen band in each spectrum, measured and restored.",
     },
 }
-_RESIDUAL = "Measured less restored, with the noise expected in each channel to both sides of zero."
+_ALTERNATIVES_OF_ALL = {
+    "residual": "Measured less restored, with the noise expected in each channel to both sides of zero.",
+    "component": "Spectrum of the component whose scores the layer shows; it is 1 at its highest.",
+}
 
 
-def _figure(name: str, div: str, kind: str) -> str:
-    words = _ALTERNATIVES.get(kind, {}).get(name) or (_RESIDUAL if name == "residual" else "")
+def _figure(name: str, div: str, kind: str, shown: Explored) -> str:
+    words = _ALTERNATIVES.get(kind, {}).get(name) or _ALTERNATIVES_OF_ALL.get(name, "")
     keys = ' tabindex="0" role="group"' if name in ("before", "after", "layer", "profile") else ""
     label = f"{_NAMES[name]}; the arrow keys choose the pixel" if keys else _NAMES[name]
     focus = f'<div{keys} aria-label="{label}">{div}</div>' if keys else div
-    layers = _layers(kind) if name == "layer" else ""
+    layers = _layers(kind, shown) if name == "layer" else ""
     key = _key() if name == "residual" else ""
     caption = f'<figcaption class="hidden" id="alt-{name}">{html.escape(words)}</figcaption>'
-    return f'<figure id="figure-{name}">{layers}{focus}{key}{caption}</figure>'
+    hidden = " hidden" if name == "component" else ""
+    return f'<figure id="figure-{name}"{hidden}>{layers}{focus}{key}{caption}</figure>'
 
 
-def _layers(kind: str) -> str:
+def _layers(kind: str, shown: Explored) -> str:
     names = {
         "uncertainty": "uncertainty",
         "residual": "residual / noise",
         "flagged": "flagged channels" if kind == "map" else "flagged",
         "cosmic_ray": "cosmic rays",
     }
+    for number, share in enumerate(_shares(shown), 1):
+        names[f"component-{number}"] = f"component {number} ({share} of variance)"
     options = "".join(f'<option value="{value}">{words}</option>' for value, words in names.items())
     return f'<div class="controls"><label>Layer <select id="layer">{options}</select></label></div>'
+
+
+def _shares(shown: Explored) -> list[str]:
+    """How much of what the spectra differ by each component makes up, in words."""
+    spread = np.nansum(shown.scores**2, axis=tuple(range(shown.scores.ndim - 1))) * (shown.components**2).sum(1)
+    return [f"{share:.0f} %" if share >= 1 else f"{share:.1g} %" for share in 100 * spread / (spread.sum() or 1.0)]
+
+
+def _slices(slices: Sequence[str]) -> str:
+    if len(slices) < 2:
+        return ""
+    slider = f'<input id="slice" type="range" min="0" max="{len(slices) - 1}" step="1">'
+    return f'<div class="controls"><label>Slice {slider}</label> <output id="slice-words" for="slice"></output></div>'
 
 
 def _key() -> str:
@@ -232,7 +255,7 @@ def _key() -> str:
     return f'<ul class="key" aria-label="Shaded channels">{shaded}</ul>'
 
 
-def _controls(kind: str, bands: Sequence[Band]) -> str:
+def _controls(bands: Sequence[Band]) -> str:
     options = "".join(f'<option value="{number}">{band.centre:.0f} cm⁻¹</option>' for number, band in enumerate(bands))
     number = 'type="number" step="any"'
     return (
@@ -266,6 +289,7 @@ def _texts(embedded: Embedded) -> list[str]:
         for part, text in cube.items()
     }
     texts |= {f"marks-{name}": text for name, text in embedded.marks.items()}
+    texts |= {f"component-{name}": text for name, text in embedded.components.items()}
     return [f'<script type="text/plain" id="{name}">{text}</script>' for name, text in texts.items()]
 
 

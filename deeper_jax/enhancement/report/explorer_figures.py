@@ -1,16 +1,13 @@
-"""Bokeh figures of an enhanced map, empty until the page's script fills them: maps or series, spectrum, residual."""
+"""Bokeh figures of an enhanced map, empty until the page's script fills them: maps, a series, and its profile."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from deeper_jax.enhancement.report.comparison import Explored, Positions
+from deeper_jax.enhancement.report.explorer_spectra import spectrum_figures
+from deeper_jax.enhancement.report.explorer_style import GAP, MEASURED, RESTORED, empty_figure, legend_above
 
-GAP = "#9E9E9E"
-"""Colour of places without a spectrum."""
-
-_MEASURED, _RESTORED, _BASELINE = "#808080", "#D55E00", "#2E8BC9"
-_MARKS = {"flagged": "#CC79A7", "cosmic ray, removed": "#0072B2", "cosmic ray? not removed": "#E69F00"}
 _COLUMNS = 600  # of a series drawn as a picture
 
 
@@ -38,13 +35,13 @@ class Figures(NamedTuple):
 
 def explorer_figures(shown: Explored) -> Figures:
     """Figures of a map, a series or one spectrum, as there are two axes of pixels, one or none."""
-    models = _spectrum(shown)
+    models = spectrum_figures(shown)
     if not shown.positions:
         return Figures(models, {}, np.arange(0))
     columns = np.arange(0)
     if len(shown.positions) == 2:
         before, after = (
-            Grid(cube.shape[:2], *reversed([each.edges() for each in places]))
+            Grid(cube.shape[1:3], *reversed([each.edges() for each in places]))
             for cube, places in ((shown.measured, shown.measured_positions), (shown.restored, shown.positions))
         )
         labels = [each.label for each in reversed(shown.positions)]
@@ -52,7 +49,7 @@ def explorer_figures(shown: Explored) -> Figures:
         # An even axis for the picture: channels of an instrument lie closer at one end than at the other.
         even = np.linspace(shown.axis[0], shown.axis[-1], min(_COLUMNS, len(shown.axis)))
         columns = np.rint(np.interp(even, shown.axis, np.arange(len(shown.axis)))).astype(int)
-        before = after = Grid((len(shown.restored), len(columns)), _axis_edges(even), _series_edges(shown))
+        before = after = Grid((shown.restored.shape[1], len(columns)), _axis_edges(even), _series_edges(shown))
         labels = ["Raman shift (cm⁻¹)", shown.positions[0].label]
     grids = {"before": before, "after": after, "layer": after}
     # The first line of the scan is at the top, whichever way the stage counts.
@@ -84,38 +81,10 @@ def _range(start: float, end: float) -> Any:
     return Range1d(start, end)
 
 
-def _figure(name: str, **settings: Any) -> Any:
-    from bokeh.models import ResetTool
-    from bokeh.plotting import figure
-
-    drawn = figure(
-        name=name,
-        tools="",
-        toolbar_location="below",
-        min_border_left=66,
-        min_border_right=20,
-        min_border_top=2,
-        min_border_bottom=6,
-        frame_width=300,
-        frame_height=200,
-        **settings,
-    )
-    drawn.toolbar.logo = None
-    # The page's own ground shows through, be it light or dark.
-    drawn.background_fill_color = drawn.border_fill_color = None
-    drawn.add_tools(ResetTool())
-    drawn.title.text_font_size = "13px"
-    for axis in drawn.axis:
-        axis.axis_label_text_font_size = axis.major_label_text_font_size = "12px"
-        axis.axis_label_text_font_style = "normal"
-        axis.minor_tick_line_color = None
-    return drawn
-
-
 def _map(name: str, title: str, grid: Grid, ranges: dict[str, Any], labels: list[str]) -> Any:
     from bokeh.models import BasicTicker, BoxZoomTool, ColorBar, HoverTool, LinearColorMapper, PanTool, WheelZoomTool
 
-    drawn = _figure(name, title=title, x_axis_label=labels[0], y_axis_label=labels[1], **ranges)
+    drawn = empty_figure(name, title=title, x_axis_label=labels[0], y_axis_label=labels[1], **ranges)
     mapper = LinearColorMapper(palette="Viridis256", low=0, high=1, nan_color=GAP, name=f"{name}_colours")
     image = _image(drawn, f"{name}_source", grid, mapper)
     bar = ColorBar(color_mapper=mapper, ticker=BasicTicker(desired_num_ticks=3), name=f"{name}_bar", title=" ", **_BAR)
@@ -145,11 +114,11 @@ _BAR = {
 
 def _layer(grid: Grid, ranges: dict[str, Any], labels: list[str]) -> Any:
     """One figure with a scale for each layer that the page offers, of which one is seen."""
-    from bokeh.models import BasicTicker, ColorBar, FixedTicker, LinearColorMapper, LogColorMapper, LogTicker
+    from bokeh.models import BasicTicker, BasicTickFormatter, ColorBar, FixedTicker, LinearColorMapper, LogColorMapper
 
-    drawn = _figure("layer", title="uncertainty", x_axis_label=labels[0], y_axis_label=labels[1], **ranges)
+    drawn = empty_figure("layer", title="uncertainty", x_axis_label=labels[0], y_axis_label=labels[1], **ranges)
     mappers = {
-        "log": (LogColorMapper(palette="Magma256", low=1, high=10, nan_color=GAP), LogTicker(desired_num_ticks=3)),
+        "log": (LogColorMapper(palette="Magma256", low=1, high=10, nan_color=GAP), FixedTicker(ticks=[1, 10])),
         "linear": (
             LinearColorMapper(palette="Cividis256", low=0, high=1, nan_color=GAP),
             BasicTicker(desired_num_ticks=3),
@@ -166,6 +135,7 @@ def _layer(grid: Grid, ranges: dict[str, Any], labels: list[str]) -> Any:
         first = first or image.data_source
         image.name = f"layer_{name}"
         bar = ColorBar(color_mapper=mapper, ticker=ticker, name=f"layer_{name}_bar", title=" ", **_BAR)
+        bar.formatter = BasicTickFormatter(use_scientific=True)
         if name == "kinds":
             bar.major_label_overrides = {0: "none", 1: "suspected", 2: "removed"}
         image.visible = bar.visible = name == "log"
@@ -229,7 +199,7 @@ def _profile(shown: Explored) -> Any:
     from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 
     edges = _series_edges(shown)
-    drawn = _figure(
+    drawn = empty_figure(
         "profile",
         title="band height",
         x_axis_label=shown.positions[0].label,
@@ -239,108 +209,12 @@ def _profile(shown: Explored) -> Any:
     )
     names = ("place", "measured", "restored", "low", "high")
     source = ColumnDataSource({name: [] for name in names}, name="profile_source")
-    drawn.varea("place", "low", "high", source=source, color=_RESTORED, alpha=0.3)
-    measured = drawn.scatter("place", "measured", source=source, size=5, color=_MEASURED, legend_label="measured")
-    drawn.line("place", "restored", source=source, color=_RESTORED, line_width=2, legend_label="restored")
-    drawn.scatter("place", "restored", source=source, color=_RESTORED, size=3)
+    drawn.varea("place", "low", "high", source=source, color=RESTORED, alpha=0.3)
+    measured = drawn.scatter("place", "measured", source=source, size=5, color=MEASURED, legend_label="measured")
+    drawn.line("place", "restored", source=source, color=RESTORED, line_width=2, legend_label="restored")
+    drawn.scatter("place", "restored", source=source, color=RESTORED, size=3)
     drawn.add_layout(Span(dimension="height", location=edges[0], name="profile_place", line_dash="dashed"))
     drawn.add_tools(HoverTool(renderers=[measured], tooltips=[("measured", "@measured"), ("restored", "@restored")]))
-    _legend_above(drawn)
+    legend_above(drawn)
     _listen_to_clicks(drawn, "profile")
     return drawn
-
-
-def _spectrum(shown: Explored) -> dict[str, Any]:
-    """The spectrum of the chosen pixel and under it the residual, on one axis."""
-    from bokeh.events import SelectionGeometry
-    from bokeh.models import (
-        BoxAnnotation,
-        BoxSelectTool,
-        BoxZoomTool,
-        ColumnDataSource,
-        CrosshairTool,
-        CustomJS,
-        HoverTool,
-        PanTool,
-        Range1d,
-        Span,
-    )
-
-    axis = shown.axis
-    names = ("measured", "restored", "low", "high", "residual", "noise_low", "noise_high")
-    source = ColumnDataSource(
-        {"axis": np.asarray(axis, np.float64), **{name: np.full(len(axis), np.nan) for name in names}},
-        name="spectrum_source",
-    )
-    marks = ColumnDataSource({"x0": [], "x1": [], "colour": [], "kind": []}, name="marks_source")
-    x_range = Range1d(float(axis[0]), float(axis[-1]))
-    spectrum = _figure(
-        "spectrum",
-        title="spectrum",
-        x_range=x_range,
-        y_range=Range1d(0, 1),
-        x_axis_label="Raman shift (cm⁻¹)",
-        y_axis_label=f"intensity ({shown.unit})",
-    )
-    spectrum.vstrip(x0="x0", x1="x1", source=marks, fill_color="colour", fill_alpha=0.35, line_color=None)
-    spectrum.line("axis", "measured", source=source, color=_MEASURED, line_width=1, legend_label="measured")
-    spectrum.varea("axis", "low", "high", source=source, color=_RESTORED, alpha=0.3, legend_label="90 % band")
-    restored = spectrum.line(
-        "axis", "restored", source=source, color=_RESTORED, line_width=1.6, legend_label="restored"
-    )
-    baseline = ColumnDataSource({"x": [], "y": []}, name="baseline_source")
-    spectrum.line("x", "y", source=baseline, color=_BASELINE, line_width=1.6, line_dash="dashed")
-    tips = [("cm⁻¹", "@axis{0.0}"), ("measured", "@measured{0.00}"), ("restored", "@restored{0.00}")]
-    hover = HoverTool(renderers=[restored], mode="vline", tooltips=tips, line_policy="nearest")
-    # What is dragged over becomes the band of the maps.
-    choose = BoxSelectTool(dimensions="width", renderers=[], description="choose the band of the maps")
-    spectrum.add_tools(choose, BoxZoomTool(), PanTool(dimensions="width"), hover)
-    spectrum.toolbar.active_drag = choose
-    spectrum.js_on_event(
-        SelectionGeometry,
-        CustomJS(code="if (cb_obj.final) window.explorer.dragged(cb_obj.geometry.x0, cb_obj.geometry.x1)"),
-    )
-    _legend_above(spectrum)
-
-    residual = _figure(
-        "residual",
-        title="residual: measured − restored",
-        x_range=x_range,
-        y_range=Range1d(-1, 1),
-        x_axis_label="Raman shift (cm⁻¹)",
-        y_axis_label=f"residual ({shown.unit})",
-    )
-    residual.vstrip(x0="x0", x1="x1", source=marks, fill_color="colour", fill_alpha=0.35, line_color=None)
-    residual.varea(
-        "axis", "noise_low", "noise_high", source=source, color=_BASELINE, alpha=0.25, legend_label="± noise"
-    )
-    residual.line("axis", "residual", source=source, color=_MEASURED, line_width=1, legend_label="residual")
-    residual.add_layout(Span(dimension="width", location=0, line_color=_BASELINE, line_width=1))
-    _legend_above(residual)
-    for drawn in (spectrum, residual):
-        for axis_ in drawn.xaxis:
-            axis_.ticker.desired_num_ticks = 5
-        for axis_ in drawn.yaxis:
-            axis_.ticker.desired_num_ticks = 4
-        drawn.add_tools(CrosshairTool(dimensions="height", line_alpha=0.4))
-        drawn.add_layout(
-            BoxAnnotation(name=f"{drawn.name}_band", fill_color=_BASELINE, fill_alpha=0.12, level="underlay")
-        )
-    return {"spectrum": spectrum, "residual": residual}
-
-
-def _legend_above(drawn: Any) -> None:
-    legend = drawn.legend[0]
-    legend.orientation = "horizontal"
-    legend.label_text_font_size = "12px"
-    legend.margin, legend.padding, legend.spacing = 0, 2, 12
-    legend.border_line_color = legend.background_fill_color = None
-    legend.glyph_width = 16
-    drawn.add_layout(legend, "above")
-
-
-MARK_COLOURS = tuple(_MARKS.values())
-"""Of flagged channels, removed cosmic rays and suspected ones."""
-
-MARK_NAMES = tuple(_MARKS)
-"""What each of them is called."""

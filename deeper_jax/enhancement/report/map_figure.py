@@ -61,8 +61,9 @@ def _further(shown: Comparison) -> list[tuple[str, np.ndarray, Normalize, str, s
     uncertainty = np.sqrt((shown.std**2).mean(-1))
     maps = [("uncertainty, rms", uncertainty, log_scale(uncertainty), "magma", shown.unit)]
     present = np.isfinite(shown.after).all(-1)
-    flags = np.where(present, shown.flagged.sum(-1), np.nan)
-    if shown.flagged.any():
+    # Channels of a cosmic ray that was removed are no longer in question.
+    flags = np.where(present, (shown.flagged & ~shown.removed).sum(-1), np.nan)
+    if np.nanmax(flags) > 0:
         return [*maps, ("flagged channels", flags, Normalize(0.0, float(np.nanmax(flags))), "cividis", "")]
     residual = np.sqrt(((shown.before - shown.after) ** 2).mean(-1))
     return [*maps, ("residual, rms", residual, Normalize(*_limits(residual)), "cividis", shown.unit)]

@@ -1,5 +1,6 @@
 """Which spectra a reader should look at: those flagged and those with cosmic rays, in words and in order."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,16 +11,34 @@ MOST_MARKS = 300
 
 
 class Mark(NamedTuple):
-    """A spectrum to look at: its place on the measured grid, why, and whether that is a cosmic ray."""
+    """A spectrum to look at.
+
+    Attributes:
+        place: its index on the measured grid.
+        words: where it is, and why to look.
+        ray: whether that is a cosmic ray.
+        size: height of the ray, or number of flagged channels.
+        slice: number of its slice, of a stack.
+    """
 
     place: tuple[int, ...]
     words: str
     ray: bool
+    size: float
+    slice: int = 0
 
 
-def marked_spectra(shown: Comparison) -> list[Mark]:
-    """Cosmic rays, the highest first, then flagged spectra, those of most channels first; 300 of each at most."""
-    return [*_rays(shown), *_flagged(shown)]
+def marked_spectra(shown: Sequence[Comparison]) -> list[Mark]:
+    """Cosmic rays, the highest first, then flagged spectra, those of most channels first; 300 of each at most.
+
+    Args:
+        shown: the slices of a stack, or what is none alone.
+    """
+    found = []
+    for find in (_rays, _flagged):
+        marks = [mark._replace(slice=number) for number, each in enumerate(shown) for mark in find(each)]
+        found += sorted(marks, key=lambda mark: -mark.size)[:MOST_MARKS]
+    return found
 
 
 def _rays(shown: Comparison) -> list[Mark]:
@@ -28,7 +47,8 @@ def _rays(shown: Comparison) -> list[Mark]:
     for index in _highest(height, np.isfinite(height)):
         channel = int(np.where(shown.cosmic_ray[index], shown.before[index] - shown.after[index], -np.inf).argmax())
         what = "cosmic ray removed" if shown.removed[index][channel] else "cosmic ray? not removed"
-        marks.append(Mark(index, _words(shown, index, f"{what}, {shown.axis[channel]:.0f} cm⁻¹"), True))
+        words = _words(shown, index, f"{what}, {shown.axis[channel]:.0f} cm⁻¹")
+        marks.append(Mark(index, words, True, float(height[index])))
     return marks
 
 
@@ -41,7 +61,7 @@ def _flagged(shown: Comparison) -> list[Mark]:
         first, last = shown.axis[channels[0]], shown.axis[channels[-1]]
         where = f"{first:.0f} cm⁻¹" if number == 1 else f"{first:.0f} to {last:.0f} cm⁻¹"
         words = f"{number} {'channel' if number == 1 else 'channels'} flagged, {where}"
-        marks.append(Mark(index, _words(shown, index, words), False))
+        marks.append(Mark(index, _words(shown, index, words), False, float(number)))
     return marks
 
 
@@ -52,5 +72,6 @@ def _highest(values: np.ndarray, chosen: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def _words(shown: Comparison, index: tuple[int, ...], what: str) -> str:
-    place = ", ".join(each.at(i) for each, i in zip(shown.positions, index, strict=True))
+    places = [each.at(i) for each, i in zip(shown.positions, index, strict=True)]
+    place = ", ".join([shown.slice, *places] if shown.slice else places)
     return f"{place}: {what}" if place else what

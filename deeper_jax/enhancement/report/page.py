@@ -11,7 +11,7 @@ from matplotlib import image as images
 from matplotlib.figure import Figure
 
 from deeper_jax.enhancement.report.bands import Band, band_height, shared_contrast, strongest_bands
-from deeper_jax.enhancement.report.comparison import Comparison, compare, explored, place_sentences
+from deeper_jax.enhancement.report.comparison import Comparison, compare, explored, middle, place_sentences
 from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.marks import marked_spectra
@@ -37,15 +37,16 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
         The path of the page.
     """
     path = Path(path)
-    shown = compare(result)
+    slices = compare(result)
+    shown = middle(slices)
     file = str(result.attrs["source_file"]) or "Raman map"
     chosen = example_spectra(shown)
     interactive = explorer(
-        explored(shown),
+        explored(slices),
         _bands(shown),
-        marked_spectra(shown),
+        marked_spectra(slices),
         noise_of(result),
-        chosen[0].place,
+        (len(slices) // 2, *chosen[0].place),
         file,
     )
     parts = [list_html([*summary_sentences(result), *_about(shown)]), interactive.body]
@@ -64,8 +65,8 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
 
 
 def _about(shown: Comparison) -> list[str]:
-    """Which part of the measurement is shown, and what its places mean."""
-    note = [f"Shown is {shown.note}."] if shown.note else []
+    """Which part of the measurement is in the picture, and what its places mean."""
+    note = [f"The picture beside this page shows {shown.note}; choose others below."] if shown.note else []
     return [*note, *place_sentences(shown.positions)]
 
 

@@ -56,8 +56,9 @@ def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
     panel.tick_params(labelsize=TEXT)
     panel.locator_params(nbins=5)
     panel.spines[["top", "right"]].set_visible(False)
-    # A cosmic ray of the measurement must not press the rest flat.
-    low, high = np.percentile(before, [0.2, 99.8])
+    # A cosmic ray of the measurement must not press the rest flat; what was only suspected may be a band.
+    rest = before[~removed] if not removed.all() else before
+    low, high = np.percentile(rest, [0.2, 99.8])
     low, high = min(low, band[0].min()), max(high, band[1].max())
     panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
 
@@ -78,7 +79,10 @@ def example_spectra(shown: Comparison) -> list[Example]:
     if not shown.positions:
         return [Example("", "", ())]
     grid = shown.after.shape[:-1]
-    present = np.flatnonzero(np.isfinite(shown.after).all(-1))
+    there = np.isfinite(shown.after).all(-1)
+    # A spike that nobody can explain is no strong band.
+    calm = there & ~(shown.flagged | shown.cosmic_ray).any(-1)
+    present = np.flatnonzero(calm if calm.any() else there)
     spectra = shown.after.reshape(-1, len(shown.axis))[present]
     bands = strongest_bands(shown.after, shown.axis)
     strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)
@@ -86,7 +90,7 @@ def example_spectra(shown: Comparison) -> list[Example]:
     chosen = {int(order[-1]): "strongest bands"}
     chosen.setdefault(int(order[len(order) // 2]), "median")
     chosen.setdefault(int(order[0]), "weakest")
-    marks = shown.flagged.reshape(-1, len(shown.axis)).sum(1)
+    marks = (shown.flagged & ~shown.removed).reshape(-1, len(shown.axis)).sum(1)
     if marks.max() > 0:
         chosen.setdefault(int(marks.argmax()), "most channels flagged")
     struck = shown.cosmic_ray.reshape(-1, len(shown.axis))

@@ -68,8 +68,9 @@ def _flags(result: Any) -> str:
         f"{channels:,} channel{'s'[: channels > 1]} in all" if share < 0.01 else f"{_percent(share)} of all channels"
     )
     where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
+    near = "most often near" if channels > 1 else "near"
     return (
-        f"Flagged: {int(flagged.any(-1).sum()):,} of {attrs['spectra']:,} spectra, {amount}, most often near "
+        f"Flagged: {int(flagged.any(-1).sum()):,} of {attrs['spectra']:,} spectra, {amount}, {near} "
         f"{_listed(where)} cm⁻¹: denoising would take away more than noise there; bands were given back as measured."
     )
 

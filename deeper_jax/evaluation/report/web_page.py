@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,7 +63,12 @@ def section_html(section: Section, marked: str = "", *, folded: bool = False) ->
 
 def list_html(items: Sequence[str]) -> str:
     """Sentences as a list."""
-    return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
+    return "<ul>" + "".join(f"<li>{_words(item)}</li>" for item in items) + "</ul>"
+
+
+def _words(text: str) -> str:
+    """A sentence; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _table(table: TextTable, title: str, marked: str) -> str:
