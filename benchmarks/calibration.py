@@ -20,6 +20,7 @@ import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.finer_map import refined_spectra
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
 from deeper_jax.inference.weights_file import write_weights_file
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
@@ -89,9 +90,10 @@ def cases(model: Any, restorer: Any, seeds: tuple[int, ...]) -> Iterator[tuple[s
 def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any) -> Iterator[tuple[str, Case]]:
     spectra, truth = cube.reshape(-1, cube.shape[-1]), truth.reshape(-1, truth.shape[-1])
     noise_model = estimate_noise(spectra)
-    fitted = fit_map(cube, np.ones(cube.shape[:2], bool), noise_model, model.network, restorer.restore_grid)
+    measured, every = MeasuredSpectra(cube, np.ones(cube.shape[:2], bool)), slice(0, len(spectra))
+    fitted = fit_map(measured, noise_model, model.network, restorer.restore_grid)
     by_itself = alone(spectra, noise_model, model.network)
-    together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate, model.network)
+    together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate(every), model.network)
     for how, estimate in zip(MEASURED, (together, by_itself), strict=True):
         yield how, Case(estimate.spectra - truth, estimate.std, estimate.noise)
 
@@ -101,12 +103,12 @@ def _between(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any, sca
     low = cube[raster.places]
     present = np.ones(low.shape[:2], bool)
     noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
-    fitted = fit_map(low, present, noise_model, model.network, restorer.restore_grid)
+    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, restorer.restore_grid)
     if fitted is None:
         return
     fine, std = refined_spectra(fitted, present, restorer, raster)
     between = ~raster.spread(present)
-    noise = np.full_like(std, np.sqrt((fitted.estimate.noise**2).mean()))
+    noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
     yield NEW[scale], Case((fine - truth)[between], std[between], noise[between])
 
 

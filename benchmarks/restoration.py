@@ -26,6 +26,7 @@ import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.cosmic_rays import find_cosmic_rays
 from deeper_jax.enhancement.map_denoiser import denoise_map
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.upsampling import reference_upsamplers
 from deeper_jax.maps import raman_map, read_map
@@ -59,10 +60,9 @@ def thinned(options: argparse.Namespace) -> None:
         electrons, axis = (data.values + PEDESTAL) / GAIN, data["wavenumber"].values
         present = np.isfinite(electrons).all(-1)
         noise_model = estimate_noise(electrons[present])
-        rays = find_cosmic_rays(
-            electrons, present, axis, spatial=True, resolution=None, noise_model=noise_model, remove=True
-        )
-        counts = np.maximum(np.round(rays.spectra), 0).astype(np.int64)
+        measured = MeasuredSpectra(electrons, present)
+        measured.replace(find_cosmic_rays(measured, axis, noise_model=noise_model).filled)
+        counts = np.maximum(np.round(measured.rows(slice(0, len(measured)))), 0).astype(np.int64)
         for fraction in FRACTIONS:
             seen = np.random.default_rng(0).binomial(counts, fraction)
             rest, factor = counts - seen, (1 - fraction) / fraction

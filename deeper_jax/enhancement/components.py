@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours
 from deeper_jax.spectra.noise import NoiseModel
 
 # Fewer spectra than this have too little in common to say what is noise.
@@ -20,10 +22,9 @@ _CHANNELS_TOGETHER, _TESTED, _DEVIATIONS = 3, 24, 4.0
 
 
 class MapComponents(NamedTuple):
-    """A map as scores on components; `spectra ≈ scores @ components * by_pixel * by_channel` row by row.
+    """What a map is made of: `spectra ≈ scores @ components * by_pixel * by_channel` row by row.
 
     Attributes:
-        scores: [P, K], in standard deviations of their noise, which is 1 in each.
         components: [K, L], orthonormal rows; the first is a constant spectrum.
         by_pixel: [P, 1], noise of each pixel as a whole, in the map's unit.
         by_channel: [L], noise of each channel over that.
@@ -33,7 +34,6 @@ class MapComponents(NamedTuple):
         noise_factor: what the variance of the noise model had to be multiplied with; 1 or more.
     """
 
-    scores: np.ndarray
     components: np.ndarray
     by_pixel: np.ndarray
     by_channel: np.ndarray
@@ -42,17 +42,17 @@ class MapComponents(NamedTuple):
     singular_values: np.ndarray
     noise_factor: float
 
-    @property
-    def scale(self) -> np.ndarray:
-        """[P, L], what one unit of a score stands for."""
-        return self.by_pixel * self.by_channel
+    def white(self, spectra: np.ndarray, rows: slice) -> np.ndarray:
+        """These rows' spectra [n, L] in units of their noise."""
+        return spectra / (self.by_pixel[rows] * self.by_channel)
+
+    def scores(self, spectra: np.ndarray, rows: slice) -> np.ndarray:
+        """[n, K] of these rows' spectra [n, L], in standard deviations of their noise, which is 1 in each."""
+        return self.white(spectra, rows) @ self.components.T
 
 
 def find_components(
-    spectra: np.ndarray,
-    noise_model: NoiseModel,
-    by_pixel: np.ndarray,
-    smooth: Callable[[np.ndarray], np.ndarray] | None = None,
+    spectra: MeasuredSpectra, noise_model: NoiseModel, by_pixel: np.ndarray, sigma: float | None = None
 ) -> MapComponents:
     """Components of a map in units of its noise: a constant spectrum, and what stands out of the noise.
 
@@ -66,43 +66,48 @@ def find_components(
     as far as images of them found in one half of the channels show up in the other half (`_held_out`).
 
     Args:
-        spectra: [P, L], all finite, P at least 1.
+        spectra: P, at least 1, all finite.
         noise_model: their noise.
         by_pixel: [P, 1], noise of each pixel's mean intensity (`noise_by_pixel`).
-        smooth: averages rows [P, M] with those of neighbouring pixels; None: nothing is known of neighbours.
+        sigma: over so many pixels neighbours are averaged; None: nothing is known of neighbours.
     """
-    by_channel = noise_model.std(spectra.mean(0))
+    pixels, channels = spectra.shape
+    by_channel = noise_model.std(spectra.means()[1])
     by_channel = by_channel / np.sqrt(np.mean(by_channel**2))
-    white = spectra / (by_pixel * by_channel)
     constant = (1.0 / by_channel)[None] / np.linalg.norm(1.0 / by_channel)
-    rest = white - (white @ constant.T) * constant
-    # The smaller Gram matrix is enough, and much faster than the decomposition of a long map.
-    vectors, values = _singular(rest)
-    noise = max(1.0, float(np.median(values)) / _median_of_noise(*white.shape))
-    edge = _MARGIN * noise * (np.sqrt(len(white)) + np.sqrt(white.shape[1]))
-    edge *= np.sqrt(1 + 2 * _neighbour_correlation(rest, vectors[values > _CERTAIN * edge]))
-    kept = int((values > edge).sum()) if len(white) >= SMALLEST_MAP else 0
-    shares = _shares(values[:kept] / edge, *white.shape)
+
+    def centred(block: np.ndarray, rows: slice) -> np.ndarray:
+        white = block / (by_pixel[rows] * by_channel)
+        return white - (white @ constant.T) * constant
+
+    rest, smoothed = _products(spectra, centred, sigma)
+    everywhere = np.arange(channels)
+    values = rest.values(everywhere)
+    noise = max(1.0, float(np.median(values)) / _median_of_noise(pixels, channels))
+    edge = _MARGIN * noise * (np.sqrt(pixels) + np.sqrt(channels))
+    # The edge only rises.
+    vectors = rest.vectors(everywhere, int((values > edge).sum()))
+    strong = vectors[: int((values > _CERTAIN * edge).sum())]
+    edge *= np.sqrt(1 + 2 * rest.without(strong).neighbour_correlation())
+    kept = int((values > edge).sum()) if pixels >= SMALLEST_MAP else 0
+    shares = _shares(values[:kept] / edge, pixels, channels)
     found = vectors[:kept]
     certain = shares == 1.0
     if kept:
-        confirmed = _held_out(rest, rest)[:kept]
+        confirmed = _held_out(rest, channels)[:kept]
         certain[: len(confirmed)] |= confirmed
-    if smooth is not None and kept:
-        rest = rest - (rest @ found.T) @ found
-        smoothed = smooth(rest)
-        passed = _held_out(smoothed, rest)
+    if smoothed is not None and kept:
+        hidden = smoothed.without(found)
+        passed = _held_out(hidden, channels)
         count = len(passed) if passed.all() else int(passed.argmin())
-        hidden, _ = _singular(smoothed)
-        found = np.concatenate([found, hidden[:count]])
-        values = np.append(values[:kept], np.sqrt(((rest @ hidden[:count].T) ** 2).sum(0)))
+        more = hidden.vectors(everywhere, count)
+        found = np.concatenate([found, more])
+        values = np.append(values[:kept], np.sqrt(rest.power(more)))
         # By themselves their pixels tell next to nothing.
         shares = np.append(shares, np.zeros(count))
         certain = np.append(certain, np.ones(count, bool))
-    components = np.concatenate([constant, found])
     return MapComponents(
-        scores=white @ components.T / noise,
-        components=components,
+        components=np.concatenate([constant, found]),
         by_pixel=by_pixel * noise,
         by_channel=by_channel,
         shares=np.append(1.0, shares),
@@ -112,55 +117,136 @@ def find_components(
     )
 
 
-def _held_out(found_in: np.ndarray, tested_on: np.ndarray) -> np.ndarray:
-    """Which of the strongest components of `found_in` are no noise, [N] bool, from the first on.
+class _Products(NamedTuple):
+    """What the components of a map X [P, L] follow from, whatever the number of its pixels.
+
+    Attributes:
+        gram: X.T @ X, [L, L].
+        tested: X.T @ Y, [L, L]; Y is the map itself, X that or the smoothed map.
+    """
+
+    gram: np.ndarray
+    tested: np.ndarray
+
+    def values(self, channels: np.ndarray) -> np.ndarray:
+        """Singular values of X in these channels, largest first."""
+        squares = scipy.linalg.eigvalsh(self.gram[np.ix_(channels, channels)])
+        return np.sqrt(np.maximum(squares[::-1], 0.0))
+
+    def vectors(self, channels: np.ndarray, count: int) -> np.ndarray:
+        """The right singular vectors [count, M] of the largest."""
+        size = len(channels)
+        if not count:
+            return np.zeros((0, size))
+        gram = self.gram[np.ix_(channels, channels)]
+        return scipy.linalg.eigh(gram, subset_by_index=(size - count, size - 1))[1].T[::-1]
+
+    def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        """(X[:, inside] @ vectors.T).T @ Y[:, outside]."""
+        return vectors @ self.tested[np.ix_(inside, outside)]
+
+    def without(self, components: np.ndarray) -> "_Products":
+        """Those of X and Y less their components [K, L]."""
+        left = np.eye(len(self.gram)) - components.T @ components
+        return _Products(left @ self.gram @ left, left @ self.tested @ left)
+
+    def power(self, components: np.ndarray) -> np.ndarray:
+        """Squares of what components [K, L] have in X, summed over its pixels, [K]."""
+        return np.maximum(((components @ self.gram) * components).sum(1), 0.0)
+
+    def neighbour_correlation(self) -> float:
+        """Correlation of neighbouring channels of X, 0 or more."""
+        power, channels = float(np.trace(self.gram)), len(self.gram)
+        return max(0.0, float(np.trace(self.gram, 1)) / power * channels / (channels - 1)) if power > 0 else 0.0
+
+
+class _FewRows(NamedTuple):
+    """As `_Products`, of fewer pixels than channels: X and Y themselves are less."""
+
+    found_in: np.ndarray
+    tested_on: np.ndarray
+
+    def values(self, channels: np.ndarray) -> np.ndarray:
+        return np.linalg.svd(self.found_in[:, channels], compute_uv=False)
+
+    def vectors(self, channels: np.ndarray, count: int) -> np.ndarray:
+        return np.linalg.svd(self.found_in[:, channels], full_matrices=False)[2][:count]
+
+    def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        return (self.found_in[:, inside] @ vectors.T).T @ self.tested_on[:, outside]
+
+    def without(self, components: np.ndarray) -> "_FewRows":
+        return _FewRows(*(each - (each @ components.T) @ components for each in self))
+
+    def power(self, components: np.ndarray) -> np.ndarray:
+        return ((self.found_in @ components.T) ** 2).sum(0)
+
+    def neighbour_correlation(self) -> float:
+        rest = self.found_in
+        power = float((rest**2).mean())
+        return max(0.0, float((rest[:, 1:] * rest[:, :-1]).mean()) / power) if power > 0 else 0.0
+
+
+def _products(
+    spectra: MeasuredSpectra, prepared: Callable[[np.ndarray, slice], np.ndarray], sigma: float | None
+) -> tuple[_Products | _FewRows, _Products | _FewRows | None]:
+    """Of `prepared(spectra, rows)`, and of the same smoothed, if asked; gone through in blocks."""
+    pixels, channels = spectra.shape
+    if pixels < channels:
+        every = slice(0, pixels)
+        rows = prepared(spectra.rows(every), every)
+        smooth = None if sigma is None else _FewRows(averaged_with_neighbours(rows, spectra.present, sigma), rows)
+        return _FewRows(rows, rows), smooth
+    own, both, averaged = (np.zeros((channels, channels)) for _ in range(3))
+    if sigma is None:
+        for each in spectra.blocks():
+            block = prepared(spectra.rows(each), each)
+            own += block.T @ block
+        return _Products(own, own), None
+    for block, near in spectra.smoothed(sigma, prepared):
+        own += block.T @ block
+        both += near.T @ block
+        averaged += near.T @ near
+    return _Products(own, own), _Products(averaged, both)
+
+
+def _held_out(products: _Products | _FewRows, channels: int) -> np.ndarray:
+    """Which of the strongest components of a map, smoothed or not, are no noise, [N] bool, from the first on.
 
     Their images are found in half of the channels, every other three, and must have more in common with the other half
-    than the images of those that follow, which are of noise (bi-cross-validation, Owen and Perry 2009). Noise that is
-    correlated from pixel to pixel passes no more than white noise does.
-
-    Args:
-        found_in: [P, L], the map, smoothed or not.
-        tested_on: [P, L], the map itself.
+    of the map itself than the images of those that follow, which are of noise (bi-cross-validation, Owen and Perry
+    2009). Noise that is correlated from pixel to pixel passes no more than white noise does.
     """
-    first = np.arange(found_in.shape[1]) // _CHANNELS_TOGETHER % 2 == 0
+    first = np.arange(channels) // _CHANNELS_TOGETHER % 2 == 0
     power: list[np.ndarray] = []
-    for half in (first, ~first):
-        vectors, values = _singular(found_in[:, half])
+    for half, other in ((first, ~first), (~first, first)):
+        inside, outside = np.flatnonzero(half), np.flatnonzero(other)
+        values = products.values(inside)
         count = min(_TESTED, len(values))
-        images = found_in[:, half] @ vectors[:count].T / np.maximum(values[:count], 1e-300)
-        power.append(((images.T @ tested_on[:, ~half]) ** 2).mean(1))
+        vectors = products.vectors(inside, count)
+        common = products.common(vectors, inside, outside) / np.maximum(values[:count, None], 1e-300)
+        power.append((common**2).mean(1))
     count = min(map(len, power))
     mean = (power[0][:count] + power[1][:count]) / 2
     noise = float(np.median(mean[count // 2 :]))
-    return mean > noise * (1 + _DEVIATIONS * np.sqrt(2 / found_in.shape[1]))
+    return mean > noise * (1 + _DEVIATIONS * np.sqrt(2 / channels))
 
 
-def noise_by_pixel(spectra: np.ndarray, noise_model: NoiseModel, smoothed: np.ndarray) -> np.ndarray:
+def noise_by_pixel(mean: float, noise_model: NoiseModel, smoothed: np.ndarray) -> np.ndarray:
     """Standard deviation of the noise of each pixel as a whole, [P, 1].
 
     A pixel's own mean is noisy itself: scores in units of it would bring that noise back after they are restored. So
     one number serves for all pixels where it is about the same in all, else that of the surroundings.
 
     Args:
-        spectra: [P, L].
+        mean: intensity, of all pixels and channels.
         noise_model: their noise.
         smoothed: [P], the mean intensities averaged with their neighbours'.
     """
     each = noise_model.std(smoothed)[:, None]
     if each.max() < _UNEVEN * each.min():
-        return np.full_like(each, noise_model.std(spectra.mean()))
+        return np.full_like(each, noise_model.std(np.asarray(mean)))
     return each
-
-
-def _singular(white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right singular vectors [M, L] and values [M], largest first, M the smaller of P and L."""
-    pixels, channels = white.shape
-    if pixels < channels:
-        _, values, vectors = np.linalg.svd(white, full_matrices=False)
-        return vectors, values
-    squares, vectors = np.linalg.eigh(white.T @ white)
-    return vectors.T[::-1], np.sqrt(np.maximum(squares[::-1], 0.0))
 
 
 def _shares(strengths: np.ndarray, pixels: int, channels: int) -> np.ndarray:
@@ -173,13 +259,6 @@ def _shares(strengths: np.ndarray, pixels: int, channels: int) -> np.ndarray:
     values = np.maximum(strengths, 1.0) * (1 + np.sqrt(ratio))
     optimal = np.sqrt(np.maximum((values**2 - ratio - 1) ** 2 - 4 * ratio, 0.0)) / values**2
     return np.minimum(optimal / 0.6, 1.0)
-
-
-def _neighbour_correlation(white: np.ndarray, certain: np.ndarray) -> float:
-    """Correlation of the noise of neighbouring channels, 0 or more: of what the certain components leave."""
-    rest = white - (white @ certain.T) @ certain
-    power = float((rest**2).mean())
-    return max(0.0, float((rest[:, 1:] * rest[:, :-1]).mean()) / power) if power > 0 else 0.0
 
 
 def _median_of_noise(pixels: int, channels: int) -> float:

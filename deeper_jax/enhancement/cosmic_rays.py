@@ -11,12 +11,14 @@ Otherwise it stays and is marked: a narrow band of a small particle looks the sa
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import find_peaks, peak_widths
 
-from deeper_jax.spectra.noise import NoiseModel, estimate_noise
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
+from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
 from deeper_jax.spectra.sharp_features import SharpFeatures, height_over_surroundings, sharp_features
 
 # Standard deviations of noise that a feature is higher than, and that its flanks and its likes elsewhere are.
@@ -39,26 +41,64 @@ _SEVERAL, _CLEAR, _RARE = 2, 8.0, 0.05
 _REPEATS = 3
 # Bands, spectra and channels that a resolution is measured on: the widest that instruments spread it over.
 _BANDS, _SPECTRA, _FEWEST, _WIDEST, _NARROWEST = 3, 2000, 24, 8.0, 1.8
+# Numbers of neighbouring spectra that are looked at together.
+_TOGETHER = 1 << 21
 SPATIAL = frozenset({"x", "y", "z", "distance"})
 
 
-class CosmicRays(NamedTuple):
-    """What was found in P spectra, [P, L] each.
+class Strike(NamedTuple):
+    """Channels of a spectrum that are a cosmic ray, or may be.
 
     Attributes:
-        spectra: those given, with what was removed filled in from both sides; the same to the last bit elsewhere.
-        removed: bool.
-        suspected: bool; left as it is.
+        row: which spectrum.
+        channels: consecutive ones.
+        removed: whether it is certain enough, and wanted.
     """
 
-    spectra: np.ndarray
-    removed: np.ndarray
-    suspected: np.ndarray
+    row: int
+    channels: slice
+    removed: bool
+
+
+class CosmicRays:
+    """What was found in P spectra of L channels.
+
+    Attributes:
+        strikes: by row.
+        filled: [L], by row: spectra with what was removed filled in from both sides.
+    """
+
+    def __init__(self, shape: tuple[int, int], strikes: Sequence[Strike], filled: dict[int, np.ndarray]) -> None:
+        self.shape, self.filled = shape, filled
+        self.strikes = sorted(strikes, key=lambda strike: strike.row)
+        self._rows = np.array([strike.row for strike in self.strikes], int)
+
+    def removed(self, rows: slice) -> np.ndarray:
+        """Where something was removed in consecutive spectra, [n, L] bool."""
+        return self._marks(rows, removed=True)
+
+    def suspected(self, rows: slice) -> np.ndarray:
+        """Where something may be a cosmic ray and was left as it is, [n, L] bool."""
+        return self._marks(rows, removed=False) & ~self.removed(rows)
+
+    def spectra_struck(self) -> dict[str, int]:
+        """How many spectra were changed, and in how many something is only suspected, for the record."""
+        changed, others = ({s.row for s in self.strikes if s.removed == removed} for removed in (True, False))
+        # What is suspected within what was removed counts no more.
+        suspected = sum(bool(self.suspected(slice(row, row + 1)).any()) for row in others)
+        return {"spectra_changed": len(changed), "spectra_suspected": suspected}
+
+    def _marks(self, rows: slice, removed: bool) -> np.ndarray:
+        stop = min(rows.stop, self.shape[0])
+        marks = np.zeros((stop - rows.start, self.shape[1]), bool)
+        for strike in self.strikes[slice(*np.searchsorted(self._rows, [rows.start, stop]))]:
+            if strike.removed == removed:
+                marks[strike.row - rows.start, strike.channels] = True
+        return marks
 
 
 def find_cosmic_rays(
-    cube: np.ndarray,
-    present: np.ndarray,
+    spectra: MeasuredSpectra,
     axis: np.ndarray,
     *,
     spatial: bool = True,
@@ -69,8 +109,7 @@ def find_cosmic_rays(
     """Find cosmic rays in all spectra of a measurement.
 
     Args:
-        cube: [..., L] on the grid of the map, of any number of axes.
-        present: [...], false where no spectrum was measured.
+        spectra: of the measurement; none is changed.
         axis: [L], cm⁻¹.
         spatial: whether neighbours on the grid are neighbours in the sample; false for lists and repeats.
         resolution: full width at half maximum of a line as the instrument shows it, cm⁻¹; None: measured on the map's
@@ -78,32 +117,64 @@ def find_cosmic_rays(
         noise_model: None: estimated.
         remove: whether to change anything; false: all are only suspected.
     """
-    spectra = cube[present]
-    noise_model = noise_model or estimate_noise(spectra)
+    noise_model = noise_model or estimate_noise(spectra.sample(NOISE_SAMPLE))
+    step = float(np.abs(np.diff(axis)).mean())
+    band = sharpest_band(spectra.sample(_SPECTRA * spectra.shape[1]), noise_model)
+    width = band if resolution is None else resolution / step
+    found, impossible = _candidates(spectra, noise_model, width)
+    chosen = ~_shared(found, spectra, noise_model, spatial)
+    found, impossible = found.of(chosen), impossible[chosen]
+    evidence = impossible | _several_struck(found, len(spectra))
+    if not spatial:
+        evidence |= _missing_in_repeats(found, spectra, noise_model)
+    strikes: list[Strike] = []
+    filled: dict[int, np.ndarray] = {}
+    rows, first = np.unique(found.row, return_index=True)
+    for row, begin, end in zip(rows, first, np.append(first, len(found.row))[1:], strict=True):
+        spectrum = spectra.take(np.array([row]))
+        noise = _excess_and_noise(spectrum, noise_model)[1][0]
+        removed = np.zeros(spectra.shape[1], bool)
+        for i in range(begin, end):
+            run, ends = _extent(spectrum[0], found.channel[i], noise)
+            certain = bool(evidence[i] and remove and ends)
+            strikes.append(Strike(int(row), run, certain))
+            removed[run] |= certain
+        if removed.any():
+            filled[int(row)] = _filled(spectrum[0], removed)
+    return CosmicRays(spectra.shape, strikes, filled)
+
+
+def _candidates(
+    spectra: MeasuredSpectra, noise_model: NoiseModel, width: float | None
+) -> tuple[SharpFeatures, np.ndarray]:
+    """Features that are narrower than two channels, or than the instrument allows; and which are so by the latter."""
+
+    def look(rows: slice) -> tuple[SharpFeatures, np.ndarray]:
+        values = spectra.rows(rows)
+        excess, noise = _excess_and_noise(values, noise_model)
+        found = sharp_features(values, excess, noise, _HEIGHT)
+        # By a nearer and by a farther ground: the top of a wide band, with its noise, is not narrow by both.
+        struck, place = np.unique(found.row, return_inverse=True)
+        values = values[struck]
+        far = found._replace(row=place).over(values, values - height_over_surroundings(values, _FAR))
+        chosen = found.narrower(_SUSPECT, 1.0) & far.narrower(_SUSPECT, 1.0)
+        impossible = np.zeros(len(chosen), bool)
+        if width:
+            impossible = found.narrower(_NARROWER * width, 3.0) & far.narrower(_NARROWER * width, 3.0)
+        chosen |= impossible
+        return found._replace(row=found.row + rows.start).of(chosen), impossible[chosen]
+
+    parts = on_all_cores(look, spectra.blocks())
+    together = SharpFeatures(*(np.concatenate(each) for each in zip(*(part for part, _ in parts), strict=True)))
+    return together, np.concatenate([impossible for _, impossible in parts])
+
+
+def _excess_and_noise(spectra: np.ndarray, noise_model: NoiseModel) -> tuple[np.ndarray, np.ndarray]:
+    """Height over the surroundings, and standard deviation of the noise, [n, L] each."""
     excess = height_over_surroundings(spectra, _WINDOW)
     # The surroundings follow the lower edge of the noise.
     noise = noise_model.std(spectra - excess)
-    noise = noise_model.std(spectra - excess + noise)
-    found = sharp_features(spectra, excess, noise, _HEIGHT)
-    step = float(np.abs(np.diff(axis)).mean())
-    width = sharpest_band(spectra, noise_model) if resolution is None else resolution / step
-    # By a nearer and by a farther ground: the top of a wide band, with its noise, is not narrow by both.
-    far = found.over(spectra, spectra - height_over_surroundings(spectra, _FAR))
-    odd = found.narrower(_SUSPECT, 1.0) & far.narrower(_SUSPECT, 1.0)
-    impossible = np.zeros(len(odd), bool)
-    if width:
-        impossible = found.narrower(_NARROWER * width, 3.0) & far.narrower(_NARROWER * width, 3.0)
-    chosen = np.flatnonzero(odd | impossible)
-    chosen = chosen[~_shared(found.of(chosen), excess, noise, present, spatial)]
-    found, impossible = found.of(chosen), impossible[chosen]
-    removed, suspected = np.zeros(spectra.shape, bool), np.zeros(spectra.shape, bool)
-    evidence = impossible | _several_struck(found, len(spectra))
-    if not spatial:
-        evidence |= _missing_in_repeats(found, spectra, excess, noise)
-    for row, channel, certain in zip(found.row, found.channel, evidence & remove, strict=True):
-        run, ends = _extent(spectra[row], channel, noise[row])
-        (removed if certain and ends else suspected)[row, run] = True
-    return CosmicRays(_filled(spectra, removed), removed, suspected & ~removed)
+    return excess, noise_model.std(spectra - excess + noise)
 
 
 def sharpest_band(spectra: np.ndarray, noise_model: NoiseModel) -> float | None:
@@ -127,24 +198,32 @@ def sharpest_band(spectra: np.ndarray, noise_model: NoiseModel) -> float | None:
     return width if _NARROWEST <= width <= _WIDEST else None
 
 
-def _shared(
-    found: SharpFeatures, excess: np.ndarray, noise: np.ndarray, present: np.ndarray, spatial: bool
-) -> np.ndarray:
+def _shared(found: SharpFeatures, spectra: MeasuredSpectra, noise_model: NoiseModel, spatial: bool) -> np.ndarray:
     """Which features are in a neighbour too, or in many spectra; [N]."""
-    near = np.stack([np.clip(found.channel + step, 0, excess.shape[1] - 1) for step in (-1, 0, 1)])
-    often = np.bincount(found.channel, minlength=excess.shape[1])
-    shared = often[near].sum(0) > max(_FEW_STRUCK, _SHARE_STRUCK * len(excess))
+    count, channels = spectra.shape
+    near = np.stack([np.clip(found.channel + step, 0, channels - 1) for step in (-1, 0, 1)])
+    often = np.bincount(found.channel, minlength=channels)
+    shared = often[near].sum(0) > max(_FEW_STRUCK, _SHARE_STRUCK * count)
     if not spatial or not len(found.row):
         return shared
+    present = spectra.present
     rows = np.full(present.shape, -1)
-    rows[present] = np.arange(len(excess))
+    rows[present] = np.arange(count)
     places = np.argwhere(present)[found.row]
-    for shift in itertools.product(range(-_NEAR, _NEAR + 1), repeat=present.ndim):
-        there = places + np.array(shift, int)
-        inside = ((there >= 0) & (there < present.shape)).all(1) & any(shift)
-        other = np.where(inside, rows[tuple(np.where(inside[:, None], there, 0).T)], -1)
-        seen = excess[other, near] > np.maximum(_SHOWS * noise[other, near], _SHARE_OF_HEIGHT * found.height)
-        shared |= (other >= 0) & seen.any(0)
+    shifts = [each for each in itertools.product(range(-_NEAR, _NEAR + 1), repeat=present.ndim) if any(each)]
+    if not shifts:
+        return shared
+    there = places + np.array(shifts)[:, None]
+    inside = ((there >= 0) & (there < present.shape)).all(-1)
+    others = np.where(inside, rows[tuple(np.moveaxis(np.where(inside[..., None], there, 0), -1, 0))], -1)
+    # Features lie in the order of the rows, so that the neighbours of some are few.
+    for part in slices_of(len(shared), channels * len(shifts), _TOGETHER):
+        neighbours, index = np.unique(others[:, part], return_inverse=True)
+        index = index.reshape(others[:, part].shape)
+        excess, noise = _excess_and_noise(spectra.take(np.maximum(neighbours, 0)), noise_model)
+        at = index[:, None], near[:, part]
+        seen = excess[at] > np.maximum(_SHOWS * noise[at], _SHARE_OF_HEIGHT * found.height[part])
+        shared[part] |= (seen.any(1) & (others[:, part] >= 0)).any(0)
     return shared
 
 
@@ -158,33 +237,38 @@ def _several_struck(found: SharpFeatures, spectra: int) -> np.ndarray:
     return np.ones(len(single), bool)
 
 
-def _missing_in_repeats(found: SharpFeatures, spectra: np.ndarray, excess: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def _missing_in_repeats(found: SharpFeatures, measured: MeasuredSpectra, noise_model: NoiseModel) -> np.ndarray:
     """Features of spectra that others repeat, whose repeats lack them; [N].
 
     Another spectrum repeats one if the two, scaled, differ by noise only but for the features, and have more in
-    common than noise; those with features of their own are not asked.
+    common than noise; those with features of their own are not asked, and of very many not all.
     """
     missing = np.zeros(len(found.row), bool)
-    clean = np.setdiff1d(np.arange(len(spectra)), found.row)
+    clean = np.setdiff1d(np.arange(len(measured)), found.row)
     if len(clean) < _REPEATS:
         return missing
+    clean = clean[np.linspace(0, len(clean) - 1, min(len(clean), _SPECTRA)).astype(int)]
+    spectra = measured.take(clean)
+    excess, noise = _excess_and_noise(spectra, noise_model)
     for row in np.unique(found.row):
         mine = np.flatnonzero(found.row == row)
+        spectrum = measured.take(np.array([row]))
+        own_noise = _excess_and_noise(spectrum, noise_model)[1][0]
         good = np.ones(spectra.shape[1], bool)
         for channel in found.channel[mine]:
             good[max(0, channel - _WINDOW) : channel + _WINDOW + 1] = False
         if good.sum() < spectra.shape[1] / 2:
             continue
-        own, others = spectra[row, good], spectra[clean][:, good]
+        own, others = spectrum[0, good], spectra[:, good]
         own, others = own - own.mean(), others - others.mean(1, keepdims=True)
-        variance = noise[row, good] ** 2
+        variance = own_noise[good] ** 2
         power = (others**2 / variance).sum(1)
         scale = np.maximum((others * own / variance).sum(1) / np.maximum(power, 1e-300), 1e-6)[:, None]
-        both = variance + scale**2 * noise[clean][:, good] ** 2
+        both = variance + scale**2 * noise[:, good] ** 2
         count = good.sum()
         alike = ((own - scale * others) ** 2 / both).mean(1) < 1 + 6 * np.sqrt(2 / count)
         structured = scale[:, 0] ** 2 * power > count * (1 + 10 * np.sqrt(2 / count))
-        repeats = clean[alike & structured]
+        repeats = np.flatnonzero(alike & structured)
         if len(repeats) < _REPEATS:
             continue
         for i in mine:
@@ -214,14 +298,13 @@ def _extent(spectrum: np.ndarray, peak: int, noise: np.ndarray) -> tuple[slice, 
         first, last = min(first, best), max(last, best)
 
 
-def _filled(spectra: np.ndarray, removed: np.ndarray) -> np.ndarray:
-    """The spectra with straight lines from side to side in place of what was removed."""
-    filled = spectra.copy()
-    for row in np.flatnonzero(removed.any(1)):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], removed[row], [False]]).astype(int)))
-        for first, stop in zip(edges[::2], edges[1::2], strict=True):
-            left, right = _beside(spectra[row], first, stop - 1)
-            filled[row, first:stop] = left + (right - left) * np.arange(1, stop - first + 1) / (stop - first + 1)
+def _filled(spectrum: np.ndarray, removed: np.ndarray) -> np.ndarray:
+    """The spectrum with straight lines from side to side in place of what was removed."""
+    filled = spectrum.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], removed, [False]]).astype(int)))
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        left, right = _beside(spectrum, first, stop - 1)
+        filled[first:stop] = left + (right - left) * np.arange(1, stop - first + 1) / (stop - first + 1)
     return filled
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.report.words import noise_law
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.noise import estimate_noise, smooth_intensity
+from deeper_jax.spectra.noise import NOISE_SAMPLE, estimate_noise, smooth_intensity
 
 
 def describe_map(data: Any, model: Any) -> list[tuple[str, str]]:
@@ -22,10 +22,12 @@ def describe_map(data: Any, model: Any) -> list[tuple[str, str]]:
         InputError: the map holds no spectrum that can be used.
     """
     record = _record(data)
-    cube, present = measured_spectra(data)
+    measured = measured_spectra(data)
+    count, places = len(measured), measured.present.size
+    lowest, highest = measured.extremes()
     axis = np.asarray(data["wavenumber"], np.float64)
     unit = data.attrs.get("units", "a.u.")
-    spectra = cube[present]
+    spectra = measured.sample(NOISE_SAMPLE)
     noise = estimate_noise(spectra)
     std = float(np.sqrt((noise.std(smooth_intensity(spectra)) ** 2).mean()))
     steps = np.abs(np.diff(axis))
@@ -33,12 +35,12 @@ def describe_map(data: Any, model: Any) -> list[tuple[str, str]]:
         ("instrument", str(data.attrs.get("instrument", ""))),
         ("title", str(data.attrs.get("title", ""))),
         ("shape", _shape(data)),
-        ("spectra", f"{len(spectra):,}" + (f", {present.size - len(spectra):,} places empty" * (not present.all()))),
+        ("spectra", f"{count:,}" + (f", {places - count:,} places empty" * (count < places))),
         ("axis", f"{axis[0]:.1f} to {axis[-1]:.1f} cm⁻¹, steps of {steps.min():.2f} to {steps.max():.2f} cm⁻¹"),
         ("laser", f"{record['laser_nm']:g} nm" if isinstance(record.get("laser_nm"), int | float) else "not told"),
         ("exposure", _exposure(record)),
         *((f"coordinate {name}", _coordinate(data[name])) for name in map(str, data.coords) if name != "wavenumber"),
-        ("intensity", f"{spectra.min():.4g} to {spectra.max():.4g} {unit}"),
+        ("intensity", f"{lowest:.4g} to {highest:.4g} {unit}"),
         ("noise", f"{std:.3g} {unit} (estimated; standard deviation, mean of all channels); {noise_law(noise, unit)}"),
     ]
     resolution = resolution_of(data)
@@ -46,7 +48,7 @@ def describe_map(data: Any, model: Any) -> list[tuple[str, str]]:
         lines.append(("resolution", f"{resolution:g} cm⁻¹, as the file tells"))
     if data.attrs.get("notes"):
         lines.append(("notes", str(data.attrs["notes"])))
-    return [line for line in lines if line[1]] + [("enhance would", _plan(data, model, len(spectra)))]
+    return [line for line in lines if line[1]] + [("enhance would", _plan(data, model, count))]
 
 
 def _record(data: Any) -> dict[str, Any]:

@@ -6,76 +6,94 @@ from typing import Any
 
 import numpy as np
 
-from deeper_jax.enhancement.cosmic_rays import CosmicRays
-from deeper_jax.enhancement.map_denoiser import Estimate
+from deeper_jax.enhancement.checked_spectra import Checked
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.version import __version__
 
 
-def enhanced_map(
-    data: Any,
-    present: np.ndarray,
-    measured: np.ndarray,
-    estimate: Estimate,
-    flagged: np.ndarray,
-    rays: CosmicRays,
-    steps: Sequence[dict[str, Any]],
-) -> Any:
-    """An `xarray.Dataset` on the grid of the measured map, NaN where no spectrum was measured.
+class EnhancedMap:
+    """An enhanced map in the making, filled block by block, on the grid of the measured one."""
 
-    Args:
-        data: the measured map, an `xarray.DataArray` [..., L].
-        present: [...], which spectra were measured, P of them.
-        measured: these, [P, L].
-        estimate: of these.
-        flagged: [P, L], where measured and estimate differ by more than noise, or would.
-        rays: cosmic rays in them.
-        steps: what was done, one dictionary with a `name` each; kept as a JSON string.
-    """
-    import xarray
+    def __init__(self, data: Any, spectra: MeasuredSpectra, keep: Sequence[str] = ()) -> None:
+        """Make room for it, NaN where no spectrum was measured.
 
-    dtype = np.float32 if data.dtype == np.float32 else np.float64
+        Args:
+            data: the measured map, an `xarray.DataArray` [..., L].
+            spectra: what was measured of it.
+            keep: further fields of `Checked` that are wanted later, in `kept`.
+        """
+        self.data, self._present = data, spectra.present
+        self._places = None if spectra.present.all() else np.flatnonzero(spectra.present)
+        dtype = np.float32 if data.dtype == np.float32 else np.float64
+        self.arrays = {name: np.full(data.shape, np.nan, dtype) for name in _NUMBERS}
+        self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
+        self.kept = {name: np.zeros(spectra.shape) for name in keep}
+        self._count = self._flagged = 0
+        self._squares = np.zeros(2)
 
-    def on_grid(values: np.ndarray, empty: Any = np.nan) -> np.ndarray:
-        grid = np.full(data.shape, empty, bool if values.dtype == bool else dtype)
-        grid[present] = values
-        return grid
+    def put(self, block: Checked, measured: np.ndarray) -> None:
+        """Take over consecutive spectra, and these as measured [n, L]."""
+        values = {
+            "intensity": block.spectra,
+            "uncertainty": block.std,
+            "measured": measured,
+            "cosmic_ray": block.removed | block.suspected,
+            "cosmic_ray_removed": block.removed,
+            "flagged": block.flagged,
+        }
+        places = block.rows if self._places is None else self._places[block.rows]
+        for name, each in values.items():
+            self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
+        for name, array in self.kept.items():
+            array[block.rows] = getattr(block, name)
+        self._count += len(measured)
+        self._flagged += int(block.flagged.any(1).sum())
+        self._squares += [(block.noise**2).sum(), (block.std**2).sum()]
 
-    unit = data.attrs.get("units", "a.u.")
-    marks = on_grid(flagged, False)
-    flags = {"long_name": "more than noise was taken away there, or would have been"}
-    spectra_flagged = int(flagged.any(1).sum())
-    settings = {name: value for step in steps for name, value in step.items()}
-    attrs = {
-        "created_by": f"deeper_jax {__version__}",
-        "source_file": str(data.attrs.get("source_file", "")),
-        "steps": json.dumps([*steps, {"name": "residual_check", "spectra_flagged": spectra_flagged}]),
-        "spectra": len(flagged),
-        "spectra_flagged": spectra_flagged,
-        "spectra_with_cosmic_rays": settings["spectra_changed"],
-        "spectra_with_suspected_cosmic_rays": settings["spectra_suspected"],
-        "channels_dropped": settings["dropped"],
-        "channels_kept_unchanged": settings["kept_unchanged"],
-        "noise_rms": float(np.sqrt((estimate.noise**2).mean())),
-        "uncertainty_rms": float(np.sqrt((estimate.std**2).mean())),
-    }
-    struck = on_grid(rays.removed | rays.suspected, False)
-    variables = {
-        "uncertainty": (on_grid(estimate.std), {"units": unit, "long_name": "standard deviation of the error"}),
-        "measured": (on_grid(measured), {"units": unit, "long_name": "intensity as measured"}),
-        "cosmic_ray": (struck, {"long_name": "removed as a cosmic ray, or suspected to be one"}),
-        "cosmic_ray_removed": (on_grid(rays.removed, False), {"long_name": "removed as a cosmic ray"}),
-        "flagged": (marks, flags),
-    }
-    return xarray.Dataset(
-        {
-            "intensity": data.copy(data=on_grid(estimate.spectra)).rename("intensity"),
-            **{name: (data.dims, values, attributes) for name, (values, attributes) in variables.items()},
-            "pixel_flagged": (data.dims[:-1], marks.any(-1), flags),
-        },
-        attrs=attrs,
-    )
+    def finished(self, steps: Sequence[dict[str, Any]]) -> Any:
+        """The `xarray.Dataset`; `steps`: what was done, one dictionary with a `name` each, kept as a JSON string."""
+        import xarray
+
+        unit = self.data.attrs.get("units", "a.u.")
+        settings = {name: value for step in steps for name, value in step.items()}
+        noise_rms, uncertainty_rms = np.sqrt(self._squares / (self._count * self.data.shape[-1]))
+        attrs = {
+            "created_by": f"deeper_jax {__version__}",
+            "source_file": str(self.data.attrs.get("source_file", "")),
+            "steps": json.dumps([*steps, {"name": "residual_check", "spectra_flagged": self._flagged}]),
+            "spectra": self._count,
+            "spectra_flagged": self._flagged,
+            "spectra_with_cosmic_rays": settings["spectra_changed"],
+            "spectra_with_suspected_cosmic_rays": settings["spectra_suspected"],
+            "channels_dropped": settings["dropped"],
+            "channels_kept_unchanged": settings["kept_unchanged"],
+            "noise_rms": float(noise_rms),
+            "uncertainty_rms": float(uncertainty_rms),
+        }
+        variables = {
+            name: (self.data.dims, self.arrays[name], _NUMBERS[name] | {"units": unit})
+            for name in ("uncertainty", "measured")
+        } | {name: (self.data.dims, self.arrays[name], words) for name, words in _MARKS.items()}
+        return xarray.Dataset(
+            {
+                "intensity": self.data.copy(data=self.arrays["intensity"]).rename("intensity"),
+                **variables,
+                "pixel_flagged": (self.data.dims[:-1], self.arrays["flagged"].any(-1), _MARKS["flagged"]),
+            },
+            attrs=attrs,
+        )
 
 
+_NUMBERS = {
+    "intensity": {},
+    "uncertainty": {"long_name": "standard deviation of the error"},
+    "measured": {"long_name": "intensity as measured"},
+}
+_MARKS = {
+    "cosmic_ray": {"long_name": "removed as a cosmic ray, or suspected to be one"},
+    "cosmic_ray_removed": {"long_name": "removed as a cosmic ray"},
+    "flagged": {"long_name": "more than noise was taken away there, or would have been"},
+}
 # Variables on the grid that was measured.
 ON_MEASURED_GRID = ("measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged")
 # Of what the spectra have in common, where something was found.

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, uniform_filter1d
+from scipy.ndimage import uniform_filter1d
 
 from deeper_jax.enhancement.components import MapComponents, find_components, noise_by_pixel
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours, on_all_cores, slices_of
 from deeper_jax.enhancement.score_images import Restore, best_scores
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, residual_outliers
@@ -52,25 +53,27 @@ class FittedMap(NamedTuple):
     """A map as restored images of denoised components.
 
     Attributes:
-        estimate: of the measured spectra, exceptions not yet among them.
         scores, std: [P, K], estimated, and standard deviation of their error.
         on_grid: [..., K], the scores as measured, 0 where nothing was.
         components: [K, L], denoised; in units of `by_channel`.
+        measured_components: [K, L], before that; what is said of the noise goes by them.
         error: [L], standard deviation of the components' own error in an average pixel, likewise.
         by_pixel: [P, 1], what one unit of a score stands for in each pixel.
         by_channel: [L], times this in each channel.
+        noise_model: of the measured spectra.
         shares: [K], how much of each component counts where nothing was measured.
         weights: how each component's image was estimated, see `ScoreEstimate`.
     """
 
-    estimate: Estimate
     scores: np.ndarray
     std: np.ndarray
     on_grid: np.ndarray
     components: np.ndarray
+    measured_components: np.ndarray
     error: np.ndarray
     by_pixel: np.ndarray
     by_channel: np.ndarray
+    noise_model: NoiseModel
     shares: np.ndarray
     weights: dict[str, np.ndarray]
 
@@ -79,65 +82,84 @@ class FittedMap(NamedTuple):
         scale = by_pixel * self.by_channel
         return (scores @ self.components) * scale, np.sqrt(std**2 @ self.components**2 + self.error**2) * scale
 
+    def noise(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Standard deviation of the noise of measured spectra, [n, L]."""
+        expected = (self.scores[rows] @ self.measured_components) * (self.by_pixel[rows] * self.by_channel)
+        return self.noise_model.std(expected)
+
+    def estimate(self, rows: slice) -> Estimate:
+        """What the fit says of consecutive spectra, exceptions not yet among them."""
+        channels = len(self.by_channel)
+        found = Estimate(*(np.empty((rows.stop - rows.start, channels)) for _ in range(3)))
+
+        def fill(part: slice) -> None:
+            here = slice(part.start - rows.start, part.stop - rows.start)
+            answer = self.spectra(self.scores[part], self.std[part], self.by_pixel[part])
+            found.spectra[here], found.std[here], found.noise[here] = *answer, self.noise(part)
+
+        on_all_cores(fill, slices_of(rows.stop - rows.start, channels, start=rows.start))
+        return found
+
 
 def denoise_map(
     cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network, restore: Restore | None = None
 ) -> Estimate:
     """Denoise the spectra of a map together: `fit_map`, and exceptions where they are needed."""
-    spectra = np.asarray(cube[present], np.float64)
-    fitted = fit_map(cube, present, noise_model, network, restore)
+    spectra = MeasuredSpectra(cube, present)
+    every = slice(0, len(spectra))
+    fitted = fit_map(spectra, noise_model, network, restore)
     if fitted is None:
-        return alone(spectra, noise_model, network)
-    return with_exceptions(spectra, fitted.estimate, network)
+        return alone(spectra.rows(every), noise_model, network)
+    return with_exceptions(spectra.rows(every), fitted.estimate(every), network)
 
 
 def fit_map(
-    cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network, restore: Restore | None = None
+    spectra: MeasuredSpectra, noise_model: NoiseModel, network: Network, restore: Restore | None = None
 ) -> FittedMap | None:
     """Find what the spectra of a map have in common.
 
     Args:
-        cube: [..., L] on the grid of the map, of any number of axes.
-        present: [...], false where no spectrum was measured (whatever `cube` holds there).
-        noise_model: the noise of the spectra.
+        spectra: of the map.
+        noise_model: their noise.
         network: see `Network`.
         restore: the two-dimensional network; None: without it.
 
     Returns:
-        The fit, of the P measured spectra in the grid's order; None where they have nothing in common.
+        The fit; None where they have nothing in common.
     """
-    spectra = np.asarray(cube[present], np.float64)
-    by_pixel = noise_by_pixel(spectra, noise_model, _smoothed(spectra.mean(1)[:, None], present, SMOOTHING)[:, 0])
-    parts = find_components(spectra, noise_model, by_pixel, lambda rows: _smoothed(rows, present, SMOOTHING))
+    present = spectra.present
+    brightness = spectra.means()[0]
+    near = averaged_with_neighbours(brightness[:, None], present, SMOOTHING)[:, 0]
+    by_pixel = noise_by_pixel(float(brightness.mean()), noise_model, near)
+    parts = find_components(spectra, noise_model, by_pixel, SMOOTHING)
     if len(parts.components) < 2:
         return None
-    on_grid = np.zeros((*present.shape, parts.scores.shape[1]))
-    on_grid[present] = parts.scores
+    measured, noise = _scores_and_noise(spectra, parts)
+    on_grid = np.zeros((*present.shape, measured.shape[1]))
     noise_images = np.zeros((SPLITS, *on_grid.shape))
-    noise_images[:, present] = _noise_images(spectra, parts)
+    on_grid[present], noise_images[:, present] = measured, noise
     found = best_scores(on_grid, present, noise_images, restore)
     scores, std = found.scores[present], found.std[present]
     by_network = found.weights.get("network", np.zeros(len(parts.components))) * parts.certain
-    scores = scores * (by_network + (1 - by_network) * parts.shares)
-    noise = noise_model.scaled(parts.noise_factor).std((scores @ parts.components) * parts.scale)
-    components, error = _denoised_components(parts, scores, noise, network)
     fitted = FittedMap(
-        estimate=Estimate(spectra, noise, noise),
-        scores=scores,
+        scores=scores * (by_network + (1 - by_network) * parts.shares),
         std=std,
         on_grid=on_grid,
-        components=components,
-        error=error,
+        components=parts.components,
+        measured_components=parts.components,
+        error=np.zeros(spectra.shape[1]),
         by_pixel=parts.by_pixel,
         by_channel=parts.by_channel,
+        noise_model=noise_model.scaled(parts.noise_factor),
         shares=np.where(parts.certain, 1.0, parts.shares),
         weights=found.weights,
     )
-    return fitted._replace(estimate=Estimate(*fitted.spectra(scores, std, parts.by_pixel), noise))
+    components, error = _denoised_components(fitted, parts.singular_values, network)
+    return fitted._replace(components=components, error=error)
 
 
 def _denoised_components(
-    parts: MapComponents, scores: np.ndarray, noise: np.ndarray, network: Network
+    fitted: FittedMap, singular_values: np.ndarray, network: Network
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the network makes of the components [K, L], and the standard deviation of the error that is left [L].
 
@@ -145,15 +167,16 @@ def _denoised_components(
     components' own shapes, and stays. All pixels are mixtures of the components, so those of some pixels, drawn from
     all and from the extremes of each component, tell what the components should be.
     """
-    rows = _representative(scores)
-    chosen, scale = scores[rows], parts.by_pixel[rows] * parts.by_channel
-    rough = scale * np.sqrt((chosen**2 / parts.singular_values**2).sum(1, keepdims=True))
-    answer, error = network((chosen @ parts.components) * scale, np.minimum(rough, noise[rows]))
+    rows = _representative(fitted.scores)
+    chosen, scale = fitted.scores[rows], fitted.by_pixel[rows] * fitted.by_channel
+    rough = scale * np.sqrt((chosen**2 / singular_values**2).sum(1, keepdims=True))
+    before = chosen @ fitted.components
+    answer, error = network(before * scale, np.minimum(rough, fitted.noise(rows)))
     # As far as the pixels do not tell, the components stay as they are.
     power = chosen.T @ chosen
     ridge = 1e-6 * np.trace(power) / len(power) * np.eye(len(power))
-    change = np.linalg.solve(power + ridge, chosen.T @ (answer / scale - chosen @ parts.components))
-    return parts.components + change, np.sqrt(((error / scale) ** 2).mean(0))
+    change = np.linalg.solve(power + ridge, chosen.T @ (answer / scale - before))
+    return fitted.components + change, np.sqrt(((error / scale) ** 2).mean(0))
 
 
 def _representative(scores: np.ndarray) -> np.ndarray:
@@ -167,22 +190,22 @@ def _representative(scores: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([spread, order[:each].ravel(), order[-each:].ravel()]))
 
 
-def _noise_images(spectra: np.ndarray, parts: MapComponents) -> np.ndarray:
-    """[SPLITS, P, K] images of what the components leave of the map, of variance 1 each."""
-    rest = spectra / parts.scale - parts.scores @ parts.components
-    directions = np.random.default_rng(0).standard_normal((rest.shape[1], SPLITS * len(parts.components)))
-    images = rest @ (directions - parts.components.T @ (parts.components @ directions))
+def _scores_and_noise(spectra: MeasuredSpectra, parts: MapComponents) -> tuple[np.ndarray, np.ndarray]:
+    """The scores [P, K], and [SPLITS, P, K] images of what the components leave of the map, of variance 1 each."""
+    count, channels = len(parts.components), spectra.shape[1]
+    directions = np.random.default_rng(0).standard_normal((channels, SPLITS * count))
+    directions -= parts.components.T @ (parts.components @ directions)
+    # The directions are at right angles to the components, so nothing need be taken from the map first.
+    both = np.concatenate([parts.components.T, directions], 1)
+    scores, images = np.empty((len(spectra), count)), np.empty((len(spectra), SPLITS * count))
+
+    def project(rows: slice) -> None:
+        found = parts.white(spectra.rows(rows), rows) @ both
+        scores[rows], images[rows] = found[:, :count], found[:, count:]
+
+    on_all_cores(project, spectra.blocks())
     images /= np.sqrt((images**2).mean(0))
-    return images.reshape(len(rest), SPLITS, -1).swapaxes(0, 1)
-
-
-def _smoothed(rows: np.ndarray, present: np.ndarray, sigma: float) -> np.ndarray:
-    """Rows [P, M] of the measured pixels averaged with those around: a Gaussian of so many pixels."""
-    values, weights = np.zeros((*present.shape, rows.shape[1])), present.astype(np.float64)
-    values[present] = rows
-    axes = tuple(range(present.ndim))
-    total = gaussian_filter(weights, sigma)[present]
-    return gaussian_filter(values, sigma, axes=axes)[present] / np.maximum(total, 1e-9)[:, None]
+    return scores, images.reshape(len(images), SPLITS, count).swapaxes(0, 1)
 
 
 def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:
@@ -194,7 +217,12 @@ def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Est
 
 def with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
     """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
-    rows = np.flatnonzero(residual_outliers(spectra - estimate.spectra, estimate.noise, LIMIT).any(1))
+
+    def strange(rows: slice) -> np.ndarray:
+        found = residual_outliers(spectra[rows] - estimate.spectra[rows], estimate.noise[rows], LIMIT)
+        return np.asarray(found.any(1))
+
+    rows = np.flatnonzero(np.concatenate(on_all_cores(strange, slices_of(*spectra.shape))))
     if not len(rows):
         return estimate
     by_itself, error = network(spectra[rows], estimate.noise[rows])

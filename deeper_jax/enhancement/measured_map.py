@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 from deeper_jax.spectra.axis import checked_axis
@@ -59,8 +60,8 @@ def resolution_of(data: Any) -> float | None:
     return float(number[1]) or None if number else None
 
 
-def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The values [..., L] in float64, and [...] which spectra were measured; NaN where none was.
+def measured_spectra(data: Any) -> MeasuredSpectra:
+    """The spectra of a map, which is not copied, and where they were measured.
 
     A spectrum of the same value in all channels counts as not measured: instruments fill places so at which a scan
     was stopped or the detector was off.
@@ -72,16 +73,26 @@ def measured_spectra(data: Any) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"The map has the shape {data.shape} and the type {data.dtype}; expected spectra of real numbers [..., L]."
         )
-    cube = np.array(data.values, np.float64)
-    gaps = np.asarray(np.isnan(cube).all(-1) | (cube == cube[..., :1]).all(-1))
-    if gaps.all():
+    values = data.values
+    flat = values.reshape(-1, values.shape[-1])
+    present = np.empty(len(flat), bool)
+
+    def look(rows: slice) -> tuple[int, float, float]:
+        """Spectra with single values missing, and the extremes of the others."""
+        spectra = np.asarray(flat[rows], np.float64)
+        gaps = np.isnan(spectra).all(1) | (spectra == spectra[:, :1]).all(1)
+        present[rows] = ~gaps
+        measured = spectra[~gaps]
+        finite = np.isfinite(measured).all(1)
+        return int((~finite).sum()), measured[finite].min(initial=np.inf), measured[finite].max(initial=-np.inf)
+
+    found = on_all_cores(look, slices_of(*flat.shape))
+    if not present.any():
         raise InputError("The map holds no spectrum that was measured: every one is NaN or the same in all channels.")
-    cube[gaps] = np.nan
-    if not np.isfinite(cube[~gaps]).all():
-        bad = int((~np.isfinite(cube[~gaps])).any(-1).sum())
+    if bad := sum(each for each, _, _ in found):
         raise InputError(
             f"{bad} spectra have single channels that are NaN or infinite: interpolate or drop those channels; "
             "spectra that were not measured are NaN throughout."
         )
-    check_size("The map", cube)
-    return cube, ~gaps
+    check_size("The map", np.array([[low, high] for _, low, high in found], np.float64))
+    return MeasuredSpectra(values, present.reshape(values.shape[:-1]))

@@ -1,6 +1,5 @@
 """`deeper_jax.enhance`: a map from an instrument in, the same map denoised, super-resolved and judged out."""
 
-import itertools
 import json
 import logging
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from deeper_jax.enhancement.checked_spectra import TOGETHER, checked_blocks
 from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
-from deeper_jax.enhancement.enhanced_map import enhanced_map, model_record
+from deeper_jax.enhancement.enhanced_map import EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
 from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
@@ -22,9 +23,8 @@ from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.spectra.noise import NoiseModel, estimate_noise, smooth_intensity
+from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise, smooth_intensity
 from deeper_jax.spectra.raster import Raster
-from deeper_jax.spectra.residuals import LIMIT, SINGLE_LIMIT, restore_outliers
 from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     models = [model] if super_resolver is None else [model, super_resolver]
     channels = data.sizes["wavenumber"]
     data, unchanged = inside(data, models, options.outside, super_resolver is not None)
-    cube, present = measured_spectra(data)
+    spectra = measured_spectra(data)
     if super_resolver is not None:
-        check_super_resolvable(data.copy(data=cube), super_resolver)
+        check_super_resolvable(data, super_resolver, spectra.present)
     if finer:
         check_refinable(data, raster)
         if not model.knows_uncertainty:
@@ -92,72 +92,81 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
                 f"scale works with a noise-aware denoiser, such as the package's own, not with {model.title}."
             )
 
-    axis = np.asarray(data["wavenumber"], np.float64)
-    measured = cube[present]
-    given = None if options.noise is None else NoiseModel(0.0, options.noise**2, options.noise**2)
-    _log.info("looking for cosmic rays and noise")
-    if options.cosmic_rays == "keep":
-        nothing = np.zeros(measured.shape, bool)
-        rays = CosmicRays(measured, nothing, nothing)
-    else:
-        rays = find_cosmic_rays(
-            *(cube, present, axis),
-            spatial=bool(SPATIAL & set(data.dims)),
-            resolution=options.resolution or resolution_of(data),
-            noise_model=given,
-            remove=options.cosmic_rays == "remove",
-        )
-    cube[present] = rays.spectra
-    noise_model = given or estimate_noise(rays.spectra)
-    count = f"{len(measured):,} {'spectrum' if len(measured) == 1 else 'spectra'}"
-    _log.info("denoising %s of %d channels", count, len(axis))
-    use_map = options.use_map and model.knows_uncertainty
-    fitted, estimate = _denoised(model, restorer, cube, present, noise_model, axis, use_map, options)
-    estimate, flagged, noise = _checked(measured, rays, estimate, noise_model, given is not None, unchanged)
+    rays, noise_models = _rays_and_noise(data, spectra, options)
+    denoising = _Denoising(model, restorer, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
+    denoising.begin(options)
+    # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
+    result = EnhancedMap(data, spectra, ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None))
+    with _bar(len(spectra), options.progress) as bar:
+        for block in checked_blocks(spectra, denoising, noise_models, rays, unchanged):
+            measured = spectra.as_measured(block.rows)
+            result.put(block, measured)
+            bar.update(len(measured))
 
     steps: list[dict[str, Any]] = [
         {
             "name": "choose_channels",
             "outside": options.outside,
-            "dropped": channels - len(axis),
+            "dropped": channels - len(unchanged),
             "kept_unchanged": int(unchanged.sum()),
         },
+        {"name": "cosmic_rays", "mode": options.cosmic_rays, **rays.spectra_struck()},
         {
-            "name": "cosmic_rays",
-            "mode": options.cosmic_rays,
-            "spectra_changed": int(rays.removed.any(1).sum()),
-            "spectra_suspected": int(rays.suspected.any(1).sum()),
+            "name": "estimate_noise" if options.noise is None else "given_noise",
+            "gain": noise_models[0].gain,
+            "floor": noise_models[0].floor,
         },
-        {
-            "name": "estimate_noise" if given is None else "given_noise",
-            "gain": noise_model.gain,
-            "floor": noise_model.floor,
-        },
-        {"name": "denoise", "whole_map": use_map, "components": _shares_of_ways(fitted)},
+        {"name": "denoise", "whole_map": denoising.use_map, "components": _shares_of_ways(denoising.fitted)},
     ]
-    result = enhanced_map(data, present, measured, estimate, flagged, rays, steps)
-    if fitted:
-        result = with_components(result, fitted, present)
-    result.attrs["model"] = json.dumps(model_record(model))
-    if fitted and restorer:
-        result.attrs["restorer"] = json.dumps(model_record(restorer))
+    enhanced = result.finished(steps)
+    if denoising.fitted:
+        enhanced = with_components(enhanced, denoising.fitted, spectra.present)
+    enhanced.attrs["model"] = json.dumps(model_record(model))
+    if denoising.fitted and restorer:
+        enhanced.attrs["restorer"] = json.dumps(model_record(restorer))
     if finer and restorer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        return _refined(result, fitted, estimate, present, restorer, raster)
+        return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, restorer, raster)
     if super_resolver is None:
-        return result
+        return enhanced
     _log.info("super-resolving %d times", super_resolver.scale)
-    super_resolved_map = super_resolved(result, super_resolver, noise.reshape(data.shape), progress=options.progress)
-    steps = [*json.loads(result.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
-    return super_resolved_map.assign_attrs(
-        steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver))
-    )
+    return _super_resolved(enhanced, super_resolver, result.kept["smallest_noise"], options.progress)
+
+
+def _rays_and_noise(
+    data: "xarray.DataArray", spectra: MeasuredSpectra, options: EnhanceOptions
+) -> tuple[CosmicRays, list[NoiseModel]]:
+    """Cosmic rays, which are taken out of the spectra, and what is said of their noise, the best first."""
+    _log.info("looking for cosmic rays and noise")
+    given = None if options.noise is None else NoiseModel(0.0, options.noise**2, options.noise**2)
+    rays = CosmicRays(spectra.shape, [], {})
+    if options.cosmic_rays != "keep":
+        rays = find_cosmic_rays(
+            *(spectra, np.asarray(data["wavenumber"], np.float64)),
+            spatial=bool(SPATIAL & set(data.dims)),
+            resolution=options.resolution or resolution_of(data),
+            noise_model=given,
+            remove=options.cosmic_rays == "remove",
+        )
+    spectra.replace(rays.filled)
+    if given is not None:
+        return rays, [given]
+    sample = spectra.sample(NOISE_SAMPLE)
+    return rays, [estimate_noise(sample), estimate_noise(sample, without_lines=True)]
+
+
+def _super_resolved(
+    enhanced: "xarray.Dataset", super_resolver: SuperResolver, noise: np.ndarray, progress: bool
+) -> "xarray.Dataset":
+    finer = super_resolved(enhanced, super_resolver, noise.reshape(enhanced["intensity"].shape), progress=progress)
+    steps = [*json.loads(enhanced.attrs["steps"]), {"name": "super_resolve", "scale": super_resolver.scale}]
+    return finer.assign_attrs(steps=json.dumps(steps), super_resolver=json.dumps(model_record(super_resolver)))
 
 
 def _refined(
     result: "xarray.Dataset",
     fitted: FittedMap | None,
-    estimate: Estimate,
+    beyond: np.ndarray,
     present: np.ndarray,
     restorer: LoadedMapRestorer,
     raster: Raster,
@@ -168,9 +177,8 @@ def _refined(
             "scale."
         )
     fine, std = refined_spectra(fitted, present, restorer, raster)
-    std = restorer.calibrated(std, float(np.sqrt((estimate.noise**2).mean())))
-    exceptions = estimate.spectra - fitted.estimate.spectra
-    finer = refined(result, fine, std, exceptions, present, raster)
+    std = restorer.calibrated(std, result.attrs["noise_rms"])
+    finer = refined(result, fine, std, beyond, present, raster)
     steps = [*json.loads(result.attrs["steps"]), {"name": "refine", "scale": list(raster.step)}]
     return finer.assign_attrs(steps=json.dumps(steps))
 
@@ -178,36 +186,6 @@ def _refined(
 def _shares_of_ways(fitted: FittedMap | None) -> dict[str, list[float]]:
     """How the image of each component was estimated, for the record."""
     return {} if fitted is None else {way: np.round(each, 2).tolist() for way, each in fitted.weights.items()}
-
-
-def _checked(
-    measured: np.ndarray,
-    rays: CosmicRays,
-    estimate: Estimate,
-    noise_model: NoiseModel,
-    given: bool,
-    unchanged: np.ndarray,
-) -> tuple[Estimate, np.ndarray, np.ndarray]:
-    """The estimate with what was wrongly taken from it given back, where it is flagged, and what counts as noise.
-
-    Args:
-        measured: [P, L].
-        rays: found in them; what was removed stays removed.
-        estimate: of `rays.spectra`.
-        noise_model: of these.
-        given: whether the user said so.
-        unchanged: [L], channels that nothing was done to: a window may reach over them.
-    """
-    # Correlated noise makes the map's larger than the model's, and the flank of a high line is not as noisy as the
-    # line: what counts as noise is the smallest.
-    noise = estimate.noise
-    models = [noise_model] if given else [noise_model, estimate_noise(rays.spectra, without_lines=True)]
-    for expected, model in itertools.product((smooth_intensity(rays.spectra), estimate.spectra), models):
-        noise = np.minimum(noise, model.std(expected))
-    spectra, std, lost = restore_outliers(rays.spectra, estimate.spectra, estimate.std, noise, LIMIT)
-    spectra[:, unchanged] = rays.spectra[:, unchanged]
-    flagged = (lost & ~unchanged) | (np.abs(measured - spectra) > SINGLE_LIMIT * noise)
-    return Estimate(spectra, std, estimate.noise), flagged, noise
 
 
 def _as_map(source: Any, entry: str | int | None) -> Any:
@@ -229,34 +207,59 @@ def _loaded(model: Any, super_resolver: Any) -> tuple[SpectralDenoiser, SuperRes
     return denoiser, None if super_resolver is None else load_as(super_resolver, SuperResolver)
 
 
-def _denoised(
-    model: SpectralDenoiser,
-    restorer: LoadedMapRestorer | None,
-    cube: np.ndarray,
-    present: np.ndarray,
-    noise_model: NoiseModel,
-    axis: np.ndarray,
-    use_map: bool,
-    options: EnhanceOptions,
-) -> tuple[FittedMap | None, Estimate]:
-    """The estimate, and what the spectra have in common where that was looked for and found."""
-    if not model.knows_uncertainty:
-        return None, _by_fixed_axis(model, cube[present], noise_model, axis, options.progress)
+class _Denoising:
+    """The estimate of a map's spectra, by consecutive rows.
 
-    def network(spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        answer, error = np.empty(spectra.shape), np.empty(spectra.shape)
-        with _bar(len(spectra), options.progress) as bar:
-            for rows in _parts(len(spectra)):
-                answer[rows], error[rows] = model.on_axis(spectra[rows], std[rows], axis)
-                bar.update(len(answer[rows]))
+    Attributes:
+        fitted: what the spectra have in common, where that was looked for and found.
+        use_map: whether it was looked for.
+    """
+
+    def __init__(
+        self,
+        model: SpectralDenoiser,
+        restorer: LoadedMapRestorer | None,
+        spectra: MeasuredSpectra,
+        noise_model: NoiseModel,
+        axis: np.ndarray,
+    ) -> None:
+        self._model, self._restorer, self._spectra = model, restorer, spectra
+        self._noise_model, self._axis = noise_model, axis
+        self.fitted: FittedMap | None = None
+        self.use_map = False
+        self._by_itself: Estimate | None = None
+
+    def begin(self, options: EnhanceOptions) -> None:
+        """Find out what takes all spectra."""
+        count = f"{len(self._spectra):,} {'spectrum' if len(self._spectra) == 1 else 'spectra'}"
+        _log.info("denoising %s of %d channels", count, len(self._axis))
+        self.use_map = options.use_map and self._model.knows_uncertainty
+        if not self._model.knows_uncertainty:
+            every = self._spectra.rows(slice(0, len(self._spectra)))
+            self._by_itself = _by_fixed_axis(self._model, every, self._noise_model, self._axis, options.progress)
+        elif self.use_map and self._restorer:
+            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorer.restore_grid)
+
+    @property
+    def together(self) -> int:
+        """Spectra that are best estimated together: whole batches of the network where it sees all."""
+        return TOGETHER // self._spectra.shape[1] if self.fitted else _PART
+
+    def estimate(self, rows: slice) -> tuple[Estimate, np.ndarray]:
+        """Of these rows, with calibrated deviations; and the spectra [n, L] by what is common to all."""
+        if self._by_itself is not None:
+            found = common = Estimate(*(each[rows] for each in self._by_itself))
+        elif self.fitted is None:
+            found = common = alone(self._spectra.rows(rows), self._noise_model, self._network)
+        else:
+            common = self.fitted.estimate(rows)
+            found = with_exceptions(self._spectra.rows(rows), common, self._network)
+        return found._replace(std=self._model.calibrated(found.std, found.noise)), common.spectra
+
+    def _network(self, spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        answer, error = self._model.on_axis(spectra, std, self._axis)
+        assert error is not None
         return answer, error
-
-    fitted = fit_map(cube, present, noise_model, network, restorer.restore_grid) if use_map and restorer else None
-    if fitted is None:
-        estimate = alone(cube[present], noise_model, network)
-    else:
-        estimate = with_exceptions(cube[present], fitted.estimate, network)
-    return fitted, estimate._replace(std=model.calibrated(estimate.std, estimate.noise))
 
 
 def _by_fixed_axis(

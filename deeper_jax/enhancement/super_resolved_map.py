@@ -10,12 +10,12 @@ from deeper_jax.errors import InputError
 from deeper_jax.spectra.residuals import SINGLE_LIMIT, residual_outliers, sharp_losses
 
 
-def check_super_resolvable(image: Any, super_resolver: Any) -> None:
-    """Raise InputError unless `image` is a map (y, x, wavenumber) on an even grid without gaps."""
+def check_super_resolvable(image: Any, super_resolver: Any, present: np.ndarray) -> None:
+    """Raise InputError unless `image` is a map (y, x, wavenumber) on an even grid, present [...] everywhere."""
     if image.dims != ("y", "x", "wavenumber"):
         found = ", ".join(image.dims[:-1]) or "one spectrum"
         raise InputError(f"Only a map (y, x) can be super-resolved; this measurement has {found}.")
-    if not np.isfinite(image.values).all():
+    if not present.all():
         raise InputError("The map has spectra that were not measured: crop it to a full rectangle to super-resolve it.")
     for name in ("y", "x"):
         try:
@@ -46,8 +46,8 @@ def super_resolved(result: Any, super_resolver: Any, noise: np.ndarray, *, progr
         InputError: as `check_super_resolvable`.
     """
     image = result["intensity"]
-    check_super_resolvable(image, super_resolver)
     values = image.values
+    check_super_resolvable(image, super_resolver, np.isfinite(values).all(-1))
     axis = image["wavenumber"].values
     fine = super_resolver.super_resolve(values, axis, progress=progress)
     places = _places(values.shape, super_resolver)

@@ -17,6 +17,8 @@ _CLIP, _VARIANCE_BELOW = 4.0, 0.9989
 _TRUSTED = 1.3
 _BINS = 24
 _FEW = 24  # spectra
+# Numbers of a large map that its noise is estimated from: more make the estimate no better than a thousandth.
+NOISE_SAMPLE = 1 << 21
 _LINE_HEIGHT, _LINE_WIDTH = 10.0, 3.2  # standard deviations, channels
 SMOOTHING = 9  # channels over which the expected intensity is taken
 # Noise is never taken to be less than this share of a spectrum's range: numbers in files are rounded.

@@ -1,6 +1,7 @@
 """Real bands survive, cosmic rays go on evidence, and nothing is taken away without a mark."""
 
 import json
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from tiny_models import tiny_denoiser, tiny_super_resolver
 
 import deeper_jax
 from deeper_jax.enhancement.cosmic_rays import find_cosmic_rays, sharpest_band
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.maps import raman_map, read_map
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise, smooth_intensity
@@ -34,6 +36,20 @@ def band(centre, width, height=2000.0):
 def measured(truth, step=2.0, seed=0, **positions):
     """Counts of an expected [..., L], with shot noise, on an axis of `step` cm⁻¹."""
     return raman_map(np.random.default_rng(seed).poisson(truth) * 1.0, 200 + step * CHANNELS, **positions)
+
+
+class Rays(NamedTuple):
+    spectra: np.ndarray
+    removed: np.ndarray
+    suspected: np.ndarray
+
+
+def rays_in(cube, present, axis, **settings):
+    """What `find_cosmic_rays` finds, [P, L] each."""
+    measured, every = MeasuredSpectra(cube, present), slice(0, int(present.sum()))
+    found = find_cosmic_rays(measured, axis, **settings)
+    measured.replace(found.filled)
+    return Rays(measured.rows(every), found.removed(every), found.suspected(every))
 
 
 def raster(truth):
@@ -112,7 +128,7 @@ def test_repeats_of_another_kind(seed):
     truth = np.stack([shared * scale for scale in (1.0, 0.8, 1.3, 0.9, 1.1)] + [300 + band(250, 2.0, 900.0)])
     counts = rng.poisson(truth) * 1.0
     counts[1, 157], counts[4, 511], counts[4, 40:42] = 2500.0, 1500.0, (900.0, 3000.0)
-    found = find_cosmic_rays(counts, np.ones(6, bool), 2.0 * CHANNELS, spatial=False)
+    found = rays_in(counts, np.ones(6, bool), 2.0 * CHANNELS, spatial=False)
     expected = np.zeros(counts.shape, bool)
     expected[1, 157] = expected[4, 511] = expected[4, 40:42] = True
     assert_array_equal(found.removed, expected)
@@ -138,10 +154,10 @@ def test_cosmic_rays_of_simulated_cells_are_found_and_nothing_else(level):
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
     cell = simulate(jax.random.key(5), 28, 30, axis, SimulatorConfig(signal_level=(level, level), low_cosmic_rate=0.0))
     cube, present = np.asarray(cell.low, np.float64), np.ones((28, 30), bool)
-    clean = find_cosmic_rays(cube, present, axis)
+    clean = rays_in(cube, present, axis)
     assert not clean.removed.any() and clean.suspected.any(1).sum() <= 2
     added = planted(cube, np.random.default_rng(6), 24)
-    found = find_cosmic_rays(cube + added, present, axis)
+    found = rays_in(cube + added, present, axis)
     flat = added.reshape(-1, len(axis))
     peaks = flat == np.where(flat.any(1, keepdims=True), flat.max(1, keepdims=True), np.nan)
     assert found.removed[peaks].mean() >= 0.95
@@ -154,19 +170,19 @@ def test_what_evidence_is_and_what_is_not():
     present, axis = np.ones((20, 20), bool), 2.0 * CHANNELS
     grid = np.tile(200 + band(200, 40, 300.0), (20, 20, 1))
     grid[5, 6, 100] += 3000.0
-    lonely = find_cosmic_rays(rng.poisson(grid) * 1.0, present, axis)
+    lonely = rays_in(rng.poisson(grid) * 1.0, present, axis)
     assert not lonely.removed.any() and lonely.suspected[5 * 20 + 6, 100]
     # Bands that show how sharp the instrument is make the same feature impossible.
     many = grid + sum(band(at, 5.0, 900.0) for at in (60, 150, 260, 330, 420))
     counts = rng.poisson(many) * 1.0
     assert sharpest_band(counts.reshape(400, -1), estimate_noise(counts.reshape(400, -1))) == pytest.approx(5, rel=0.1)
-    shape = find_cosmic_rays(counts, present, axis)
+    shape = rays_in(counts, present, axis)
     assert np.argwhere(shape.removed).tolist() == [[106, 100]] and not shape.suspected.any()
     # But not one that is as wide as they are, nor one that the neighbour has too.
     particle = many - grid + grid.min() + 0.0
     particle[5, 6] += band(100, 4.0, 3000.0)
     particle[9, 9, 300], particle[9, 10, 300] = 3000.0, 2000.0
-    kept = find_cosmic_rays(rng.poisson(particle) * 1.0, present, axis)
+    kept = rays_in(rng.poisson(particle) * 1.0, present, axis)
     assert not kept.removed.any()
 
 

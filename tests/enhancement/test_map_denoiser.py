@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from deeper_jax.enhancement.components import find_components, noise_by_pixel
 from deeper_jax.enhancement.map_denoiser import alone, denoise_map
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
 from deeper_jax.enhancement.uncertainty import (
     Case,
@@ -54,13 +55,15 @@ def test_the_components_are_those_of_an_independent_decomposition():
     rng = np.random.default_rng(5)
     truth = mixture(rng)
     noisy = truth + rng.standard_normal(truth.shape)
-    parts = find_components(noisy, NoiseModel(0.0, 1.0, 1.0), np.ones((400, 1)))
+    parts = find_components(MeasuredSpectra.of_rows(noisy), NoiseModel(0.0, 1.0, 1.0), np.ones((400, 1)))
     assert len(parts.components) == 3 and parts.noise_factor == 1.0
     assert_allclose(parts.components[0], 1 / np.sqrt(200))
     centred = noisy - noisy.mean(1, keepdims=True)
     left, values, right = np.linalg.svd(centred, full_matrices=False)
     expected = (left[:, :2] * values[:2]) @ right[:2] + noisy.mean(1, keepdims=True)
-    assert_allclose((parts.scores @ parts.components) * parts.scale, expected, atol=1e-8)
+    every = slice(0, 400)
+    found = (parts.scores(noisy, every) @ parts.components) * parts.by_pixel * parts.by_channel
+    assert_allclose(found, expected, atol=1e-8)
     assert_allclose(parts.singular_values[1:], values[:2])
     assert parts.certain.all()
 
@@ -68,19 +71,18 @@ def test_the_components_are_those_of_an_independent_decomposition():
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_alone_has_no_components(seed):
     noise = np.random.default_rng(seed).standard_normal((500, 120)) + 7
-    assert len(find_components(noise, NoiseModel(0.0, 1.0, 1.0), np.ones((500, 1))).components) == 1
+    assert (
+        len(find_components(MeasuredSpectra.of_rows(noise), NoiseModel(0.0, 1.0, 1.0), np.ones((500, 1))).components)
+        == 1
+    )
 
 
 def test_correlated_noise_is_not_taken_for_structure():
     rng = np.random.default_rng(6)
     white = rng.standard_normal((600, 202))
     noise = white[:, 1:-1] + 0.3 * (white[:, :-2] + white[:, 2:])
-    parts = find_components(noise, estimate_noise(noise), np.ones((600, 1)))
+    parts = find_components(MeasuredSpectra.of_rows(noise), estimate_noise(noise), np.ones((600, 1)))
     assert len(parts.components) <= 3
-
-
-def smoothed(rows, shape):
-    return gaussian_filter(rows.reshape(*shape, -1), (1, 1, 0), mode="constant").reshape(rows.shape)
 
 
 def test_a_component_that_only_neighbours_together_show_is_found():
@@ -90,8 +92,8 @@ def test_a_component_that_only_neighbours_together_show_is_found():
     rows = np.stack([strong.ravel() * 3, weak.ravel() * 0.3], 1) @ np.stack([band(60), band(120)])
     noisy = rows + rng.standard_normal((900, 200))
     ones, model = np.ones((900, 1)), NoiseModel(0.0, 1.0, 1.0)
-    assert len(find_components(noisy, model, ones).components) == 2
-    parts = find_components(noisy, model, ones, lambda each: smoothed(each, (30, 30)))
+    assert len(find_components(MeasuredSpectra.of_rows(noisy), model, ones).components) == 2
+    parts = find_components(MeasuredSpectra(noisy.reshape(30, 30, -1), np.ones((30, 30), bool)), model, ones, 1.0)
     assert len(parts.components) == 3
     assert abs(parts.components[2] @ band(120)) > 0.7 * np.linalg.norm(band(120))
     # By itself no pixel shows it.
@@ -103,16 +105,16 @@ def test_noise_that_neighbours_share_is_no_component():
     y, x = np.mgrid[:30, :30]
     noise = gaussian_filter(rng.standard_normal((30, 30, 200)), (0.7, 0.7, 0)).reshape(900, 200)
     noisy = 3 * np.sin(x / 5.0).reshape(900, 1) * band(60) + noise / noise.std()
-    parts = find_components(noisy, NoiseModel(0.0, 1.0, 1.0), np.ones((900, 1)), lambda rows: smoothed(rows, (30, 30)))
+    cube = MeasuredSpectra(noisy.reshape(30, 30, -1), np.ones((30, 30), bool))
+    parts = find_components(cube, NoiseModel(0.0, 1.0, 1.0), np.ones((900, 1)), 1.0)
     assert parts.certain.sum() == 2
 
 
 def test_the_noise_of_a_pixel_is_that_of_its_surroundings_or_of_all():
-    spectra = np.full((6, 50), 10.0)
     shot = NoiseModel(1.0, 0.0, 1e-3)
-    assert_allclose(noise_by_pixel(spectra, shot, np.linspace(8, 12, 6)), np.sqrt(10.0))
+    assert_allclose(noise_by_pixel(10.0, shot, np.linspace(8, 12, 6)), np.sqrt(10.0))
     uneven = np.linspace(1, 100, 6)
-    assert_allclose(noise_by_pixel(spectra, shot, uneven)[:, 0], np.sqrt(uneven))
+    assert_allclose(noise_by_pixel(10.0, shot, uneven)[:, 0], np.sqrt(uneven))
 
 
 def test_like_pixels_are_averaged_and_others_are_not():

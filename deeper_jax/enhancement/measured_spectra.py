@@ -1,0 +1,143 @@
+"""The measured spectra of a map, in blocks: whoever works through them never holds more than a few."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+# Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
+_BLOCK = 1 << 18
+# Numbers that are smoothed together.
+_SLAB = 1 << 22
+# Standard deviations to which a Gaussian reaches, as SciPy cuts it.
+_REACH = 4.0
+Result = TypeVar("Result")
+
+
+class MeasuredSpectra:
+    """P spectra of L channels on the grid of a map, float64 wherever they are asked for.
+
+    Attributes:
+        present: [...], bool, the grid: where a spectrum was measured.
+        shape: (P, L).
+    """
+
+    def __init__(self, values: Any, present: np.ndarray) -> None:
+        """Take them from an array, which is not copied.
+
+        Args:
+            values: [..., L] on the grid, real numbers of any type; whatever it holds where nothing was measured.
+            present: [...], bool.
+        """
+        self.present = present
+        self._flat = values.reshape(-1, values.shape[-1])
+        self._places = None if present.all() else np.flatnonzero(present)
+        count = present.size if self._places is None else len(self._places)
+        self.shape = (count, values.shape[-1])
+        self._replaced: dict[int, np.ndarray] = {}
+
+    @classmethod
+    def of_rows(cls, spectra: np.ndarray) -> "MeasuredSpectra":
+        """Spectra [P, L] that have no neighbours but those before and after."""
+        return cls(spectra, np.ones(len(spectra), bool))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def replace(self, spectra: dict[int, np.ndarray]) -> None:
+        """Let these [L] stand for the measured ones, by row."""
+        self._replaced = {**self._replaced, **spectra}
+
+    def as_measured(self, rows: slice) -> np.ndarray:
+        """Spectra [n, L] of consecutive rows in their own type, none replaced."""
+        if self._places is None:
+            return self._flat[rows]
+        return self._flat[self._places[rows]]
+
+    def rows(self, rows: slice) -> np.ndarray:
+        """Consecutive spectra [n, L] of a slice with both ends."""
+        found = np.array(self.as_measured(rows), np.float64)
+        if self._replaced:
+            for row in range(rows.start, min(rows.stop, len(self))):
+                if row in self._replaced:
+                    found[row - rows.start] = self._replaced[row]
+        return found
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Spectra [n, L] of any rows."""
+        found = np.array(self._flat[rows if self._places is None else self._places[rows]], np.float64)
+        if self._replaced:
+            for index, row in enumerate(rows.tolist()):
+                if row in self._replaced:
+                    found[index] = self._replaced[row]
+        return found
+
+    def sample(self, most: int) -> np.ndarray:
+        """Spectra [n, L] from all over the map, evenly: all, or so many that they hold at most `most` numbers."""
+        count = max(1, most // self.shape[1])
+        if len(self) <= count:
+            return self.rows(slice(0, len(self)))
+        return self.take(np.linspace(0, len(self) - 1, count).astype(int))
+
+    def blocks(self, numbers: int = _BLOCK) -> list[slice]:
+        """Slices that together are all rows, each of about so many numbers."""
+        return slices_of(len(self), self.shape[1], numbers)
+
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each spectrum [P], and of each channel [L]."""
+        by_row, by_channel = np.empty(len(self)), np.zeros(self.shape[1])
+        for rows in self.blocks():
+            spectra = self.rows(rows)
+            by_row[rows] = spectra.mean(1)
+            by_channel += spectra.sum(0)
+        return by_row, by_channel / len(self)
+
+    def extremes(self) -> tuple[float, float]:
+        """The lowest and the highest value as measured."""
+        ends = [(each.min(), each.max()) for each in map(self.as_measured, self.blocks())]
+        return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+    def smoothed(
+        self, sigma: float, prepared: Callable[[np.ndarray, slice], np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of `prepared(spectra, rows)`, as they are and as `averaged_with_neighbours` makes them."""
+        grid = self.present if self.present.ndim else self.present[None]
+        before = np.concatenate([[0], np.cumsum(grid.reshape(len(grid), -1).sum(1))])
+        beyond = int(_REACH * sigma + 0.5)
+        together = max(2 * beyond, _SLAB * len(grid) // max(grid.size * self.shape[1], 1))
+        for start in range(0, len(grid), together):
+            stop = min(start + together, len(grid))
+            first, last = max(0, start - beyond), min(len(grid), stop + beyond)
+            rows = slice(int(before[first]), int(before[last]))
+            inner = slice(int(before[start]) - rows.start, int(before[stop]) - rows.start)
+            if inner.start < inner.stop:
+                own = prepared(self.rows(rows), rows)
+                yield own[inner], averaged_with_neighbours(own, grid[first:last], sigma)[inner]
+
+
+def averaged_with_neighbours(rows: np.ndarray, present: np.ndarray, sigma: float) -> np.ndarray:
+    """Rows [P, M] of the measured pixels averaged with those around: a Gaussian of so many pixels."""
+    axes = tuple(range(present.ndim))
+    values, weights = np.zeros((*present.shape, rows.shape[1])), present.astype(np.float64)
+    values[present] = rows
+    total = gaussian_filter(weights, sigma, truncate=_REACH)[present]
+    return gaussian_filter(values, sigma, axes=axes, truncate=_REACH)[present] / np.maximum(total, 1e-9)[:, None]
+
+
+def slices_of(count: int, channels: int, numbers: int = _BLOCK, start: int = 0) -> list[slice]:
+    """Slices that together are `count` rows from `start` on, each of about so many numbers."""
+    size = max(1, numbers // max(channels, 1))
+    stop = start + count
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
+def on_all_cores(work: Callable[[slice], Result], slices: list[slice]) -> list[Result]:
+    """What `work` gives for each slice, in their order; NumPy and SciPy leave the other cores free meanwhile."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or len(slices) < 2:
+        return [work(each) for each in slices]
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(work, slices))
