@@ -139,7 +139,7 @@ class _Products(NamedTuple):
         if not count:
             return np.zeros((0, size))
         gram = self.gram[np.ix_(channels, channels)]
-        return scipy.linalg.eigh(gram, subset_by_index=(size - count, size - 1))[1].T[::-1]
+        return _upright(scipy.linalg.eigh(gram, subset_by_index=(size - count, size - 1))[1].T[::-1])
 
     def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
         """(X[:, inside] @ vectors.T).T @ Y[:, outside]."""
@@ -170,7 +170,7 @@ class _FewRows(NamedTuple):
         return np.linalg.svd(self.found_in[:, channels], compute_uv=False)
 
     def vectors(self, channels: np.ndarray, count: int) -> np.ndarray:
-        return np.linalg.svd(self.found_in[:, channels], full_matrices=False)[2][:count]
+        return _upright(np.linalg.svd(self.found_in[:, channels], full_matrices=False)[2][:count])
 
     def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
         return (self.found_in[:, inside] @ vectors.T).T @ self.tested_on[:, outside]
@@ -185,6 +185,11 @@ class _FewRows(NamedTuple):
         rest = self.found_in
         power = float((rest**2).mean())
         return max(0.0, float((rest[:, 1:] * rest[:, :-1]).mean()) / power) if power > 0 else 0.0
+
+
+def _upright(vectors: np.ndarray) -> np.ndarray:
+    """Each [M] of the sign that makes its highest bands positive: libraries give either, and the answer must not."""
+    return vectors * np.where((vectors**3).sum(1, keepdims=True) < 0, -1.0, 1.0)
 
 
 def _products(

@@ -19,7 +19,7 @@ from deeper_jax.enhancement.components import MapComponents, find_components, no
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours, on_all_cores, slices_of
 from deeper_jax.enhancement.score_images import Restore, best_scores
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
-from deeper_jax.spectra.residuals import LIMIT, residual_outliers
+from deeper_jax.spectra.residuals import LIMIT, is_unlike_noise
 
 # From spectra [N, L] and the standard deviation of their noise [N, L] to denoised spectra and their errors.
 Network = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -219,8 +219,7 @@ def with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -
     """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
 
     def strange(rows: slice) -> np.ndarray:
-        found = residual_outliers(spectra[rows] - estimate.spectra[rows], estimate.noise[rows], LIMIT)
-        return np.asarray(found.any(1))
+        return is_unlike_noise(spectra[rows] - estimate.spectra[rows], estimate.noise[rows], LIMIT)
 
     rows = np.flatnonzero(np.concatenate(on_all_cores(strange, slices_of(*spectra.shape))))
     if not len(rows):

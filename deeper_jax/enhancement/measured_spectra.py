@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 # Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 # Numbers that are smoothed together.
 _SLAB = 1 << 22
 # Standard deviations to which a Gaussian reaches, as SciPy cuts it.

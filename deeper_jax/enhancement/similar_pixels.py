@@ -52,21 +52,32 @@ def _own_share(difference: np.ndarray, spread: np.ndarray, present: np.ndarray) 
 def _weighted_means(
     scores: np.ndarray, present: np.ndarray, reach: float, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    total = np.zeros_like(scores)
-    weights = np.zeros(present.shape)
-    squares = np.zeros(present.shape)
-    for shift in itertools.product(*(range(-min(_FARTHEST, n - 1), min(_FARTHEST, n - 1) + 1) for n in present.shape)):
-        nearness = np.exp(-sum(step**2 for step in shift) / (2 * reach**2))
+    # A plane for each component, so that sums over them run along the pixels.
+    planes = np.ascontiguousarray(np.moveaxis(scores, -1, 0))
+    total = planes * present
+    weights = present.astype(np.float64)
+    squares = weights.copy()
+    by_noise = 2 * len(planes)
+    farthest = [min(_FARTHEST, size - 1) for size in present.shape]
+    for shift in itertools.product(*(range(-far, far + 1) for far in farthest)):
+        # A pixel weighs for its neighbour what the neighbour weighs for it.
+        if shift <= (0,) * len(shift):
+            continue
         here, there = _overlap(shift)
-        difference = ((scores[here] - scores[there]) ** 2).sum(-1)
-        by_noise = 2 * scores.shape[-1] * any(shift)
-        weight = nearness * np.exp(-np.maximum(difference - by_noise, 0.0) / (2 * tolerance**2))
-        weight = weight * present[here] * present[there]
-        total[here] += weight[..., None] * scores[there]
-        weights[here] += weight
-        squares[here] += weight**2
+        difference = np.zeros(weights[here].shape)
+        for plane in planes:
+            step = plane[here] - plane[there]
+            difference += step * step
+        nearness = sum(step**2 for step in shift) / (2 * reach**2)
+        weight = np.exp(-np.maximum(difference - by_noise, 0.0) / (2 * tolerance**2) - nearness)
+        weight *= present[here] & present[there]
+        for one, other in ((here, there), (there, here)):
+            weights[one] += weight
+            squares[one] += weight * weight
+            for plane, sums in zip(planes, total, strict=True):
+                sums[one] += weight * plane[other]
     weights = np.where(weights > 0, weights, 1.0)
-    return total / weights[..., None], squares / weights**2
+    return np.moveaxis(total / weights, 0, -1), squares / weights**2
 
 
 def _overlap(shift: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -34,6 +34,18 @@ def residual_outliers(residual: np.ndarray, noise: np.ndarray, single_limit: flo
     return marked
 
 
+def is_unlike_noise(residual: np.ndarray, noise: np.ndarray, single_limit: float = SINGLE_LIMIT) -> np.ndarray:
+    """Which spectra have any `residual_outliers`, [P] bool, at a fraction of their cost."""
+    normal = residual / noise
+    strange = np.asarray(np.abs(normal).max(1) > single_limit)
+    sums = np.zeros((len(normal), normal.shape[1] + 1))
+    np.cumsum(normal, axis=1, out=sums[:, 1:])
+    for width in WINDOWS:
+        if 1 < width <= normal.shape[1]:
+            strange |= np.abs(sums[:, width:] - sums[:, :-width]).max(1) > LIMIT * np.sqrt(width)
+    return strange
+
+
 def restore_outliers(
     measured: np.ndarray, output: np.ndarray, std: np.ndarray, noise: np.ndarray, single_limit: float = SINGLE_LIMIT
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,7 +65,7 @@ def restore_outliers(
         Spectra, their standard deviations, and where they were given back (bool), [P, L] each.
     """
     sharp = sharp_losses(measured, output, noise)
-    rows = np.flatnonzero((residual_outliers(measured - output, noise, single_limit) | sharp).any(1))
+    rows = np.flatnonzero(is_unlike_noise(measured - output, noise, single_limit) | sharp.any(1))
     answer, spread, marked = np.array(output), np.array(std), np.zeros(measured.shape, bool)
     if not len(rows):
         return answer, spread, marked
@@ -78,6 +90,8 @@ def sharp_losses(measured: np.ndarray, output: np.ndarray, noise: np.ndarray) ->
     excess = height_over_surroundings(measured, _SURROUNDINGS)
     found = sharp_features(measured, excess, noise, SHARP)
     found = found.of(found.narrower(SHARP_WIDTH, 3.0))
+    if not len(found.row):
+        return lost
     around = np.clip(found.channel[:, None] + np.arange(-2, 3), 0, measured.shape[1] - 1)
     shape, change = np.maximum(excess, 0.0)[found.row[:, None], around], (measured - output)[found.row[:, None], around]
     power = np.maximum((shape**2).sum(1), 1e-300)
@@ -86,7 +100,9 @@ def sharp_losses(measured: np.ndarray, output: np.ndarray, noise: np.ndarray) ->
     found = found.of(at_peak | in_all)
     for step in range(-2, 3):
         lost[found.row, np.clip(found.channel + step, 0, measured.shape[1] - 1)] = True
-    return lost & (excess > 3.0 * noise)
+    rows = np.unique(found.row)
+    lost[rows] &= excess[rows] > 3.0 * noise[rows]
+    return lost
 
 
 def _mark(normal: np.ndarray, marked: np.ndarray, width: int, single_limit: float) -> np.ndarray:

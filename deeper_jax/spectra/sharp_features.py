@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import grey_opening
 
 
 class SharpFeatures(NamedTuple):
@@ -49,13 +48,33 @@ class SharpFeatures(NamedTuple):
 
 def sharp_features(spectra: np.ndarray, excess: np.ndarray, noise: np.ndarray, height: float) -> SharpFeatures:
     """Local maxima whose `excess` over their surroundings is above `height` deviations of the noise; [P, L] all."""
-    padded = np.pad(spectra, ((0, 0), (1, 1)), mode="reflect")
-    highest = (spectra > padded[:, :-2]) & (spectra >= padded[:, 2:])
-    row, channel = np.nonzero(highest & (excess > height * noise))
+    row, channel = np.nonzero(excess > height * noise)
+    last = spectra.shape[1] - 1
+    value = spectra[row, channel]
+    # At an end the one neighbour stands for both.
+    before = spectra[row, np.where(channel > 0, channel - 1, 1)]
+    after = spectra[row, np.where(channel < last, channel + 1, last - 1)]
+    highest = (value > before) & (value >= after)
+    row, channel = row[highest], channel[highest]
     nothing = np.zeros(len(row))
     return SharpFeatures(row, channel, nothing, nothing, nothing, noise[row, channel]).over(spectra, spectra - excess)
 
 
 def height_over_surroundings(spectra: np.ndarray, window: int) -> np.ndarray:
     """What a morphological opening of `window` channels takes away, [P, L]: features that are narrower."""
-    return spectra - grey_opening(spectra, (1, window), mode="nearest")
+    return spectra - _extreme(_extreme(spectra, window, np.minimum), window, np.maximum)
+
+
+def _extreme(spectra: np.ndarray, window: int, which: np.ufunc) -> np.ndarray:
+    """The minimum or maximum over an odd number of channels, [P, L]; the ends are repeated.
+
+    By doubling: of pairs, of pairs of these and so on, which is several times as fast as SciPy's filters.
+    """
+    half = window // 2
+    ends = np.repeat(spectra[:, :1], half, 1), np.repeat(spectra[:, -1:], half, 1)
+    found, width = np.concatenate([ends[0], spectra, ends[1]], 1), 1
+    while 2 * width <= window:
+        found = which(found[:, :-width], found[:, width:])
+        width *= 2
+    rest = window - width
+    return which(found[:, :-rest], found[:, rest:]) if rest else found
