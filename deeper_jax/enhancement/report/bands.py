@@ -17,6 +17,8 @@ HIGHEST_PERCENTILE = 99.7
 _WIDEST = 120.0
 # So many of the most prominent are asked whether the sample has structure there.
 _CANDIDATES = 8
+# Numbers of a large map that its bands are looked for in.
+_LOOKED_AT = 1 << 22
 # Less of a map's variance shared by neighbours is chance.
 _SHARED = 0.2
 
@@ -41,7 +43,10 @@ def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
             has.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
     """
-    present = spectra[np.isfinite(spectra).all(-1)]
+    every = spectra.reshape(-1, len(axis))
+    if every.size > _LOOKED_AT:
+        every = every[np.linspace(0, len(every) - 1, _LOOKED_AT // len(axis)).astype(int)]
+    present = every[np.isfinite(every).all(-1)].astype(np.float64)
     present = np.minimum(present, np.percentile(present, HIGHEST_PERCENTILE, axis=0))
     spectrum = present.mean(0) + present.std(0)
     found: list[tuple[float, Band]] = []
@@ -119,8 +124,11 @@ def _band(axis: np.ndarray, channel: int, width: float) -> Band:
 
 def band_height(spectra: np.ndarray, axis: np.ndarray, band: Band) -> np.ndarray:
     """Mean height [...] of a band above the straight line under it; NaN for spectra [..., L] that are NaN."""
+    first, stop = np.searchsorted(axis, [band.low, band.high]) + (-1, 2)
+    part = slice(max(0, int(first)), int(stop))
+    spectra = np.asarray(spectra[..., part], np.float64)
     present = np.isfinite(spectra).all(-1)
     heights = np.full(spectra.shape[:-1], np.nan)
     if present.any():
-        heights[present] = band_area(spectra[present], axis, band.low, band.high) / (band.high - band.low)
+        heights[present] = band_area(spectra[present], axis[part], band.low, band.high) / (band.high - band.low)
     return heights

@@ -7,6 +7,9 @@ import numpy as np
 
 from deeper_jax.spectra.values import LARGEST_VALUE
 
+# Numbers of a map that is large.
+_LARGE = 1 << 22
+
 
 class Positions(NamedTuple):
     """One axis of the pixels.
@@ -194,14 +197,14 @@ def compare(result: Any) -> list[Comparison]:
     axis = np.asarray(result["wavenumber"], np.float64)
     finer = "denoised" in result
     after = result["denoised" if finer else "intensity"]
-    std = finer_std = np.asarray(result["uncertainty"], np.float64)
+    std = finer_std = _numbers(result["uncertainty"])
     if finer:
         fine = result["intensity"]
         std = std[np.ix_(*(nearest(after[str(dim)], fine[name]) for dim, name in zip(after.dims, "yx", strict=False)))]
     scores, components = np.zeros((*after.shape[:-1], 0)), np.zeros((0, len(axis)))
     if "component_scores" in result:
         scores, components = (result[name].values for name in ("component_scores", "component_spectra"))
-    arrays = {"before": result["measured"].values.astype(np.float64), "after": after.values.astype(np.float64)}
+    arrays = {"before": _numbers(result["measured"]), "after": _numbers(after)}
     arrays |= {"std": std, "flagged": result["flagged"].values, "cosmic_ray": result["cosmic_ray"].values}
     arrays |= {"removed": result["cosmic_ray_removed"].values, "scores": scores}
     positions = positions_of(after)
@@ -217,13 +220,18 @@ def compare(result: Any) -> list[Comparison]:
             slice=words,
             note=note,
             components=components,
-            finer=np.asarray(result["intensity"], np.float64) if finer else None,
+            finer=_numbers(result["intensity"]) if finer else None,
             finer_std=finer_std if finer else None,
             finer_positions=_finer(result["intensity"], positions, after) if finer else (),
             **{name: each[number] for name, each in arrays.items()},
         )
         for number, (words, note) in enumerate(slices)
     ]
+
+
+def _numbers(array: Any) -> np.ndarray:
+    """The values in float64; those of a large map as they are, so that it is not copied."""
+    return array.values if array.size > _LARGE and array.dtype.kind == "f" else array.values.astype(np.float64)
 
 
 def middle(shown: Sequence[Comparison]) -> Comparison:

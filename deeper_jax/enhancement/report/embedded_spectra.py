@@ -156,12 +156,13 @@ def _text(array: np.ndarray) -> str:
 
 
 def _binned(shown: Explored, bins: Bins) -> Explored:
-    def mean(cube: np.ndarray, channels: int = bins.channels) -> np.ndarray:
-        count = _summed(np.isfinite(cube).astype(np.float64), bins.pixels, channels)
-        return np.where(count > 0, _summed(np.nan_to_num(cube), bins.pixels, channels) / np.maximum(count, 1), np.nan)
+    def mean(cube: np.ndarray, channels: int = bins.channels, power: int = 1) -> np.ndarray:
+        # A spectrum is NaN in all channels or in none.
+        count = _summed(np.isfinite(cube[..., :1]), bins.pixels, 1) * np.bincount(np.arange(cube.shape[-1]) // channels)
+        return np.where(count > 0, _summed(cube, bins.pixels, channels, power) / np.maximum(count, 1), np.nan)
 
     def any_of(marks: np.ndarray) -> np.ndarray:
-        return _summed(marks.astype(np.float64), bins.pixels, bins.channels) > 0
+        return _summed(marks, bins.pixels, bins.channels) > 0
 
     def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
         return tuple(
@@ -176,7 +177,7 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
         axis=_mean_along(shown.axis, bins.channels),
         measured=mean(shown.measured),
         restored=mean(shown.restored),
-        std=np.sqrt(mean(shown.std**2)),
+        std=np.sqrt(mean(shown.std, power=2)),
         flagged=any_of(shown.flagged),
         cosmic_ray=any_of(shown.cosmic_ray),
         removed=any_of(shown.removed),
@@ -187,13 +188,14 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
     )
 
 
-def _summed(cube: np.ndarray, pixels: int, channels: int) -> np.ndarray:
-    """Sums over bins of each slice, the first axis; the last bin of each axis may hold fewer."""
+def _summed(cube: np.ndarray, pixels: int, channels: int, power: int = 1) -> np.ndarray:
+    """Sums of numbers that are not NaN over bins of each slice, the first axis; the last of each may hold fewer."""
     sizes = [1, *[pixels] * (cube.ndim - 2), channels]
-    for axis, size in enumerate(sizes):
-        if size > 1:
-            cube = np.add.reduceat(cube, np.arange(0, cube.shape[axis], size), axis=axis)
-    return cube
+    sums = np.zeros([-(-length // size) for length, size in zip(cube.shape, sizes, strict=True)])
+    for shift in np.ndindex(*sizes):
+        part = np.nan_to_num(cube[tuple(slice(start, None, size) for start, size in zip(shift, sizes, strict=True))])
+        sums[tuple(map(slice, part.shape))] += part**power if power > 1 else part
+    return sums
 
 
 def _mean_along(values: np.ndarray, size: int) -> np.ndarray:

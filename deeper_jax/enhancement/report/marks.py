@@ -42,7 +42,9 @@ def marked_spectra(shown: Sequence[Comparison]) -> list[Mark]:
 
 
 def _rays(shown: Comparison) -> list[Mark]:
-    height = np.where(shown.cosmic_ray, shown.before - shown.after, -np.inf).max(-1)
+    rows = shown.cosmic_ray.any(-1)
+    height = np.full(rows.shape, -np.inf)
+    height[rows] = np.where(shown.cosmic_ray[rows], shown.before[rows] - shown.after[rows], -np.inf).max(-1)
     marks = []
     for index in _highest(height, np.isfinite(height)):
         channel = int(np.where(shown.cosmic_ray[index], shown.before[index] - shown.after[index], -np.inf).argmax())
@@ -66,8 +68,8 @@ def _flagged(shown: Comparison) -> list[Mark]:
 
 
 def _highest(values: np.ndarray, chosen: np.ndarray) -> list[tuple[int, ...]]:
-    order = np.argsort(-values.ravel(), kind="stable")
-    found = [int(i) for i in order if chosen.ravel()[i]][:MOST_MARKS]
+    among = np.flatnonzero(chosen)
+    found = among[np.argsort(-values.ravel()[among], kind="stable")][:MOST_MARKS]
     return [tuple(int(i) for i in np.unravel_index(each, values.shape)) for each in found]
 
 

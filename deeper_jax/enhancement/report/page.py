@@ -25,6 +25,9 @@ from deeper_jax.evaluation.report.web_page import list_html, section_html, write
 if TYPE_CHECKING:
     import xarray
 
+# Numbers of a map that its noise is averaged over, at least half as many.
+_ASKED = 1 << 22
+
 
 def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
     """Write a page that opens without a network, and its pictures in one PNG of the same name beside it.
@@ -87,7 +90,10 @@ def noise_of(result: "xarray.Dataset") -> Noise:
     step = steps.get("estimate_noise") or steps.get("given_noise") or {}
     gain, floor = float(step.get("gain", 0.0)), float(step.get("floor", mean**2))
     least = (0.1 * mean) ** 2 or 1e-300
-    values = np.asarray(result["denoised" if "denoised" in result else "intensity"], np.float64)
+    values = result["denoised" if "denoised" in result else "intensity"].values
+    spectra = values.reshape(-1, values.shape[-1])
+    # Of a large map some spectra tell.
+    values = spectra[:: 1 + values.size // _ASKED].astype(np.float64)
     variance = np.maximum(gain * values[np.isfinite(values)] + floor, least)
     return Noise(gain, floor, least, mean / float(np.sqrt(variance.mean())))
 

@@ -83,9 +83,9 @@ def example_spectra(shown: Comparison) -> list[Example]:
     # A spike that nobody can explain is no strong band.
     calm = there & ~(shown.flagged | shown.cosmic_ray).any(-1)
     present = np.flatnonzero(calm if calm.any() else there)
-    spectra = shown.after.reshape(-1, len(shown.axis))[present]
+    spectra = shown.after.reshape(-1, len(shown.axis))
     bands = strongest_bands(shown.after, shown.axis)
-    strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)
+    strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)[present]
     order = present[np.argsort(strength, kind="stable")]
     chosen = {int(order[-1]): "strongest bands"}
     chosen.setdefault(int(order[len(order) // 2]), "median")
@@ -95,8 +95,9 @@ def example_spectra(shown: Comparison) -> list[Example]:
         chosen.setdefault(int(marks.argmax()), "most channels flagged")
     struck = shown.cosmic_ray.reshape(-1, len(shown.axis))
     if struck.any():
-        height = np.where(struck, np.nan_to_num(shown.before).reshape(struck.shape), -np.inf).max(1)
-        chosen.setdefault(int(height.argmax()), "highest cosmic ray")
+        rows = np.flatnonzero(struck.any(1))
+        height = np.where(struck[rows], shown.before.reshape(struck.shape)[rows], -np.inf).max(1)
+        chosen.setdefault(int(rows[height.argmax()]), "highest cosmic ray")
     return [
         Example(letter, name, tuple(int(i) for i in np.unravel_index(index, grid)))
         for letter, (index, name) in zip("ABCDE", chosen.items(), strict=False)
