@@ -13,9 +13,10 @@ from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.spectra.interpolation import interpolate_raster
 from deeper_jax.spectra.raster import Raster, finer_coordinates
 
-# Share of the network in pixels that were not measured, the rest being interpolated: on eight kinds of simulated scans
-# this is at most 2 % from the better of the two, and better than both on five.
-_BY_NETWORK = 0.6
+# By the raster's wider step: the share of the network in pixels that were not measured, the rest being interpolated,
+# and the lobes of the interpolation. Chosen on three simulated cells and three sections of cartilage, of three levels of
+# light: error over that of the best interpolation of each, geometric mean 0.97, 0.99 and 1.01, at most 1.03.
+_BY_NETWORK = {2: (0.5, 3), 3: (0.4, 2), 4: (0.15, 2)}
 
 
 def check_refinable(image: Any, raster: Raster) -> None:
@@ -45,7 +46,8 @@ def refined_spectra(
     """
     by_network, std = (fitted.shares * each for each in restorer.restore(fitted.on_grid, present, raster))
     sampled = raster.spread(present)
-    scores = _BY_NETWORK * by_network + (1 - _BY_NETWORK) * _interpolated(fitted, present, raster)
+    share, lobes = _BY_NETWORK[max(2, *raster.step)]
+    scores = share * by_network + (1 - share) * _interpolated(fitted, present, raster, lobes)
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std
     by_pixel = np.full((*present.shape, 1), np.nan)
@@ -55,13 +57,13 @@ def refined_spectra(
     return fitted.spectra(scores, std, by_pixel[tuple(nearest)])
 
 
-def _interpolated(fitted: FittedMap, present: np.ndarray, raster: Raster) -> np.ndarray:
+def _interpolated(fitted: FittedMap, present: np.ndarray, raster: Raster, lobes: int) -> np.ndarray:
     """The scores that were estimated in measured pixels, interpolated over the finer grid, [H, W, K]."""
     estimated = np.zeros(fitted.on_grid.shape)
     estimated[present] = fitted.scores
     planes = np.moveaxis(raster.spread(estimated), -1, 0)
     mask = raster.spread(present).astype(np.float64)
-    return np.moveaxis(interpolate_raster(planes, mask, *raster), 0, -1)
+    return np.moveaxis(interpolate_raster(planes, mask, *raster, lobes), 0, -1)
 
 
 def refined(

@@ -21,6 +21,16 @@ def test_without_gaps_it_is_the_registered_lanczos_interpolation(scale):
     assert_allclose(np.moveaxis(fine, 0, -1), expected, atol=1e-12)
 
 
+def test_two_lobes_ring_less_at_an_edge_than_three():
+    """By hand: halfway between four pixels, Lanczos' kernel of two lobes is sinc(d) sinc(d / 2), normalised."""
+    raster, edge = Raster((1, 2), (0, 0)), np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+    given = raster.spread(edge), raster.spread(np.ones(edge.shape)), *raster
+    narrow, wide = (interpolate_raster(*given, lobes)[0, 1::2] for lobes in (2, 3))
+    weights = np.sinc([1.5, 0.5, 0.5, 1.5]) * np.sinc([0.75, 0.25, 0.25, 0.75])
+    assert_allclose(narrow[3], (weights[1:] / weights.sum()).sum())
+    assert narrow.max() - 1 < wide.max() - 1 and narrow[4] == pytest.approx(1) and wide[4] < 0.98
+
+
 def test_measured_pixels_keep_their_values_and_gaps_are_filled_from_around():
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:20, :24]
