@@ -14,8 +14,8 @@ from deeper_jax.spectra.interpolation import interpolate_raster
 from deeper_jax.spectra.raster import Raster, finer_coordinates
 
 # By the raster's wider step: the share of the network in pixels that were not measured, the rest being interpolated,
-# and the lobes of the interpolation. Chosen on three simulated cells and three sections of cartilage, of three levels of
-# light: error over that of the best interpolation of each, geometric mean 0.97, 0.99 and 1.01, at most 1.03.
+# and the lobes of the interpolation. Chosen on three simulated cells and three sections of cartilage, of three levels
+# of light: error over that of the best interpolation of each, geometric mean 0.97, 0.99 and 1.01, at most 1.03.
 _BY_NETWORK = {2: (0.5, 3), 3: (0.4, 2), 4: (0.15, 2)}
 
 
