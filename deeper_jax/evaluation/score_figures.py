@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from deeper_jax.evaluation.plot_style import COLOURS, add_title, new_figure, series_colours
 from deeper_jax.evaluation.spectra_scores import Row
 from deeper_jax.evaluation.statistics import Summary, summarise
-from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, Scores, metric_values, summarise_rows
+from deeper_jax.evaluation.summary import REFERENCE, MethodSummary, Scores, better, metric_values, summarise_rows
 
 _LOG_FROM = 12.0  # means that differ by more than this factor are drawn on a log axis, as points
 _AXIS_WORDS = {
@@ -22,12 +22,13 @@ _AXIS_WORDS = {
 
 
 def mse_figure(rows: Sequence[Row], *, data_note: str = "", metric: str = "mse") -> Figure:
-    """Draw the mean error of each method with its 95 % interval and a point for each image.
+    """Draw the mean error of each method, the least at the top, with its 95 % interval and a point for each image.
 
     Bars from zero; where the means differ more than twelvefold, points on a log axis instead, since a bar on
     a log axis has no honest foot.
     """
-    summaries = [each for each in summarise_rows(rows) if metric in each.metrics][::-1]
+    summaries = [each for each in summarise_rows(rows) if metric in each.metrics]
+    summaries.sort(key=lambda each: -(each.metrics[metric].mean or 0.0))
     means = np.array([each.metrics[metric].mean for each in summaries], np.float64)
     log = bool(means.min() > 0 and means.max() / means.min() > _LOG_FROM)
     figure = new_figure(8.0, 1.6 + 0.3 * len(summaries))
@@ -47,7 +48,7 @@ def mse_figure(rows: Sequence[Row], *, data_note: str = "", metric: str = "mse")
     figure.legend(handles=_mse_legend(summaries), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     images = len({row.image for row in rows})
     interval = f"95 % interval over {images} images" if images > 1 else "one image, no interval"
-    add_title(figure, f"Error of each method ({interval})", data_note)
+    add_title(figure, f"Error of each method, lower is better ({interval})", data_note)
     return figure
 
 
@@ -113,7 +114,7 @@ def scores_figure(
             _draw_scores(panel, scores[metric], series_colours(scores[metric], network))
         line[0].set_ylabel(group, fontsize=10)
     for panel, metric in zip(axes[0], metrics, strict=True):
-        panel.set_title(metric, fontsize=10)
+        panel.set_title(f"{metric}\n{better(metric)} is better", fontsize=10)
     add_title(figure, title, data_note)
     return figure
 

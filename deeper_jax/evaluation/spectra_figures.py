@@ -34,6 +34,7 @@ def denoising_figure(
     outputs: Mapping[str, npt.ArrayLike],
     rows: Sequence[Scores],
     *,
+    in_unit: Mapping[str, npt.ArrayLike] | None = None,
     data_note: str = "",
 ) -> dict[str, Path]:
     """Write figure_spectra.png, figure_mse.png and figure_maps.png.
@@ -45,6 +46,7 @@ def denoising_figure(
         image: the image whose spectra and maps are shown.
         outputs: `[N, L]` of each method to show on it, by the names that the rows use.
         rows: of all images, for the bar chart.
+        in_unit: the same outputs `[N, L]` in the unit of the input; None: `outputs` are.
         data_note: a few words under every title, such as "simulated data".
 
     Returns:
@@ -55,7 +57,7 @@ def denoising_figure(
         "figure_mse.png": mse_figure(rows, data_note=data_note),
     }
     if image.image_shape is not None and holds(image.wavenumbers, PEAK):
-        figures["figure_maps.png"] = maps_figure(image, outputs, data_note=data_note)
+        figures["figure_maps.png"] = maps_figure(image, outputs, in_unit=in_unit, data_note=data_note)
     return save_figures(folder, figures)
 
 
@@ -94,27 +96,46 @@ def maps_figure(
     image: EvaluationImage,
     outputs: Mapping[str, npt.ArrayLike],
     *,
+    in_unit: Mapping[str, npt.ArrayLike] | None = None,
+    pixel_size_um: float | None = None,
     dwell: tuple[float, float] = (0.1, 1.0),
     data_note: str = "",
 ) -> Figure:
-    """Draw maps of the intensity at `PEAK`: noisy, outputs, target, one colour scale for all.
+    """Draw maps of the intensity at `PEAK`, noisy, outputs and target: in the measurement's unit, and as in the paper.
 
-    The scale runs from the 1st to the 99th percentile of the target. `dwell` is seconds a pixel of the noisy
-    and of the target measurement; the outputs cost the noisy one's time. Maps much wider than high lie under
-    each other.
+    In the unit, `in_unit` (None: `outputs`) and the input share a colour scale, and the target, measured longer, has
+    one of its own; both run from the 1st to the 99th percentile, of the outputs and of the target. As in
+    the paper, each spectrum is divided by its own maximum, which hides how much of anything there is; all panels share
+    the target's scale. `dwell` is seconds a pixel of the noisy and of the target measurement; the outputs cost the
+    noisy one's time. Maps much wider than high lie under each other.
 
     Raises:
         ValueError: the image has no raster, or `PEAK` lies outside its wavenumbers.
     """
     if image.image_shape is None or image.wavenumbers is None:
         raise ValueError(f"{image.name}: maps need the image's shape and wavenumbers")
+    shape, axis = image.image_shape, image.wavenumbers
     fast, slow = (imaging_time(len(image.noisy), seconds) for seconds in dwell)
-    named = {"noisy input": image.noisy, **outputs, "target": image.target}
-    maps = {name: peak_map(spectra, image.wavenumbers).reshape(image.image_shape) for name, spectra in named.items()}
+    channel = nearest_channel(axis, PEAK)
+    named = {"noisy input": image.noisy, **(in_unit or outputs), "target": image.target}
+    maps = {name: np.asarray(spectra)[:, channel].reshape(shape) for name, spectra in named.items()}
+    answers = np.concatenate([maps[name] for name in outputs])
+    shared, own = percentile_limits(answers), percentile_limits(maps["target"])
+    ends = {name: own if name == "target" else shared for name in maps}
+    counted = [
+        Panel(name, values, f"{ends[name][0]:.3g} to {ends[name][1]:.3g}", ends[name]) for name, values in maps.items()
+    ]
+    named |= outputs
+    maps = {name: peak_map(spectra, axis).reshape(shape) for name, spectra in named.items()}
     limits = percentile_limits(maps["target"])
-    panels = [Panel(name, values, slow if name == "target" else fast, limits) for name, values in maps.items()]
-    bar, wide = f"{PEAK:g} cm⁻¹ / own maximum", image.image_shape[1] > 2 * image.image_shape[0]
-    rows = [Row("", [panel], bar) for panel in panels] if wide else [Row("", panels, bar)]
+    shares = [Panel(name, values, slow if name == "target" else fast, limits) for name, values in maps.items()]
+    bars = (f"{PEAK:g} cm⁻¹, input's unit", f"{PEAK:g} cm⁻¹ / own maximum")
+    wide = shape[1] > 2 * shape[0]
+    rows = [
+        Row("", line, bar, pixel_size_um)
+        for panels, bar in zip((counted, shares), bars, strict=True)
+        for line in ([[panel] for panel in panels] if wide else [panels])
+    ]
     title = f"Intensity at {PEAK:g} cm⁻¹ and imaging time (min:s), {image.name}"
     return panels_figure(rows, title=title, data_note=data_note, width=6.6 if wide else 2.5)
 

@@ -126,6 +126,12 @@ def _summarise_method(rows: Sequence[EvaluationRow], method: str, uses_whole_map
     return MethodSummary(method, uses_whole_map, metrics, ratio, tests)
 
 
+def better(metric: str) -> str:
+    """Which values of a metric, named by its field or its title, are better: 'lower' or 'higher'."""
+    words = metric.lower().split()
+    return "higher" if any(word.startswith(("psnr", "ssim", "accuracy")) for word in words) else "lower"
+
+
 class MetricComparison(NamedTuple):
     """All that is said about one metric.
 

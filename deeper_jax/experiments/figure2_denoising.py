@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,10 @@ from ml_collections import ConfigDict
 from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod, paper_methods, reference_method
 from deeper_jax.evaluation.report.evaluation_report import json_ready, write_tables
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.statistics_sections import dunnett_section, wilcoxon_section
-from deeper_jax.evaluation.report.tables import Section, image_table, score_table
+from deeper_jax.evaluation.report.tables import Section, TextTable, image_table, score_table
+from deeper_jax.evaluation.report.words import in_words
 from deeper_jax.evaluation.score_figures import mse_figure
 from deeper_jax.evaluation.spectra_figures import maps_figure, spectra_figure
 from deeper_jax.evaluation.spectra_scores import EvaluationImage, Row, apply_method, score_output
@@ -97,10 +100,13 @@ def run(config: ConfigDict, output: Path, jobs: int = 1) -> Report:
         parts.append(Section("Unmixing with the target's endmembers", [], score_table(unmixing)))
         total = {name: np.sum([fold.confusion[name] for fold in found], axis=0) for name in ("SG, tuned", "network")}
         parts += [measures_section(), confusion_section(total)]
-    parts += [Section("MSE of every cell", [], image_table(scores["MSE"], "mse")), published_section("denoising")]
+    cells_table = image_table(scores["MSE"], "mse")
+    parts += [_tuned_section(found), Section("MSE of every cell", [], cells_table, folded=True)]
+    parts.append(published_section("denoising"))
     results = {"scores": scores, "unmixing": unmixing, "folds": len(folds)}
     title = "Denoising, leave-one-cell-out cross-validation"
-    return Report("denoising", title, data, parts, results, config.to_dict())
+    first = headline({title: scores[title] for title in ("MSE", "MSE fit")}, images="cells")
+    return Report("denoising", title, first, data, parts, results, config.to_dict())
 
 
 def fold_config(training: ConfigDict, fold: int | None) -> ConfigDict:
@@ -201,8 +207,8 @@ def _draw(
     image = evaluation_images(pairs)[0]
     album = Album(output / "denoising", pairs.simulated, config.pixel_size_um)
     tuned = {name: reference_method(each["family"], **each["parameters"]) for name, each in found.tuned.items()}
-    network = network_method(fold_model(training, output, fold), image.wavenumbers)
-    methods: dict[str, Any] = {**paper_methods(), **tuned, "network": network}
+    model = fold_model(training, output, fold)
+    methods: dict[str, Any] = {**paper_methods(), **tuned, "network": network_method(model, image.wavenumbers)}
     outputs = {name: apply_method(image, name, methods[name]) for name in SHOWN}
     drawn = {name: outputs[name] for name in ("SG(1,9)", "PCA, tuned", "network")}
     if image.wavenumbers is not None:
@@ -212,24 +218,37 @@ def _draw(
     words = "mean squared error of each method, with its 95 % interval over cells and a circle for each cell."
     album.add("2b", f"As Figure 2b: {words}", mse_figure(rows, data_note=album.note))
     if image.image_shape is not None:
-        _draw_maps(album, image, outputs, drawn, config)
+        _draw_maps(album, image, outputs, drawn, config, model.denoise)
     return album.pictures, pairs.simulated
 
 
 def _draw_maps(
-    album: Album, image: EvaluationImage, outputs: dict[str, Any], drawn: dict[str, Any], config: ConfigDict
+    album: Album,
+    image: EvaluationImage,
+    outputs: dict[str, Any],
+    drawn: dict[str, Any],
+    config: ConfigDict,
+    denoise: Callable,
 ) -> None:
     """The pictures that need a raster: the band's maps, false colours and the endmembers."""
     dwell = (config.dwell_low, config.dwell_high)
     if holds(image.wavenumbers, PEAK):
-        figure = maps_figure(image, drawn, dwell=dwell, data_note=album.note)
-        album.add("2c", f"As Figure 2c: intensity at {PEAK:g} per cm and imaging time.", figure)
+        # The bare network answers in no unit.
+        in_unit = {**drawn, "network": denoise(image.noisy, image.wavenumbers)}
+        size = config.pixel_size_um
+        figure = maps_figure(image, drawn, in_unit=in_unit, pixel_size_um=size, dwell=dwell, data_note=album.note)
+        caption = (
+            f"As Figure 2c: intensity at {PEAK:g} cm⁻¹ and imaging time. Above in the measurement's unit, the colours' "
+            "ends under each panel; below each spectrum over its own maximum, as in the paper."
+        )
+        album.add("2c", caption, figure)
     target = unmix_target(_raster(image, image.target), config.endmembers, config.seed)
     times = (imaging_time(len(image.noisy), dwell[0]), imaging_time(len(image.noisy), dwell[1]))
     unmixed = {name: unmix_output(_raster(image, outputs[name]), target) for name in SHOWN}
     caption = (
         "As Figure 2d: vertex component analysis of the target, applied to every image by non-negative least squares; "
-        "one colour an endmember; under each image the pixels classified as in the target, and the imaging time."
+        "one colour an endmember (their spectra are below); "
+        "under each image the pixels classified as in the target, and the imaging time."
     )
     album.panels(
         "2d",
@@ -247,12 +266,16 @@ def _unmixing_scores(found: list[Fold], measure: str) -> Scores:
 
 
 def _notes(found: list[Fold]) -> list[str]:
-    listed = "; ".join(
-        f"{name}: {', '.join(sorted({str(fold.tuned[name]['parameters']) for fold in found}))}" for name in TUNED
-    )
     return [
         "MSE, PSNR and SSIM: each spectrum over its own maximum, as in the paper. MSE fit: after the best scale and "
         "offset of each spectrum.",
         "Principal components look at all spectra of a map, the others and the network at one spectrum at a time.",
-        f"Tuned: parameters of least MSE on each fold's validation cells. {listed}.",
+        "Tuned: parameters of least MSE on each fold's validation cells.",
     ]
+
+
+def _tuned_section(found: list[Fold]) -> Section:
+    """What was chosen for each reference method, fold by fold."""
+    body = [[name, *(in_words(fold.tuned[name]["parameters"]) for fold in found)] for name in TUNED]
+    header = ["tuned", *(f"fold {number}" for number in range(len(found)))]
+    return Section("Parameters of the reference methods", [], TextTable(header, body), folded=True)

@@ -23,6 +23,7 @@ from deeper_jax.evaluation.image_scores import (
 from deeper_jax.evaluation.map_figures import Panel
 from deeper_jax.evaluation.plot_style import PEAK, holds, imaging_time, nearest_channel, series_colours
 from deeper_jax.evaluation.report.evaluation_report import write_tables
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.statistics_sections import tukey_section
 from deeper_jax.evaluation.report.tables import Section, image_table, score_table
 from deeper_jax.evaluation.summary import Scores, scores_of
@@ -104,7 +105,7 @@ def run(config: ConfigDict, output: Path) -> Report:
             Section(f"{scale}x: mean over images [95 % interval]", items, score_table(scores)),
             Section(f"{scale}x: unmixing with the target's endmembers", [], score_table(unmixing)),
             *(tukey_section(_analysed(values, scores["MSE"]), f"{scale}x {title}") for title, values in scores.items()),
-            Section(f"{scale}x: MSE of every image", [], image_table(scores["MSE"], "mse")),
+            Section(f"{scale}x: MSE of every image", [], image_table(scores["MSE"], "mse"), folded=True),
         ]
     parts = [
         *_draw(config, output, found, test, folder),
@@ -113,7 +114,8 @@ def run(config: ConfigDict, output: Path) -> Report:
         published_section("super_resolution"),
     ]
     title = "Super-resolution at 2x, 3x and 4x"
-    return Report("super_resolution", title, data, parts, results, config.to_dict())
+    first = headline({f"{scale}x MSE": results[f"{scale}x"]["MSE"] for scale in found})
+    return Report("super_resolution", title, first, data, parts, results, config.to_dict())
 
 
 def metrics_of(rows: list[SuperResolutionRow]) -> dict[str, Scores]:
@@ -182,7 +184,8 @@ def _draw(
     for index, name in zip(range(len(test)), ("3a", "s4", "s5"), strict=False):
         rows = {f"{scale}x": image_panels(result, index, config.dwell_high) for scale, result in found.items()}
         words = (
-            f"As Figure {name.upper()}: false colours, one an endmember of the target; under each image the pixels "
+            f"As Figure {name.upper()}: false colours, one an endmember of the target (their spectra are below); "
+            "under each image the pixels "
             "classified as in the target, and the imaging time."
         )
         album.panels(name, words, rows, f"Endmembers of the target in every method's image, {test.names[index]}")

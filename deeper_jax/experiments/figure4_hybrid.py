@@ -15,6 +15,7 @@ from deeper_jax.evaluation import metrics
 from deeper_jax.evaluation.image_scores import over_global_maximum
 from deeper_jax.evaluation.plot_style import imaging_time
 from deeper_jax.evaluation.reference_methods import ReferenceMethod
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.statistics_sections import tukey_section, wilcoxon_section
 from deeper_jax.evaluation.report.tables import Section, TextTable, image_table, score_table
 from deeper_jax.evaluation.summary import Scores
@@ -110,14 +111,17 @@ def run(config: ConfigDict, output: Path) -> Report:
             Section(f"{scale}x: mean over {len(cells)} cells [95 % interval]", items, score_table(scores)),
             tukey_section(accuracy, f"{scale}x accuracy / %"),
             wilcoxon_section(accuracy, f"{scale}x accuracy / %", "network"),
-            Section(f"{scale}x: accuracy of every cell, %", [], image_table(accuracy, "accuracy")),
+            Section(f"{scale}x: accuracy of every cell, %", [], image_table(accuracy, "accuracy"), folded=True),
             confusion_section(confusion)._replace(title=f"{scale}x: confusion between classes"),
         ]
     parts.append(published_section("hybrid"))
     words = f"{len(cells)} cells that neither the denoiser nor the super-resolution networks have seen."
     data = data_sentence(simulated, training.data.path, words)
     title = "Denoising and super-resolution together"
-    return Report("hybrid", title, data, parts, results, config.to_dict())
+    first = headline(
+        {f"{scale}x accuracy / %": results[f"{scale}x"]["accuracy / %"] for scale in found}, images="cells"
+    )
+    return Report("hybrid", title, first, data, parts, results, config.to_dict())
 
 
 def _cells(training: ConfigDict, most: int) -> tuple[list[Cell], bool]:
@@ -262,7 +266,8 @@ def _draw(
         times = (imaging_time(pixels // scale**2, config.dwell_low), imaging_time(pixels, config.dwell_high))
         rows[f"{scale}x"] = unmixing_panels(result.unmixed, result.target, times)
     words = (
-        "As Figure 4a: false colours, one an endmember of the target; under each image the pixels classified as in "
+        "As Figure 4a: false colours, one an endmember of the target (their spectra are below); "
+        "under each image the pixels classified as in "
         "the target, and the imaging time."
     )
     album.panels("4a", words, rows, f"Endmembers of the target in every method's image, {name}")

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from deeper_jax.data.hyperspectral_images import HyperspectralImages
 from deeper_jax.evaluation.image_scores import over_global_maximum
 from deeper_jax.evaluation.map_figures import Panel, percentile_limits
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.statistics_sections import tukey_section
 from deeper_jax.evaluation.report.tables import Section, image_table, score_table
 from deeper_jax.evaluation.summary import Scores
@@ -62,11 +63,14 @@ def run(config: ConfigDict, output: Path) -> Report:
             Section(f"{name}, {each.model.scale}x: mean over images [95 % interval]", [words], score_table(scores)),
             Section(f"{name}: unmixing with the target's endmembers", [], score_table(unmixing)),
             *(tukey_section(_analysed(values), f"{name}, {title}") for title, values in scores.items()),
-            Section(f"{name}: MSE of every image", [], image_table(scores["MSE"], "mse")),
+            Section(f"{name}: MSE of every image", [], image_table(scores["MSE"], "mse"), folded=True),
         ]
     parts += [measures_section(), published_section("transfer")]
     title = "Transfer learning: from cells to cartilage"
-    return Report("transfer", title, " ".join(sentences), parts, results, config.to_dict())
+    first = " ".join(
+        headline({f"{name} MSE": each["MSE"]}, "fine-tuned", "test images") for name, each in results.items()
+    )
+    return Report("transfer", title, first, " ".join(sentences), parts, results, config.to_dict())
 
 
 def _map_config(config: ConfigDict, output: Path) -> ConfigDict:
@@ -135,7 +139,8 @@ def _draw(
     channel, band = band_of(images.wavenumbers)
     place = brightest_unmeasured(pair)
     words = (
-        "As Figure 5a, left: false colours, one an endmember of the target; the pixels classified as in the target, "
+        "As Figure 5a, left: false colours, one an endmember of the target (their spectra are below); "
+        "the pixels classified as in the target, "
         "and the imaging time."
     )
     panels, name = image_panels(found, 0, config.dwell_high), f"{pair.name}, {scale}x"

@@ -11,7 +11,8 @@ import jax
 
 from deeper_jax.evaluation.report.evaluation_report import package_versions, write_csv, write_json
 from deeper_jax.evaluation.report.tables import Section, TextTable, markdown_section, markdown_text
-from deeper_jax.evaluation.report.web_page import data_html, picture_html, section_html, write_web_page
+from deeper_jax.evaluation.report.web_page import data_html, headline_html, picture_html, section_html, write_web_page
+from deeper_jax.evaluation.report.words import from_here, in_words
 from deeper_jax.evaluation.summary import REFERENCE
 from deeper_jax.experiments.figures import Picture
 
@@ -23,6 +24,7 @@ class Report:
     Attributes:
       name: of the experiment and of its folder.
       title: the page's heading.
+      headline: what was found, in a sentence or two.
       data: one sentence: simulated or measured, how many, from where.
       parts: sections and pictures, in order.
       results: every number by itself, for results.json.
@@ -31,6 +33,7 @@ class Report:
 
     name: str
     title: str
+    headline: str
     data: str
     parts: Sequence[Section | Picture]
     results: Mapping[str, Any]
@@ -44,8 +47,18 @@ def write_report(report: Report, folder: Path, command: str) -> Path:
     made = _how_it_was_made(record)
     parts = [part if isinstance(part, Picture) else section_html(part, REFERENCE) for part in (*report.parts, made)]
     shown = [picture_html(*part) if isinstance(part, Picture) else part for part in parts]
-    page = write_web_page(folder / "index.html", report.title, [data_html(report.data), *shown])
-    lines = [f"# {markdown_text(report.title)}", "", markdown_text(report.data), ""]
+    data = from_here(report.data)
+    page = write_web_page(
+        folder / "index.html", report.title, [headline_html(report.headline), data_html(data), *shown]
+    )
+    lines = [
+        f"# {markdown_text(report.title)}",
+        "",
+        f"**{markdown_text(report.headline)}**",
+        "",
+        markdown_text(data),
+        "",
+    ]
     for part in (*report.parts, made):
         if isinstance(part, Picture):
             lines += [f"![{markdown_text(part.caption)}]({part.path.name})", ""]
@@ -76,9 +89,9 @@ def _processor() -> str:
 
 def _how_it_was_made(record: Mapping[str, Any]) -> Section:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    settings = [[name, str(value)] for name, value in sorted(_flat(record["config"]).items())]
-    items = [f"Command: {record['command']}", f"Versions: {versions}", f"Hardware: {record['hardware']}"]
-    return Section("How it was made", items, TextTable(["setting (seeds included)", "value"], settings))
+    settings = [[name, in_words(value)] for name, value in sorted(_flat(record["config"]).items())]
+    items = [f"Command: {from_here(record['command'])}", f"Versions: {versions}", f"Hardware: {record['hardware']}"]
+    return Section("How it was made", items, TextTable(["setting (seeds included)", "value"], settings), folded=True)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -102,4 +102,4 @@ def confusion_section(confusions: Mapping[str, npt.NDArray[np.int_]]) -> Section
         "numbered by the intensity of their endmembers in each image, the strongest first and the background last."
     ]
     header = ["method and class", *(f"found {number}" for number in range(1, count + 1))]
-    return Section("Confusion between classes", items, TextTable(header, body))
+    return Section("Confusion between classes", items, TextTable(header, body), folded=True)

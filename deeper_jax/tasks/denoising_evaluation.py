@@ -25,9 +25,15 @@ from deeper_jax.tasks.evaluate import check_unseen, choose_splits, write_evaluat
 from deeper_jax.tasks.task import EvaluationOptions
 
 log = logging.getLogger(__name__)
-TUNED_FAMILIES = ("savitzky_golay", "whittaker", "wavelet", "pca", "pca_whittaker")
+TUNED_FAMILIES = {
+    "savitzky_golay": "Savitzky-Golay",
+    "whittaker": "Whittaker",
+    "wavelet": "wavelet",
+    "pca": "PCA",
+    "pca_whittaker": "PCA + Whittaker",
+}
 # Reference methods are tuned twice, since the best filter depends on what is measured.
-TUNING_METRICS = ("mse", "mse_fit")
+TUNING_METRICS = {"mse": "least MSE", "mse_fit": "least MSE fit"}
 # Simulated cells for a model that was trained on the simulator: to be tested on, in all, and their sides in pixels.
 SIMULATED: dict[str, Any] = {"test_cells": 2, "cells": 4, "height": 32, "width": 32}
 # Cells that reference methods are tuned on, of a data set without validation cells.
@@ -56,7 +62,8 @@ def evaluate_denoiser(model: SpectralDenoiser, output: Path, options: Evaluation
     methods: dict[str, Callable] = {**references, "network": network_method(model, test.wavenumbers)}
     log.info("Scoring %d methods.", len(methods))
     rows = evaluate_denoising(images, methods, released=options.released)
-    _draw(images[0], methods, rows, output, parameters["pca_whittaker, best mse_fit"], test.simulated)
+    best = parameters["PCA + Whittaker, least MSE fit"]
+    _draw(images[0], methods, rows, output, best, test.simulated, model.denoise)
     write_evaluation(model, output, rows, test, options, tuned_on=tuned_on, tuned_parameters=parameters)
     return rows
 
@@ -68,12 +75,15 @@ def _draw(
     folder: Path,
     best_classical: str,
     simulated: bool,
+    denoise: Callable,
 ) -> None:
     """The paper's Figure 2a-c for one image, and the error that forgives scale and offset beside it."""
     note = data_note(simulated)
     drawn = ("SG(1,9)", best_classical, "network")
     outputs = {name: apply_method(image, name, methods[name]) for name in drawn}
-    denoising_figure(folder, image, outputs, rows, data_note=note)
+    # The bare network answers in no unit.
+    in_unit = {**outputs, "network": denoise(image.noisy, image.wavenumbers)}
+    denoising_figure(folder, image, outputs, rows, in_unit=in_unit, data_note=note)
     save_png(mse_figure(rows, data_note=note, metric="mse_fit"), folder / "figure_mse_fit.png")
 
 
@@ -133,10 +143,10 @@ def _references(images: Sequence[EvaluationImage]) -> tuple[dict[str, ReferenceM
     methods = paper_methods()
     parameters = {}
     pairs = [(image.noisy, image.target) for image in images]
-    for metric in TUNING_METRICS:
-        for family in TUNED_FAMILIES:
-            log.info("Tuning %s by %s.", family, metric)
+    for metric, goal in TUNING_METRICS.items():
+        for family, words in TUNED_FAMILIES.items():
+            log.info("Tuning %s for the %s.", words, goal)
             method = tune(family, pairs, metric)
             methods[method.name] = method
-            parameters[f"{family}, best {metric}"] = method.name
+            parameters[f"{words}, {goal}"] = method.name
     return methods, parameters

@@ -17,10 +17,12 @@ from deeper_jax.evaluation import metrics, spectra_figures
 from deeper_jax.evaluation.plot_style import imaging_time, new_figure, save_png
 from deeper_jax.evaluation.reference_methods import reference_method
 from deeper_jax.evaluation.report.evaluation_report import write_report_page, write_tables
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.tables import image_table
+from deeper_jax.evaluation.report.words import from_here, in_words
 from deeper_jax.evaluation.score_figures import mse_figure
 from deeper_jax.evaluation.spectra_scores import EvaluationImage, evaluate_denoising
-from deeper_jax.evaluation.summary import scores_of, summarise_rows
+from deeper_jax.evaluation.summary import better, scores_of, summarise_rows
 
 WAVENUMBERS = np.linspace(600, 1800, 40)
 CONTEXT = {"command": "eval.py", "data_source": "made up | here", "simulated": True, "score": float("nan")}
@@ -199,9 +201,49 @@ def test_figures_and_page(tmp_path, images, rows):
     assert paths["figure_maps.png"].read_bytes() == first
 
     page = write_report_page(tmp_path, rows, CONTEXT | {"data_source": "A < B"}).read_text()
-    assert page.count('src="data:image/png;base64,') == 3
+    assert page.count('src="data:image/png;base64,') == 3 and 'name="viewport"' in page
+    mean = {name: np.mean([row.mse for row in rows if row.method == name]) for name in ("network", "PCA(3)")}
+    ratio = max(mean.values()) / min(mean.values())
+    assert f"On average over 7 images, the network has an MSE of {mean['network']:#.3g}, {ratio:.3g} times" in page
+    assert page.index("On average over") < page.index("SIMULATED") < page.index("<img")
     assert "A &lt; B" in page and "SIMULATED" in page and '<tr class="reference"><td>network' in page
     assert "http" not in page and "<script" not in page and "<link" not in page
+
+
+def test_the_headline_says_which_way_is_better():
+    scores = {"PSNR / dB": {"network": {"a": 30.0, "b": 32.0}, "cubic": {"a": 29.0, "b": 30.0}}}
+    words = (
+        "On average over 2 cells, the network has a PSNR of 31.00 dB, 1.50 dB more than the other method (cubic: 29.50"
+    )
+    assert headline(scores, images="cells") == f"{words} dB). Higher is better."
+    scores |= {"MSE": {"network": {"a": 4.0}, "x": {"a": 1.0}, "y": {"a": 2.0}}}
+    assert headline(scores).endswith("; an MSE of 4.00, 4 times more than the best of 2 other methods (x: 1.00).")
+    assert headline({"MSE": {"x": {"a": 1.0}}}) == ""
+    assert [better(each) for each in ("mse_truth", "2x accuracy / %", "SSIM to truth", "spectral angle / deg")] == [
+        *("lower", "higher", "higher", "lower")
+    ]
+
+
+def test_settings_and_paths_are_told_in_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert in_words({"frame": 9, "steps": ["crop", ("a", 1e-3)], "of": {}, "on": True}) == (
+        "frame 9, steps crop, a, 0.001, of none, on yes"
+    )
+    assert from_here(f"simulated; {tmp_path / 'run' / 'best'}") == "simulated; run/best"
+
+
+def test_maps_in_the_unit_keep_how_much_there_is(images):
+    image = replace(images[0], noisy=images[0].noisy * 50, target=images[0].target * 500)
+    strength = np.linspace(1, 5, 72)[:, None]
+    outputs, in_unit = {"network": image.truth}, {"network": 50 * strength * image.truth}
+    figure = spectra_figures.maps_figure(image, outputs, in_unit=in_unit, pixel_size_um=0.5)
+    drawn = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    channel = int(np.argmin(np.abs(WAVENUMBERS - 1450)))
+    np.testing.assert_allclose(drawn[1].ravel(), in_unit["network"][:, channel])
+    np.testing.assert_allclose(drawn[4].ravel(), (image.truth / image.truth.max(1, keepdims=True))[:, channel])
+    labels = [axes.get_xlabel() for axes in figure.axes if axes.images]
+    low, high = np.percentile(drawn[1], [1, 99])
+    assert labels[:2] == [f"{low:.3g} to {high:.3g}"] * 2 and labels[2] != labels[1] and labels[5] == "1:12"
 
 
 def test_figures_without_a_raster_or_the_band(tmp_path, images, rows):

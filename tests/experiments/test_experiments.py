@@ -117,10 +117,13 @@ def test_a_report_is_one_page_without_links_and_every_table_a_file(tmp_path):
     save_png(new_figure(1, 1), tmp_path / "picture.png")
     table = Section("Scores <of> all", ["A & B."], TextTable(["method", "MSE"], [["network", "1"]]))
     parts = [Picture(tmp_path / "picture.png", "A picture."), table]
-    report = Report("hybrid", "Title", "SIMULATED data.", parts, {"mse": 1.0}, {"seed": 4, "model": {"width": 8}})
+    report = Report(
+        "hybrid", "Title", "It works.", "SIMULATED data.", parts, {"mse": 1.0}, {"seed": 4, "model": {"width": [8, 9]}}
+    )
     page = write_report(report, tmp_path, "python eval.py").read_text()
     assert "data:image/png;base64," in page and not re.search(r'(src|href)="(?!data:)', page)
     assert "Scores &lt;of&gt; all" in page and "model.width" in page and "python eval.py" in page
+    assert "<td>8, 9</td>" in page and page.index("It works.") < page.index("SIMULATED data.")
     assert (tmp_path / "scores_of_all.csv").read_text() == "method,MSE\nnetwork,1\n"
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["results"] == {"mse": 1.0} and results["config"]["seed"] == 4 and results["versions"]["jax"]

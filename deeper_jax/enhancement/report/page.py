@@ -60,9 +60,9 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
             "each as measured and in the denoised spectrum."
         ]
         columns = ["at", "spectrum", "what", "measured", "denoised"]
-        parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays)), folded=True))
+        parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays), folded=True)))
     table = TextTable(["what", "how"], provenance_rows(result))
-    parts.append(section_html(Section("How it was made", [], table), folded=True))
+    parts.append(section_html(Section("How it was made", [], table, folded=True)))
     write_picture(path.with_suffix(".png"), shown, chosen)
     return write_web_page(path, f"{file}, before and after", parts, interactive.head)
 

@@ -23,7 +23,7 @@ MEANING = [
     "A cosmic ray is removed only on evidence that it is not the sample: narrower than half of what the instrument "
     "resolves, missing in repeats of the spectrum, or one of several features of about one channel that only single "
     "spectra of a map have. What is only suspected is denoised like everything else, as a narrow band of a small "
-    "particle looks the same. Both are in the mask `cosmic_ray`, and all values as measured in `measured`.",
+    "particle looks the same. The file has both in the mask cosmic_ray, and all values as measured in measured.",
     "What neither can know: a band weaker than the noise that was removed leaves nothing to be flagged by, and its "
     "absence from the denoised spectrum does not show that it is absent from the sample. Faults of the instrument that "
     "are no noise (calibration, fringes, a fluorescent background, etaloning) are neither removed nor marked.",

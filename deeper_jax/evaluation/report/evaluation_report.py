@@ -13,17 +13,26 @@ from typing import Any
 import numpy.typing as npt
 
 from deeper_jax.evaluation.image_scores import SuperResolutionRow
+from deeper_jax.evaluation.report.headline import headline
 from deeper_jax.evaluation.report.statistics_sections import comparison_section
 from deeper_jax.evaluation.report.tables import (
     Section,
     TextTable,
     image_table,
     markdown_section,
+    markdown_text,
     mean_and_interval,
     score_table,
 )
-from deeper_jax.evaluation.report.web_page import data_html, list_html, picture_html, section_html, write_web_page
-from deeper_jax.evaluation.report.words import notes, words_of
+from deeper_jax.evaluation.report.web_page import (
+    data_html,
+    headline_html,
+    list_html,
+    picture_html,
+    section_html,
+    write_web_page,
+)
+from deeper_jax.evaluation.report.words import notes, tuning_table, words_of
 from deeper_jax.evaluation.statistics import Summary
 from deeper_jax.evaluation.summary import (
     REFERENCE,
@@ -42,16 +51,20 @@ CAPTIONS = {
     "figure_spectra.png": "Example spectra: the noisy input, its target and what the methods make of it. "
     "Each is divided by its own maximum. The pixels are chosen by rank in the target, not by eye.",
     "figure_mse.png": "Mean squared error of each method over all images, with its 95 % interval where there "
-    "is more than one image, and a small circle for each image. Shorter is better.",
-    "figure_maps.png": "One band as a map, one colour scale for all panels, with the time that the "
-    "measurement takes at that dwell time. A denoised map costs the time of the noisy one.",
+    "is more than one image, and a small circle for each image. Lower is better.",
+    "figure_mse_fit.png": "The same after a slope and an offset of each spectrum's own are forgiven: the error of the "
+    "shape. Lower is better.",
+    "figure_maps.png": "One band as a map, with the time that the measurement takes at that dwell time; a denoised map "
+    "costs the time of the noisy one. Above in the measurement's unit, the colours' ends under each panel: how much is "
+    "where. Below each spectrum is divided by its own maximum, as in the paper, on one colour scale: what the spectra "
+    "are like, whatever their strength.",
     "figure_super_resolution_maps.png": "One band as a map: what was measured, what the methods make of it and "
     "the target, on one colour scale. Under each output its difference from the target, red where it is too "
     "bright. The cross marks the pixel whose spectra are shown.",
     "figure_super_resolution_spectra.png": "Spectra at marked pixels that were not measured, each over the "
     "target's maximum in the whole image. The pixels are chosen by rule, not by eye.",
     "figure_super_resolution_scores.png": "Mean of each metric over all images, with its 95 % interval where "
-    "there is more than one image, and a small circle for each image.",
+    "there is more than one image, and a small circle for each image. Of PSNR and SSIM more is better, of errors less.",
     "figure_super_resolution_channels.png": "Mean squared error of each wavenumber channel, mean over images, "
     "over the target's mean spectrum; shaded: the band groups of the table.",
 }
@@ -86,7 +99,8 @@ def write_tables(
         raise ValueError("there are no rows to write")
     full_context = {"versions": package_versions(), **context}
     content = _content(rows, full_context)
-    lines = [f"# {words_of(rows).heading}", ""]
+    first = _headline(rows)
+    lines = [f"# {words_of(rows).heading}", "", *([f"**{markdown_text(first)}**", ""] if first else [])]
     for section in report_sections(rows, full_context, wavenumbers):
         lines += markdown_section(section)
     folder = Path(folder)
@@ -154,6 +168,7 @@ def write_report_page(
     introduction, means, *others = report_sections(rows, context, wavenumbers)
     data, *remarks = introduction.items
     parts = [
+        headline_html(_headline(rows)),
         data_html(data),
         *(picture_html(folder / name, words) for name, words in CAPTIONS.items() if (folder / name).exists()),
         section_html(means, REFERENCE),
@@ -161,6 +176,13 @@ def write_report_page(
         *(section_html(each, REFERENCE) for each in others),
     ]
     return write_web_page(folder / "index.html", title, parts)
+
+
+def _headline(rows: Sequence[EvaluationRow]) -> str:
+    words = words_of(rows)
+    # Those that misplace pixels, as the released code does, are there for comparison with published figures only.
+    fair = [row for row in rows if getattr(row, "registered", True)]
+    return headline({words.titles[name]: own for name in words.headline if (own := scores_of(fair, name))})
 
 
 def report_sections(
@@ -176,14 +198,16 @@ def report_sections(
     sections = [
         Section("", notes(rows, context)),
         Section("Mean over images [95 % interval], least MSE first", [], summary_table(rows)),
-        *([Section("In detail: mean over images [95 % interval]", [], score_table(details))] if details else []),
         Section("What the metrics mean", meanings),
+        *([Section("In detail: mean over images [95 % interval]", [], score_table(details), True)] if details else []),
         *[comparison_section(each, words.titles[each.metric]) for each in comparisons(rows)],
     ]
+    if tuned := tuning_table(context):
+        sections.append(Section("Parameters of the reference methods", [], tuned, folded=True))
     if wavenumbers is not None and isinstance(rows[0], SuperResolutionRow):
         items = ["MSE of each method over the channels of a band, target over its global maximum."]
-        sections.append(Section("Error by band [95 % interval]", items, band_table(rows, wavenumbers)))
-    return [*sections, Section("MSE of every image", [], image_table(scores["mse"], "mse"))]
+        sections.append(Section("Error by band [95 % interval]", items, band_table(rows, wavenumbers), folded=True))
+    return [*sections, Section("MSE of every image", [], image_table(scores["mse"], "mse"), folded=True)]
 
 
 def summary_table(rows: Sequence[EvaluationRow]) -> TextTable:

@@ -33,7 +33,8 @@ def comparison_section(comparison: MetricComparison, title: str) -> Section:
             f"{REFERENCE} minus the best registered classical method ({comparison.best_classical}, chosen on these "
             f"very images, which favours it), {paired.n} images, two-tailed: {'; '.join(filter(None, numbers))}."
         )
-    return Section(f"Statistics: {title}", items, _tukey_table(comparison.methods, comparison.tukey, comparison.metric))
+    table = _tukey_table(comparison.methods, comparison.tukey, comparison.metric)
+    return Section(f"Statistics: {title}", items, table, folded=True)
 
 
 def tukey_section(values: Scores, metric: str) -> Section:
@@ -41,9 +42,9 @@ def tukey_section(values: Scores, metric: str) -> Section:
     table = np.array([list(own.values()) for own in values.values()]).T
     title = f"Statistics: {metric}, repeated measures"
     if len(table) < 2 or np.ptp(table, axis=1).max() == 0:
-        return Section(title, ["Fewer than two images, or no difference at all: nothing to test."])
+        return Section(title, ["Fewer than two images, or no difference at all: nothing to test."], folded=True)
     tukey = _tukey_table(tuple(values), tukey_paired(table), metric)
-    return Section(title, [_anova_sentence(repeated_measures_anova(table))], tukey)
+    return Section(title, [_anova_sentence(repeated_measures_anova(table))], tukey, folded=True)
 
 
 def _anova_sentence(anova: Anova) -> str:
@@ -92,7 +93,7 @@ def wilcoxon_section(values: Scores, metric: str, reference: str) -> Section:
     if found[0].note:
         items.append(found[0].note + ".")
     header = ["pair", "mean difference [95 % interval]", "p", "p, Holm", "rank-biserial", "d_z"]
-    return Section(f"Statistics: {metric}, Wilcoxon", items, TextTable(header, body))
+    return Section(f"Statistics: {metric}, Wilcoxon", items, TextTable(header, body), folded=True)
 
 
 def dunnett_section(values: Scores, metric: str, reference: str) -> Section:
@@ -118,7 +119,8 @@ def dunnett_section(values: Scores, metric: str, reference: str) -> Section:
         f"p = {f.pvalue:.2g}, eta squared = {eta:.3f}; below, Dunnett's comparisons with {reference}, p adjusted for "
         "their number. The methods' images count as unrelated samples here."
     ]
-    return Section(f"Statistics: {metric}, Dunnett", items, TextTable(["pair", "mean difference", "p"], body))
+    table = TextTable(["pair", "mean difference", "p"], body)
+    return Section(f"Statistics: {metric}, Dunnett", items, table, folded=True)
 
 
 def _array(values: Scores, method: str) -> np.ndarray:

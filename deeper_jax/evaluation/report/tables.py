@@ -19,11 +19,15 @@ class TextTable(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of a report: a title, sentences, and a table, any of which may be missing."""
+    """A part of a report: a title, sentences, and a table, any of which may be missing.
+
+    A page shows the title alone of one that is `folded` until it is opened.
+    """
 
     title: str
     items: list[str]
     table: TextTable | None = None
+    folded: bool = False
 
 
 def score_table(scores: Mapping[str, Scores]) -> TextTable:

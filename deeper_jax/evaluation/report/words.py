@@ -1,13 +1,16 @@
 """What reports say in words: the two tasks' titles and meanings of metrics, and the notes under a table."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from deeper_jax.evaluation.image_scores import SuperResolutionRow
+from deeper_jax.evaluation.report.tables import TextTable
 from deeper_jax.evaluation.statistics import SMALLEST_N_FOR_SIGNIFICANCE
-from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow
+from deeper_jax.evaluation.summary import REFERENCE, EvaluationRow, better
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TaskWords:
         real_data: what measured data are.
         details: metrics that have a table of their own instead of a place in the first one.
         analysis: metrics that the repeated-measures statistics are given for.
+        headline: metrics that the report begins with.
     """
 
     heading: str
@@ -36,6 +40,7 @@ class TaskWords:
     real_data: str
     details: tuple[str, ...] = ()
     analysis: tuple[str, ...] = ()
+    headline: tuple[str, ...] = ("mse",)
 
 
 _TITLES = {
@@ -57,6 +62,7 @@ _MEANINGS = {
 def _words(own_titles: dict[str, str], own_meanings: dict[str, str], order: str, **words: Any) -> TaskWords:
     names = order.split()
     titles, meanings = {**_TITLES, **own_titles}, {**_MEANINGS, **own_meanings}
+    meanings = {name: f"{words}; {better(name)} is better" for name, words in meanings.items()}
     return TaskWords(
         titles=MappingProxyType({name: titles[name] for name in names}),
         meanings=MappingProxyType({name: meanings[name] for name in names}),
@@ -70,7 +76,7 @@ DENOISING = _words(
     own_titles={"mse_fit": "MSE fit", "mse_fit_truth": "MSE fit to truth"},
     own_meanings={
         "mse": "mean squared error to the target, each spectrum divided by its own maximum (the paper's metric)",
-        "psnr": "peak signal-to-noise ratio of the same spectra, peak = maximum of the target; higher is better",
+        "psnr": "peak signal-to-noise ratio of the same spectra, peak = maximum of the target",
         "ssim": "structural similarity of the same spectra as images, per channel and averaged; 1 is perfect",
         "mse_fit": "error of the shape: target scaled to [0, 1], output fitted to it with a slope and an "
         "offset of its own per spectrum, so that what dividing by a noisy maximum does plays no part",
@@ -82,6 +88,7 @@ DENOISING = _words(
     whole="whole map",
     one_sentence="One spectrum at a time",
     whole_sentence="All the spectra of a map at once, so more to go by",
+    headline=("mse", "mse_fit"),
     real_data="measured spectra, whose targets are longer measurements and noisy too",
 )
 
@@ -98,7 +105,7 @@ SUPER_RESOLUTION = _words(
     },
     own_meanings={
         "mse": "mean squared error to the target, both divided by the target's maximum over all pixels and channels",
-        "psnr": "peak signal-to-noise ratio, 10 log10(x_max^2 / MSE) with x_max that maximum; higher is better",
+        "psnr": "peak signal-to-noise ratio, 10 log10(x_max^2 / MSE) with x_max that maximum",
         "ssim": "structural similarity, per wavenumber channel and averaged; 1 is perfect",
         "psnr_truth": "as PSNR, against the noise-free truth",
         "ssim_truth": "as SSIM, against the noise-free truth: SSIM to a noisy target asks for its noise too",
@@ -115,6 +122,7 @@ SUPER_RESOLUTION = _words(
     whole="whole map",
     one_sentence="Pixel by pixel from those nearby (a network: from those in its field of view)",
     whole_sentence="Components found in all the spectra of the map",
+    headline=("mse", "ssim"),
     real_data="measured maps, whose targets are noisy too",
     details=("mse_between", "mse_sampled", "mse_interior", "mse_border", "psnr_released", "ssim_released"),
     analysis=("mse", "psnr", "ssim", "mse_truth"),
@@ -138,7 +146,12 @@ def data_sentence(context: Mapping[str, Any], words: TaskWords = DENOISING) -> s
         kind = "SIMULATED data: the spectra were made by a simulator, not measured"
     else:
         kind = f"REAL data: {words.real_data}"
-    return f"{kind}. Source: {context.get('data_source') or 'not stated'}."
+    return f"{kind}. Source: {from_here(context.get('data_source') or 'not stated')}."
+
+
+def from_here(text: object) -> str:
+    """Words in which paths begin in the folder where the command was given, where they lie in it."""
+    return str(text).replace(f"{Path.cwd()}{os.sep}", "")
 
 
 def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> list[str]:
@@ -146,7 +159,8 @@ def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> list[str
     images = len({row.image for row in rows})
     return [
         data_sentence(context, words_of(rows)),
-        f"Checkpoint: {context.get('checkpoint') or 'not stated'}. Command: {context.get('command') or 'not stated'}.",
+        f"Checkpoint: {from_here(context.get('checkpoint') or 'not stated')}. "
+        f"Command: {from_here(context.get('command') or 'not stated')}.",
         _tuning_sentence(context),
         _looks_sentence(rows),
         *_raster_sentences(rows),
@@ -157,12 +171,27 @@ def notes(rows: Sequence[EvaluationRow], context: Mapping[str, Any]) -> list[str
 
 def _tuning_sentence(context: Mapping[str, Any]) -> str:
     where = context.get("tuned_on")
-    parameters = context.get("tuned_parameters") or {}
-    if not where and not parameters:
+    if not where and not context.get("tuned_parameters"):
         return "Reference methods: fixed parameters, nothing was tuned."
-    listed = "; ".join(f"{name}: {value}" for name, value in parameters.items())
-    sentence = f"Parameters of the reference methods were tuned on: {where or 'not stated'}."
-    return f"{sentence} {listed}." if listed else sentence
+    return f"Parameters of the reference methods were tuned on: {where or 'not stated'}."
+
+
+def tuning_table(context: Mapping[str, Any]) -> TextTable | None:
+    """What was chosen for each reference method, by the words of `tuned_parameters`; None where nothing was tuned."""
+    chosen = context.get("tuned_parameters") or {}
+    lines = [[name.replace("_", " "), in_words(value)] for name, value in chosen.items()]
+    return TextTable(["tuned", "chosen"], lines) if lines else None
+
+
+def in_words(value: object) -> str:
+    """A setting as one reads it: no brackets and quotation marks of lists and dictionaries."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(own)}" for name, own in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value == "" else f"{value:g}" if isinstance(value, float) else from_here(value)
 
 
 def _looks_sentence(rows: Sequence[EvaluationRow]) -> str:
