@@ -13,6 +13,7 @@ from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
+from deeper_jax.enhancement.free_memory import release_memory
 from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
@@ -95,6 +96,7 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     rays, noise_models = _rays_and_noise(data, spectra, options)
     denoising = _Denoising(model, restorer, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
     denoising.begin(options)
+    release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
     result = EnhancedMap(data, spectra, ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None))
     with _bar(len(spectra), options.progress) as bar:
@@ -102,6 +104,7 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
             measured = spectra.as_measured(block.rows)
             result.put(block, measured)
             bar.update(len(measured))
+    release_memory()
 
     steps: list[dict[str, Any]] = [
         {
