@@ -77,8 +77,10 @@ def find_components(
     constant = (1.0 / by_channel)[None] / np.linalg.norm(1.0 / by_channel)
 
     def centred(block: np.ndarray, rows: slice) -> np.ndarray:
-        white = block / (by_pixel[rows] * by_channel)
-        return white - (white @ constant.T) * constant
+        block *= 1.0 / by_channel
+        block /= by_pixel[rows]
+        block -= (block @ constant.T) * constant
+        return block
 
     rest, smoothed = _products(spectra, centred, sigma)
     everywhere = np.arange(channels)

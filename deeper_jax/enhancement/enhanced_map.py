@@ -25,7 +25,12 @@ class EnhancedMap:
         self.data, self._present = data, spectra.present
         self._places = None if spectra.present.all() else np.flatnonzero(spectra.present)
         dtype = np.float32 if data.dtype == np.float32 else np.float64
-        self.arrays = {name: np.full(data.shape, np.nan, dtype) for name in _NUMBERS}
+        self.arrays = {name: np.empty(data.shape, dtype) for name in _NUMBERS}
+        for array in self.arrays.values() if self._places is not None else ():
+            array[~spectra.present] = np.nan
+        self._measured = _as_it_is(data.values, spectra.present, dtype)
+        if self._measured is not None:
+            self.arrays["measured"] = self._measured
         self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
         self.kept = {name: np.zeros(spectra.shape) for name in keep}
         self._count = self._flagged = 0
@@ -36,11 +41,12 @@ class EnhancedMap:
         values = {
             "intensity": block.spectra,
             "uncertainty": block.std,
-            "measured": measured,
             "cosmic_ray": block.removed | block.suspected,
             "cosmic_ray_removed": block.removed,
             "flagged": block.flagged,
         }
+        if self._measured is None:
+            values["measured"] = measured
         places = block.rows if self._places is None else self._places[block.rows]
         for name, each in values.items():
             self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
@@ -82,6 +88,15 @@ class EnhancedMap:
             },
             attrs=attrs,
         )
+
+
+def _as_it_is(values: np.ndarray, present: np.ndarray, dtype: Any) -> np.ndarray | None:
+    """The array of the measured map, read-only and not copied; None if it is not what the enhanced one is to hold."""
+    if values.dtype != dtype or not np.isnan(values[~present]).all():
+        return None
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 _NUMBERS = {

@@ -58,7 +58,7 @@ class MeasuredSpectra:
         return self._flat[self._places[rows]]
 
     def rows(self, rows: slice) -> np.ndarray:
-        """Consecutive spectra [n, L] of a slice with both ends."""
+        """Consecutive spectra [n, L] of a slice with both ends, a copy."""
         found = np.array(self.as_measured(rows), np.float64)
         if self._replaced:
             for row in range(rows.start, min(rows.stop, len(self))):

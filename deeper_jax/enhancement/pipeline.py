@@ -51,12 +51,12 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
     Returns:
         A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`,
         one standard deviation of its error, of the same shape. On the grid that was measured: `measured`, the values
-        as given; `cosmic_ray` (bool), every channel removed as one or suspected of it, and `cosmic_ray_removed`,
-        those of them that were filled in from the channels beside; `flagged` (bool), where the denoiser took away
-        more than noise, so that the measured value was kept, or where the residual is no noise, and
-        `pixel_flagged`, where a spectrum has such a channel; after super-resolution also `denoised`, the map before
-        it. Where spectra have something in common, `component_scores` and `component_spectra` show it. The attributes
-        say how it was made.
+        as given (where possible the map's own array, not a copy, and therefore read-only); `cosmic_ray` (bool), every
+        channel removed as one or suspected of it, and `cosmic_ray_removed`, those of them that were filled in from the
+        channels beside; `flagged` (bool), where the denoiser took away more than noise, so that the measured value was
+        kept, or where the residual is no noise, and `pixel_flagged`, where a spectrum has such a channel; after
+        super-resolution also `denoised`, the map before it. Where spectra have something in common, `component_scores`
+        and `component_spectra` show it. The attributes say how it was made.
 
     Raises:
         InputError: a file, map, model or setting that cannot be used.

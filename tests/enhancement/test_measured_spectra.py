@@ -69,3 +69,16 @@ def test_a_map_in_tiny_blocks_is_enhanced_as_at_once(monkeypatch):
         assert_allclose(parts[name], whole[name], atol=1e-6 * noise, rtol=0)
     for name in ("flagged", "cosmic_ray", "cosmic_ray_removed", "measured"):
         assert_array_equal(parts[name], whole[name])
+
+
+def test_the_measured_values_are_not_copied_and_cannot_be_changed_by_mistake():
+    values, axis = spectra_of_bands(5, 6, noise=2.0)
+    given, model = raman_map(values, axis), tiny_denoiser()
+    result = deeper_jax.enhance(given, model, use_map=False)
+    assert np.shares_memory(result["measured"].values, given.values)
+    with pytest.raises(ValueError, match="is a view|read-only"):
+        result["measured"][0, 0] = 0.0
+    given[0, 0] = 7.0  # a place where nothing was measured, which the answer shows as such
+    result = deeper_jax.enhance(given, model, use_map=False)
+    assert np.isnan(result["measured"][0, 0]).all() and (given[0, 0] == 7.0).all()
+    assert_array_equal(result["measured"].values[1:], values[1:])
