@@ -3,6 +3,7 @@
     python -m benchmarks.restoration thinned --maps=FOLDER   # real counts: input of few photons, scored on the rest
     python -m benchmarks.restoration cells                   # simulated cells, on the grid that was measured
     python -m benchmarks.restoration finer                   # coarse scans of simulated cells and cartilage, 2x to 4x
+    python -m benchmarks.restoration dose                    # the same light on every pixel, or longer on fewer
     python -m benchmarks.restoration cost                    # seconds and peak memory, in a new process each
 
 Squared errors in percent of the noise's variance, for real maps as a share of the map's variance. Mean and half-width
@@ -129,6 +130,24 @@ def _refined(cube: np.ndarray, truth: np.ndarray, scale: int, model: Any, restor
     ]
 
 
+def dose(options: argparse.Namespace) -> None:
+    """Cells and cartilage scanned in each pixel, or in each second, third or fourth for 4, 9 or 16 times as long."""
+    model, restorer = deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER)
+    print("| sample | light a pixel | every pixel | 2 | 3 | 4 |\n| --- | --- | --- | --- | --- | --- |")
+    kinds = (("cell", simulate_cell, SimulatorConfig()), ("cartilage", simulate_cartilage, cartilage_config()))
+    for sample, simulate, base in kinds:
+        for level in (0.1, 0.3, 1.0, 3.0):
+            cells = []
+            for step in (1, 2, 3, 4):
+                errors = []
+                for cube, truth in _samples(simulate, _quiet(base, level * step**2), options.samples):
+                    low = raman_map(cube[Raster.of((step, step)).places], default_wavenumbers())
+                    result = deeper_jax.enhance(low, model, scale=step, restorer=restorer, cosmic_rays="keep")
+                    errors.append(np.sqrt(((result["intensity"].values - truth) ** 2).mean() / truth.var()))
+                cells.append(_told(errors))
+            print(f"| {sample} | {level:g} | {' | '.join(cells)} |", flush=True)
+
+
 def cost(options: argparse.Namespace) -> None:
     """Seconds and peak memory of `enhance`, imports and compilation included."""
     if options.size:
@@ -177,7 +196,7 @@ def _told(values: Any) -> str:
     return f"{np.mean(values):.3f} ± {stats.t.ppf(0.975, len(values) - 1) * stats.sem(values):.3f}"
 
 
-PARTS = {each.__name__: each for each in (thinned, cells, finer, cost)}
+PARTS = {each.__name__: each for each in (thinned, cells, finer, dose, cost)}
 
 if __name__ == "__main__":
     main()

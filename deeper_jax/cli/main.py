@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deeper_jax.cli import enhance, evaluate, info, memory, pack, sample, simulate, train
+from deeper_jax.cli import enhance, evaluate, info, memory, pack, plan, sample, simulate, train
 from deeper_jax.cli.command_line import Parser, run_command, stop_when_asked
 from deeper_jax.version import __version__
 
@@ -12,6 +12,7 @@ COMMANDS = {
     "sample": (sample, "write a small simulated scan, to try the other commands on"),
     "enhance": (enhance, "denoise a map from an instrument's file, with uncertainty and a page"),
     "info": (info, "print what is in a file, and what enhance would do with it"),
+    "plan": (plan, "from a first map, tell how finely to scan a sample: the same light on all pixels or on fewer"),
     "train": (train, "train a network"),
     "evaluate": (evaluate, "compare a trained network with the reference methods, or repeat an experiment"),
     "pack": (pack, "write the weights of a run to one small file"),
