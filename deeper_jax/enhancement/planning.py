@@ -3,7 +3,8 @@
 A user's first map stands for the sample. Noise n added to it makes scans of less light out of it; n over its variance,
 taken from the map in turn, leaves a second measurement whose noise is independent of theirs (data fission: Leiner,
 Duan, Wasserman and Ramdas 2023). What `enhance` makes of each scan is scored on that, so no truth is needed. The noise
-is normal; counts of a few photons a channel are not, and what `enhance` makes of such scans is worse than told.
+is normal; counts of a few photons a channel are not, and what `enhance` makes of such scans is worse than told. Where
+the map's noise is estimated wrongly, all errors are wrong by about as much; which step is better they still tell.
 """
 
 import logging

@@ -11,13 +11,13 @@ from deeper_jax.maps import raman_map, write_map
 from deeper_jax.spectra.raster import Raster
 
 AXIS = np.linspace(600.0, 1800.0, 64)
-SIDE = 40
+SIDE = 28
 
 
 def first_map(fine: bool):
     """Expected counts and a map of them: a slow sample, or one in which every pixel is another mixture."""
     y, x = np.mgrid[:SIDE, :SIDE]
-    bands = np.exp(-0.5 * ((AXIS - np.array([800.0, 1100.0, 1450.0])[:, None]) / 25) ** 2)
+    bands = np.exp(-0.5 * ((AXIS - np.array([800.0, 1100.0, 1450.0])[:, None]) / 60) ** 2)
     rng = np.random.default_rng(0)
     slow = np.stack([2 + np.sin(x / 9), 2 + np.cos(y / 8), 2 + np.sin((x + y) / 11)], -1)
     images = rng.uniform(0, 4, (SIDE, SIDE, 3)) if fine else slow
@@ -28,16 +28,16 @@ def first_map(fine: bool):
 @pytest.fixture(scope="module")
 def slow():
     truth, counts = first_map(fine=False)
-    return truth, counts, plan_scan(raman_map(counts, AXIS), light=(1 / 32,))
+    return truth, counts, plan_scan(raman_map(counts, AXIS), light=(1 / 8,))
 
 
 def test_the_error_that_is_told_is_that_of_such_scans_of_the_sample(slow):
     truth, _, scans = slow
-    assert [scan.step for scan in scans] == [1, 2, 3, 4]
-    for scan in scans[:2]:
+    assert [scan.step for scan in scans] == [1, 2]
+    for scan in scans:
         raster = Raster.of((scan.step, scan.step))
-        counts = np.random.default_rng(1).poisson(truth[raster.places] / 32 * scan.step**2)
-        result = deeper_jax.enhance(raman_map(counts / (scan.step**2 / 32), AXIS), scale=scan.step, cosmic_rays="keep")
+        counts = np.random.default_rng(1).poisson(truth[raster.places] / 8 * scan.step**2)
+        result = deeper_jax.enhance(raman_map(counts / (scan.step**2 / 8), AXIS), scale=scan.step, cosmic_rays="keep")
         error = np.sqrt(((result["intensity"].values - truth) ** 2).mean() / truth.mean())
         assert scan.low * 0.75 < error < scan.high * 1.3
 
