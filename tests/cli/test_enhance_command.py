@@ -135,7 +135,7 @@ def test_pages_of_every_shape(shape, tmp_path):
     given = xarray.DataArray(values, coords, (*dims, "wavenumber"), "intensity", {"units": "counts"})
     result = deeper_jax.enhance(given, tiny_denoiser())
     text = check_page(write_page(tmp_path / "page.html", result))
-    assert ("Shown is slice 2 of 3 (z = 1 µm)." in text) == (shape == (3, 4, 5))
+    assert ("shows slice 2 of 3 (z = 1 µm);" in text) == (shape == (3, 4, 5))
 
 
 def test_units_and_names_are_no_tex_and_no_html(tmp_path):
