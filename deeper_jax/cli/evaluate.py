@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     experiment.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="folds of the cross-validation trained side by side"
     )
+    parser.epilog = (
+        "Examples: deeper-jax evaluate --workdir=runs/demo --output=runs/demo/report; "
+        "deeper-jax evaluate --workdir=runs/demo --data=pairs.npz --image-shape=30,40 --output=report; "
+        "deeper-jax evaluate --experiment=denoising --output=results."
+    )
     parser.set_defaults(run=run, takes_settings=True)
 
 

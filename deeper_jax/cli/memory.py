@@ -13,7 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device-memory", type=float, metavar="GIB", help="recommend a setting for a device of so many GiB"
     )
-    parser.epilog = "Example: deeper-jax memory super_resolution:scale=4 --batch-sizes=2,4 --device-memory=16"
+    parser.epilog = (
+        "Examples: deeper-jax memory denoising --batch-sizes=128,512; "
+        "deeper-jax memory super_resolution:scale=4 --batch-sizes=2,4 --device-memory=16."
+    )
     parser.set_defaults(run=run, takes_settings=True)
 
 

@@ -10,6 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `pack` takes."""
     parser.add_argument("run_directory", metavar="RUN", help="a run's directory or one checkpoint")
     parser.add_argument("file", metavar="FILE.npz", help="new file; `deeper_jax.load` and `--model` take it")
+    parser.epilog = (
+        "Example: deeper-jax pack runs/demo denoiser.npz; then deeper-jax enhance scan.wdf --model=denoiser.npz."
+    )
     parser.set_defaults(run=run)
 
 

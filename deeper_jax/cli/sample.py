@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=30, help="pixels of 0.5 µm (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=3, help="of everything random (default: %(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    parser.epilog = (
+        "Examples: deeper-jax sample; deeper-jax sample larger.nc --height=60 --width=80; "
+        "then deeper-jax enhance sample.h5."
+    )
     parser.set_defaults(run=run)
 
 

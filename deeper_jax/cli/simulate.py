@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=int, default=32, help="pixels (default: %(default)s)")
     parser.add_argument("--width", type=int, default=32, help="pixels (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.epilog = (
+        "Example: deeper-jax simulate data/cells --cells=8 --test-cells=2; "
+        "then deeper-jax train --config=denoising --config.data.path=data/cells --workdir=runs/cells."
+    )
     parser.set_defaults(run=run)
 
 

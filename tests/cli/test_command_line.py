@@ -1,5 +1,8 @@
 """What the commands share: mistakes, settings, and where compiled programs are kept."""
 
+import re
+import shlex
+
 import jax
 import pytest
 
@@ -78,7 +81,22 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, sentence, capsys, tmp
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
-    assert ended.value.code == 0 and f"deeper-jax {command}" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0 and f"usage: deeper-jax {command}" in printed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_examples_that_the_parser_takes(command):
+    parser = Parser(prog="deeper-jax")
+    parts = parser.add_subparsers(dest="command", required=True)
+    parsers = {name: parts.add_parser(name) for name in COMMANDS}
+    for name, (module, _) in COMMANDS.items():
+        module.add_arguments(parsers[name])
+    lines = re.findall(r"deeper-jax (.*?)(?=[;.](?: |$)|$)", parsers[command].epilog)
+    assert any(line.split()[0] == command for line in lines)
+    for line in lines:
+        _, rest = parser.parse_known_args(shlex.split(line))
+        assert all(word.startswith("--config.") for word in rest), line
 
 
 def test_settings_are_collected_with_and_without_an_equals_sign():

@@ -11,7 +11,7 @@ from configs import default_denoiser, map_restorer, super_resolution_small, tiny
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import MODELS
-from deeper_jax.tasks.memory import step_memory
+from deeper_jax.tasks.memory import compile_step, step_memory
 from deeper_jax.tasks.registry import TASKS, task_of, task_of_network, training_job
 
 
@@ -23,6 +23,7 @@ def small(name: str, folder) -> ConfigDict:
     elif name == "map_restoration":
         config = map_restorer.get_config("width=2,side=16")
         config.data.validation_spectra = 8
+        config.data.phantoms = {"textures": 1.0}
     elif name == "denoising":
         config = tiny.get_config()
         config.data.path, config.data.tfds_dir = str(folder / "cells"), str(folder / "tfds")
@@ -84,3 +85,6 @@ def test_memory_of_a_step_grows_with_the_batch_and_its_state_does_not():
     # Parameters and two moments of Adam, 4 bytes each.
     parameters = FunctionalModel(task_of(config).build(config)).count()
     assert small.state == pytest.approx(3 * 4 * parameters, rel=0.02)
+    # It is that of the program that training runs, which is not compiled for it.
+    compiled, _ = compile_step(config, 32)
+    assert large.temporary == pytest.approx(compiled.memory_analysis().temp_size_in_bytes, rel=0.01)
