@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+from flax import nnx
 from ml_collections import ConfigDict
 
 from configs import tiny
@@ -22,8 +23,18 @@ def small_config(**train_settings) -> ConfigDict:
     return config
 
 
-def noise_job(config: ConfigDict, scale: float = 0.5, fail_at: int | None = None) -> TrainingJob:
-    """Spectra of noise whose target is the input times `scale`; a batch depends on its step alone."""
+def layer() -> nnx.Module:
+    """A network that compiles in a moment, for what any network would do."""
+    return nnx.Linear(LENGTH, LENGTH, rngs=nnx.Rngs(0))
+
+
+def noise_job(
+    config: ConfigDict, scale: float = 0.5, fail_at: int | None = None, model: nnx.Module | None = None
+) -> TrainingJob:
+    """Spectra of noise whose target is the input times `scale`; a batch depends on its step alone.
+
+    The network is `model`, or that of the config.
+    """
     size = config.train.batch_size
 
     def batch(step: int) -> dict:
@@ -37,7 +48,7 @@ def noise_job(config: ConfigDict, scale: float = 0.5, fail_at: int | None = None
             yield batch(step)
 
     return TrainingJob(
-        model=build_from_config(config.to_dict()),
+        model=build_from_config(config.to_dict()) if model is None else model,
         train_batches=train_batches,
         validation_batches=lambda: iter(
             [(batch(10**6), np.ones(size)), (batch(10**6 + 1), np.r_[1, [0] * (size - 1)])]

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.training.checkpoints import CheckpointWriter, restore
-from deeper_jax.training.distributed import first_alone, is_first, same_everywhere
+from deeper_jax.training.distributed import all_do, first_alone, is_first, same_everywhere
 from deeper_jax.training.divergence import DivergenceWatch, batch_in_words
 from deeper_jax.training.fitting_weights import check_fit, fitting_weights
 from deeper_jax.training.job import TrainingJob
@@ -49,6 +49,9 @@ def total_steps(config: ConfigDict, steps_per_epoch: int) -> int:
 def train(config: ConfigDict, job: TrainingJob, workdir: str | Path, mesh: Mesh | None = None) -> TrainState:
     """Train `job` in `workdir`, from the latest checkpoint there if there is one; returns the final state.
 
+    A run whose `train.steps` or `train.epochs` are more than before is extended: from where it stands, the learning
+    rate is that of a run which had them from the beginning.
+
     Order of initialisation: the run's own latest checkpoint, else `init_from` (a source checkpoint to
     fine-tune), else random weights from `seed`. On the CPU a run that was killed and started again ends with
     the same bits as one that was not.
@@ -80,9 +83,14 @@ def _train(config: ConfigDict, job: TrainingJob, workdir: Path, mesh: Mesh, stac
         f"{model.count():,} parameters, {steps:,} steps of {config.train.batch_size} "
         f"on {mesh.size} {jax.devices()[0].platform} device(s){processes}."
     )
+    extended = list(record.get("extended", []))
+    if record and (before := total_steps(ConfigDict(record["config"]), job.steps_per_epoch)) < steps:
+        extended.append({"at_step": int(state.step), "from_steps": before, "to_steps": steps})
+        rate = float(schedule(int(state.step)))
+        _say(f"Extended from {before:,} to {steps:,} steps; the learning rate goes on as theirs, from {rate:.3g}.")
     log = (RunLog if is_first() else SilentLog)(workdir, int(state.step), steps, config.train.batch_size)
     stack.enter_context(contextlib.closing(log))
-    return _Run(config, job, model, optimizer, schedule, shardings, log, checkpoints, steps).go(state)
+    return _Run(config, job, model, optimizer, schedule, shardings, log, checkpoints, steps, extended).go(state)
 
 
 def _initial_state(
@@ -139,9 +147,12 @@ class _Run:
     log: RunLog | SilentLog
     checkpoints: CheckpointWriter
     steps: int
+    extended: list[dict[str, int]]
 
     def __post_init__(self) -> None:
         self.record = _record(self.config, self.job)
+        if self.extended:
+            self.record["extended"] = self.extended
         settings = self.config.train
         self.mesh = self.shardings.step.mesh
         self.train_step = make_train_step(
@@ -160,9 +171,16 @@ class _Run:
         """Step from where `state` stands to the end; validate, log and save on the way."""
         every, stop = self.config.train, None
         start, clock = int(state.step), time.perf_counter()
+        if start >= self.steps:
+            _say("The run is finished; a larger --config.train.steps, or epochs where it counts those, extends it.")
         batches = self.job.train_batches(start, self.steps)
         for step in range(start + 1, self.steps + 1):
-            state, metrics = self.train_step(state, shard_batch(next(batches), self.mesh))
+            batch = shard_batch(next(batches), self.mesh)
+            if step == start + 1 and jax.process_count() > 1:
+                # Its exchanges must not begin in one process while another still compiles.
+                jitted: Any = self.train_step
+                self.train_step = all_do(jitted.lower(state, batch).compile)
+            state, metrics = self.train_step(state, batch)
             self.watch.add(metrics.pop("finite"))
             self.log.advance()
             # Only from here on, with the step compiled, is there something to save.

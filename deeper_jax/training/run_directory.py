@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 LOCK = "run.lock"
 # Settings of `train` that a resumed run may change: where the state lies, and what to do where it would diverge.
 _MAY_DIFFER = ("shard_parameters", "on_divergence")
+# Those that say how long it is: they may grow.
+_LENGTH = ("steps", "epochs")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -109,6 +111,7 @@ def claim(workdir: Path, config: ConfigDict) -> None:
     """Write the config into the run's directory, or check that it is the one of the checkpoints already there.
 
     A config.json that was damaged is written anew from their record. Where nothing was saved yet any settings will do.
+    More steps or epochs than the checkpoints' run had extend it.
 
     Raises:
       InputError: the checkpoints are of a run with other settings than may change, or no longer say of which.
@@ -128,12 +131,19 @@ def claim(workdir: Path, config: ConfigDict) -> None:
             f"{path}: cannot be read, nor any checkpoint's record beside it; put a backup there, or give another "
             "--workdir."
         )
-    changed = sorted(_differences(_fixed(found), _fixed(wanted)))
+    # What the newest checkpoint is of: config.json may tell of a longer run that has saved nothing yet.
+    reached = recorded or found
+    changed = _differences(_fixed(found), _fixed(wanted))
+    if not _as_long(reached, wanted):
+        changed += [line for name in _LENGTH for line in _differences(*_train_setting(name, reached, wanted))]
     if changed:
         raise InputError(
-            f"{path}: this directory holds a run with other settings ({'; '.join(changed[:4])}): "
-            "give the settings it was started with to resume it, or another --workdir."
+            f"{path}: this directory holds a run with other settings ({'; '.join(sorted(changed)[:4])}): "
+            "give the settings it was started with to resume it, more of the steps or epochs that it was started with "
+            "to extend it, or another --workdir."
         )
+    if any(was != now for name in _LENGTH for was, now in [_train_setting(name, found, wanted)[:2]]):
+        _write(path, wanted)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -154,11 +164,24 @@ def _write(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a resumed run may not change."""
+    """The settings that a resumed run may not change, but for its length."""
     train = settings.get("train")
     if not isinstance(train, dict):
         return settings
-    return {**settings, "train": {name: value for name, value in train.items() if name not in _MAY_DIFFER}}
+    return {**settings, "train": {k: value for k, value in train.items() if k not in _MAY_DIFFER + _LENGTH}}
+
+
+def _train_setting(name: str, found: dict[str, Any], wanted: dict[str, Any]) -> tuple[Any, Any, str]:
+    """What the setting of `train` was and is now, and its full name."""
+    return found["train"].get(name), wanted["train"].get(name), f"train.{name}"
+
+
+def _as_long(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether a run has as many steps as one before, or more; both must count the same, steps or epochs."""
+    (steps, more_steps, _), (epochs, more_epochs, _) = (_train_setting(name, found, wanted) for name in _LENGTH)
+    if steps and more_steps:
+        return bool(more_steps >= steps)
+    return not steps and not more_steps and bool(more_epochs >= epochs)
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:

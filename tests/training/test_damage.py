@@ -4,15 +4,13 @@ import functools
 import os
 import shutil
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 import tensorstore
-from flax import nnx
-from training_examples import LENGTH, ONE_DEVICE, noise_job, small_config
+from training_examples import ONE_DEVICE, layer, noise_job, small_config
 
 from deeper_jax.errors import InputError
 from deeper_jax.training.checkpoints import CheckpointWriter, restore
@@ -25,8 +23,7 @@ def tiny_run(workdir: Path, **settings) -> TrainState:
     """20 steps of one layer: latest checkpoints at 14 and 20, best at 10 and 20."""
     config = small_config(**{"evaluate_every": 10, "ema_decay": 0.5} | settings)
     config.schedule.learning_rate = 1e-3
-    job = replace(noise_job(config), model=nnx.Linear(LENGTH, LENGTH, rngs=nnx.Rngs(0)))
-    return train(config, job, workdir, ONE_DEVICE)
+    return train(config, noise_job(config, model=layer()), workdir, ONE_DEVICE)
 
 
 @pytest.fixture(scope="module")

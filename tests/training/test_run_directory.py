@@ -74,6 +74,26 @@ def test_a_directory_without_checkpoints_takes_other_settings(workdir):
     assert json.loads((workdir / "config.json").read_text())["train"]["steps"] == 3
 
 
+def test_more_steps_or_epochs_of_the_kind_that_was_counted_are_taken_and_fewer_are_not(workdir, caplog):
+    def written():
+        return json.loads((workdir / "config.json").read_text())["train"]["steps"]
+
+    claim(workdir, small_config(steps=30))
+    assert written() == 30 and not caplog.text
+    # Nothing of the longer run is saved yet.
+    claim(workdir, small_config(steps=25))
+    assert written() == 25
+    for settings in ({"steps": 19}, {"steps": 0, "epochs": 9}):
+        with pytest.raises(InputError, match=f"train.steps was 20, now {settings['steps']}"):
+            claim(workdir, small_config(**settings))
+    record = workdir / "checkpoints" / "latest" / "7" / "record" / "metadata"
+    record.write_text(json.dumps(sealed({"config": small_config(steps=0, epochs=3).to_dict()}, {})))
+    claim(workdir, small_config(steps=0, epochs=4))
+    with pytest.raises(InputError, match="train.epochs was 3, now 2"):
+        claim(workdir, small_config(steps=0, epochs=2))
+    assert not caplog.text
+
+
 GOOD = "".join(json.dumps({"step": step, "train/loss": 0.5}) + "\n" for step in (1, 2, 3))
 
 

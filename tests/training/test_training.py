@@ -1,3 +1,4 @@
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from ml_collections import ConfigDict
-from training_examples import LENGTH, ONE_DEVICE, STEPS, largest_difference, noise_job, small_config
+from training_examples import LENGTH, ONE_DEVICE, STEPS, largest_difference, layer, noise_job, small_config
 
 import deeper_jax
 from deeper_jax.errors import InputError
@@ -16,9 +17,10 @@ from deeper_jax.models.resunet1d import ResUNet1D
 from deeper_jax.training.fitting_weights import fitting_weights
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.loop import train
+from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import data_mesh
 from deeper_jax.training.step import TrainState
-from deeper_jax.training.stored_checkpoints import read_weights
+from deeper_jax.training.stored_checkpoints import read_record, read_weights
 
 
 def log(workdir: Path) -> list[dict]:
@@ -64,10 +66,50 @@ def test_an_interrupted_run_ends_with_the_same_bits(finished, tmp_path):
         assert curves[0] == curves[1] and len(curves[0]) == STEPS
 
 
+@pytest.mark.parametrize("stopped_at", [None, pytest.param(12, marks=pytest.mark.slow)])
+def test_an_extended_run_is_the_longer_run_where_the_schedule_does_not_know_the_length(stopped_at, tmp_path, caplog):
+    caplog.set_level("INFO", "deeper_jax")
+
+    def config(steps):
+        config = small_config(steps=steps, evaluate_every=5)
+        config.schedule = ConfigDict({"name": "constant", "learning_rate": 1e-3})
+        return config
+
+    def job(steps, **options):
+        return noise_job(config(steps), model=layer(), **options)
+
+    whole = train(config(30), job(30), tmp_path / "whole", ONE_DEVICE)
+    with contextlib.nullcontext() if stopped_at is None else pytest.raises(RuntimeError, match="power cut"):
+        train(config(20), job(20, fail_at=stopped_at), tmp_path / "run", ONE_DEVICE)
+    extended = train(config(30), job(30), tmp_path / "run", ONE_DEVICE)
+    assert largest_difference(whole, extended) == 0
+    assert "Extended from 20 to 30 steps; the learning rate goes on as theirs, from 0.001." in caplog.text
+    curves = [
+        [line["train/loss"] for line in log(tmp_path / name) if "train/loss" in line] for name in ("whole", "run")
+    ]
+    assert curves[0] == curves[1] and len(curves[0]) == 30
+    # What it was is kept, and it cannot be made shorter again.
+    (begun,) = read_record(tmp_path / "run" / "checkpoints" / "latest" / "30")["extended"]
+    assert begun["from_steps"] == 20 and begun["to_steps"] == 30
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["steps"] == 30
+    with pytest.raises(InputError, match=r"train\.steps was 30, now 20.*more of the steps or epochs.*to extend it"):
+        train(config(20), job(20), tmp_path / "run", ONE_DEVICE)
+
+
+def test_an_extended_run_goes_on_with_the_learning_rate_of_the_longer_one(tmp_path):
+    short, longer = small_config(), small_config(steps=STEPS + 4)
+    for config in (short, longer):
+        train(config, noise_job(config, model=layer()), tmp_path, ONE_DEVICE)
+    rates = [line["train/learning_rate"] for line in log(tmp_path) if "train/learning_rate" in line]
+    schedule = make_schedule(**longer.schedule.to_dict(), total_steps=STEPS + 4, steps_per_epoch=10)
+    np.testing.assert_allclose(rates[STEPS:], [schedule(step) for step in range(STEPS, STEPS + 4)], rtol=1e-6)
+    assert rates[STEPS] > 100 * rates[STEPS - 1]  # up from the floor of the shorter cycle
+
+
 def test_learning_reduces_the_loss_and_the_best_checkpoint_is_the_lowest_validation(tmp_path):
     config = small_config(steps=120, evaluate_every=20, checkpoint_every=1000)
     config.schedule.learning_rate = 0.01
-    train(config, noise_job(config), tmp_path, ONE_DEVICE)
+    train(config, noise_job(config, model=layer()), tmp_path, ONE_DEVICE)
     lines = log(tmp_path)
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
