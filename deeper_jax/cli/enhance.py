@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deeper_jax.cli.command_line import log_shown
-from deeper_jax.cli.enhance_many import add_folder_arguments, check_one, enhance_many
+from deeper_jax.cli.enhance_many import add_folder_arguments, check_one, enhance_many, made_from
 from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
 from deeper_jax.errors import InputError
 
@@ -115,6 +115,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
     with log_shown(sys.stdout if options.quiet else sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
         entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+        origin = made_from(source, options)
         measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
         result = enhance(
             measured,
@@ -127,7 +128,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
             cosmic_rays=options.cosmic_rays,
             resolution=options.resolution,
             progress=not options.quiet,
-        )
+        ).assign_attrs(made_from=origin)
         log.info("writing %s", output.name)
         write_map(result, output, overwrite=options.overwrite)
         # The numbers are safe from here on, whatever becomes of the pictures.

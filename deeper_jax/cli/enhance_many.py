@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import json
 import os
 import sys
 import time
@@ -51,10 +52,14 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument(
         "--glob", metavar="PATTERN", help="which files of a folder, such as '*.wdf' or '**/*.wdf' (default: all known)"
     )
-    many.add_argument("--resume", action="store_true", help="skip files whose result exists in DIR")
+    many.add_argument(
+        "--resume",
+        action="store_true",
+        help="skip files whose result exists in DIR, made of the same file with the same options",
+    )
     many.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     many.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes, each with its own model; 1 on a GPU (default: 1)"
+        "--jobs", type=int, default=1, metavar="N", help="processes, each with its own model; on CPUs only (default: 1)"
     )
     many.add_argument(
         "--summary", default="summary", metavar="NAME", help="DIR/NAME.csv and .html, the table (default: %(default)s)"
@@ -223,6 +228,13 @@ def _rows(jobs: list[Job], options: argparse.Namespace) -> Iterator[dict[str, An
         yield from (worker.row(job) for job in jobs)
         return
     Worker(options)  # a model that cannot be loaded is told once, before processes start
+    import jax
+
+    if jax.default_backend() != "cpu":
+        raise InputError(
+            f"--jobs is {options.jobs}, but the work is done on a {jax.default_backend()}, which the first process "
+            "takes whole; leave --jobs out, so that the files follow one another, or set JAX_PLATFORMS=cpu."
+        )
     with ProcessPoolExecutor(min(options.jobs, len(jobs)), get_context("spawn"), _start, (options,)) as pool:
         yield from pool.map(_row, jobs)
 
@@ -277,8 +289,9 @@ class Worker:
 
         given = self.options
         entry = int(given.entry) if given.entry and given.entry.isdigit() else given.entry
+        origin = made_from(job.source, given)
         measured = read_map(job.source, entry=entry, wavenumbers=given.wavenumbers, laser=given.laser)
-        result = enhance(measured, self.model, **self.settings)
+        result = enhance(measured, self.model, **self.settings).assign_attrs(made_from=origin)
         write_map(result, job.output, overwrite=given.overwrite)
         self._draw(job, result)
         return _facts(result) | {"state": "enhanced", "result": str(job.output)}
@@ -287,6 +300,12 @@ class Worker:
         from deeper_jax.maps import read_data_set
 
         result = read_data_set(job.output)
+        changed = _changed(result.attrs.get("made_from", ""), made_from(job.source, self.options))
+        if changed:
+            raise InputError(
+                f"{job.source}: {job.output} was made of another file or with other options ({changed}); give another "
+                "--output-dir, or --overwrite without --resume to make all anew."
+            )
         if job.page is not None and not job.page.exists():
             self._draw(job, result)
         return _facts(result) | {"state": "done before", "result": str(job.output)}
@@ -307,6 +326,23 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "cosmic_rays": options.cosmic_rays,
         "resolution": options.resolution,
     }
+
+
+def made_from(source: Path, options: argparse.Namespace) -> str:
+    """What a result depends on, as JSON: the file's size and time of change, and the options."""
+    seen = source.stat()
+    names = ("model", "super_resolver", "entry", "laser", "wavenumbers")
+    facts = {"bytes": seen.st_size, "changed": int(seen.st_mtime)} | {name: getattr(options, name) for name in names}
+    return json.dumps(facts | _settings(options))
+
+
+def _changed(before: str, now: str) -> str:
+    """What differs, in words; nothing if nothing does."""
+    try:
+        old, new = json.loads(before), json.loads(now)
+    except ValueError:
+        return "it does not say of which"
+    return "; ".join(f"{name} was {old.get(name)}, now {new[name]}" for name in new if old.get(name) != new[name])
 
 
 def _facts(result: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from paths import ROOT
@@ -84,6 +85,27 @@ def test_resuming_skips_what_is_done_and_overwrites_nothing(scans, weights, tmp_
     assert table.count("done before") == 1 and table.count(",enhanced,") == 2
 
 
+def test_what_was_made_of_another_file_or_otherwise_is_not_taken_for_done(scans, weights, tmp_path, capsys):
+    given = [scans / "a.npz", scans / "b.npz", "--output-dir=out", "--no-page", weights]
+    assert ended(capsys, *given)[0] == 0
+    before = (tmp_path / "out" / "a_enhanced.h5").read_bytes()
+    values, axis = spectra_of_bands(4, 4)
+    write_map(raman_map(values, axis, y=np.arange(4.0), x=np.arange(4.0)), scans / "a.npz", overwrite=True)
+    status, said, sentences = ended(capsys, *given, "--resume")
+    assert status == 1 and "scans/b.npz: done before, skipped" in said
+    assert "scans/a.npz: out/a_enhanced.h5 was made of another file or with other options (bytes was" in sentences[0]
+    assert (tmp_path / "out" / "a_enhanced.h5").read_bytes() == before
+    status, said, sentences = ended(capsys, *given[1:], "--resume", "--noise=3")
+    assert status == 1 and "(noise was None, now 3.0); give another" in sentences[0]
+
+
+def test_several_processes_are_refused_on_a_gpu(scans, weights, monkeypatch, capsys):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr("deeper_jax.cli.command_line.keep_compiled_programs", lambda: None)
+    status, said, sentences = ended(capsys, scans, "--output-dir=out", weights, "--jobs=2")
+    assert status == 2 and not said and "--jobs is 2, but the work is done on a gpu" in sentences[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -125,10 +147,11 @@ def test_quiet_says_only_what_went_wrong(scans, weights, capsys):
 
 
 def test_pages_are_linked_and_several_processes_give_the_same(scans, weights, tmp_path):
-    command = [sys.executable, "-m", "deeper_jax", "enhance", "scans", "--glob=[ab].npz", weights]
-    for more in (["--output-dir=one", "--no-page"], ["--output-dir=two", "--jobs=2"]):
-        done = subprocess.run([*command, *more], capture_output=True, text=True, env=_environment())
-        assert done.returncode == 0, done.stderr
+    arguments = ["enhance", "scans", "--glob=[ab].npz", weights]
+    main([*arguments, "--output-dir=one", "--no-page"])
+    command = [sys.executable, "-m", "deeper_jax", *arguments, "--output-dir=two", "--jobs=2"]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    assert done.returncode == 0, done.stderr
     for name in "ab":
         one, two = (read_data_set(f"{folder}/{name}_enhanced.h5") for folder in ("one", "two"))
         assert one.identical(two)
