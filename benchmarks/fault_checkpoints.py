@@ -43,10 +43,12 @@ class SmallRun:
     def resume(self, workdir: Path) -> list[np.ndarray]:
         """The weights in the end."""
         import jax
+        from training_examples import ONE_DEVICE
 
         from deeper_jax.training.loop import train
 
-        return [np.asarray(leaf) for leaf in jax.tree.leaves(train(self.config, self.job, workdir).weights)]
+        state = train(self.config, self.job, workdir, ONE_DEVICE)
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(state.weights)]
 
 
 def damaged_checkpoints(folder: Path, rng: random.Random, count: int = 10**9) -> Iterator[Outcome]:

@@ -17,6 +17,7 @@ def losses(workdir: Path) -> dict[int, float]:
 
 
 def wait_for_step(workdir: Path, step: int, process: subprocess.Popen) -> None:
+    """Raises AssertionError, with what it said if that is at hand, if the process ends before."""
     while process.poll() is None:
         try:
             if max(losses(workdir), default=0) >= step:
@@ -24,4 +25,5 @@ def wait_for_step(workdir: Path, step: int, process: subprocess.Popen) -> None:
         except (OSError, ValueError):
             pass
         time.sleep(0.02)
-    raise AssertionError(f"the run ended before step {step}")
+    said = "".join(pipe.read() for pipe in (process.stdout, process.stderr) if pipe)
+    raise AssertionError(f"the run ended with {process.returncode} before it was seen at step {step}: {said}")

@@ -22,6 +22,7 @@ SMALLEST, LARGEST = 4, 512  # pixels on a side
 
 # More cosmic rays than a scan of so few pixels would have, so that there is one to find.
 _RANGES = SimulatorConfig(low_cosmic_rate=0.005)
+_simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
 
 
 def sample_map(height: int = 30, width: int = 30, *, seed: int = 3, truth: bool = False) -> "xarray.DataArray":
@@ -69,8 +70,7 @@ def _cell(height: int, width: int, seed: int) -> Any:
     ):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or not lowest <= value <= highest:
             raise InputError(f"{name} is {value!r}; give a whole number from {lowest} to {highest}.")
-    simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
-    return simulate(jax.random.key(seed), int(height), int(width), default_wavenumbers(), _RANGES)
+    return _simulate(jax.random.key(seed), int(height), int(width), default_wavenumbers(), _RANGES)
 
 
 def _labelled(values: Any, seed: int) -> "xarray.DataArray":

@@ -25,7 +25,7 @@ MEASURED = [
     ("line_scans.wip", ["--entry=1"]),
     ("silicon_map.wip", ["--single-spectra"]),
     ("single_spectrum.wdf", ["--noise=5"]),
-    ("streamline_map.wdf", []),
+    pytest.param("streamline_map.wdf", [], marks=pytest.mark.slow),
     ("witec_export.mat", []),
 ]
 
@@ -122,7 +122,11 @@ def test_a_finer_map_has_a_page_too(tmp_path):
     assert read_data_set(tmp_path / "fine.csv")["denoised"].shape == (5, 6, 64)
 
 
-@pytest.mark.parametrize("shape", [(1,), (2,), (1, 4), (4, 1), (1, 1), (3, 30), (30, 3), (3, 4, 5), (2, 1, 5)])
+QUICK_SHAPES = [(1,), (1, 4), (1, 1), (30, 3), (3, 4, 5)]
+SLOW_SHAPES = [pytest.param(shape, marks=pytest.mark.slow) for shape in [(2,), (4, 1), (3, 30), (2, 1, 5)]]
+
+
+@pytest.mark.parametrize("shape", QUICK_SHAPES + SLOW_SHAPES)
 def test_pages_of_every_shape(shape, tmp_path):
     import deeper_jax
 

@@ -173,9 +173,9 @@ def test_without_tensorflow_a_config_that_needs_it_says_in_a_sentence_what_to_in
 
 def test_without_tensorflow_what_does_not_need_it_trains(tmp_path):
     settings = ["train.steps=2", "train.batch_size=8", "data.validation_spectra=8", "train.evaluate_every=2"]
-    settings = [f"--config.{setting}" for setting in settings]
+    settings = [f"--config.{setting}" for setting in (*settings, "model.length=64")]
     result = without_libraries_for_training(
-        "train", "--config=denoising_counts:width=4", *settings, f"--workdir={tmp_path / 'run'}"
+        "train", "--config=default_denoiser:width=4", *settings, f"--workdir={tmp_path / 'run'}"
     )
     assert result.returncode == 0, result.stderr
     assert "deeper-jax[train]" in result.stdout  # TensorBoard's files are not written

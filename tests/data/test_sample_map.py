@@ -15,13 +15,13 @@ from deeper_jax.simulator import default_wavenumbers
 
 @pytest.fixture(scope="module")
 def scan():
-    return deeper_jax.sample_map(12, 10)
+    return deeper_jax.sample_map(8, 6)
 
 
 def test_it_is_a_scan_in_counts_with_places_in_micrometres(scan):
-    assert scan.dims == ("y", "x", "wavenumber") and scan.shape == (12, 10, 500) and scan.dtype == np.float32
-    np.testing.assert_array_equal(scan.y, 0.5 * np.arange(12))
-    np.testing.assert_array_equal(scan.x, 0.5 * np.arange(10))
+    assert scan.dims == ("y", "x", "wavenumber") and scan.shape == (8, 6, 500) and scan.dtype == np.float32
+    np.testing.assert_array_equal(scan.y, 0.5 * np.arange(8))
+    np.testing.assert_array_equal(scan.x, 0.5 * np.arange(6))
     np.testing.assert_array_equal(scan.wavenumber, default_wavenumbers())
     assert scan.attrs["units"] == "counts" and scan.x.attrs["units"] == scan.y.attrs["units"] == "um"
     np.testing.assert_array_equal(scan, np.round(scan))  # a detector counts whole numbers
@@ -35,7 +35,7 @@ def test_it_says_that_it_is_simulated(scan):
 
 
 def test_the_noise_is_what_lies_between_it_and_its_truth(scan):
-    truth = deeper_jax.sample_map(12, 10, truth=True)
+    truth = deeper_jax.sample_map(8, 6, truth=True)
     residual = (scan - truth).values
     calm = np.abs(residual) < 10  # without cosmic rays
     assert calm.mean() > 0.99 and abs(residual[calm].mean()) < 0.05
@@ -44,8 +44,8 @@ def test_the_noise_is_what_lies_between_it_and_its_truth(scan):
 
 
 def test_a_seed_gives_the_same_scan_and_another_another(scan):
-    xarray.testing.assert_identical(scan, deeper_jax.sample_map(12, 10))
-    assert not np.array_equal(scan, deeper_jax.sample_map(12, 10, seed=4))
+    xarray.testing.assert_identical(scan, deeper_jax.sample_map(8, 6))
+    assert not np.array_equal(scan, deeper_jax.sample_map(8, 6, seed=4))
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_sizes_that_cannot_be(settings, sentence):
 @pytest.mark.parametrize("suffix", [".h5", ".npz", ".csv"])
 def test_the_command_writes_a_file_that_is_read_back(suffix, scan, tmp_path, capsys):
     file = tmp_path / f"small{suffix}"
-    main(["sample", str(file), "--height=12", "--width=10"])
+    main(["sample", str(file), "--height=8", "--width=6"])
     xarray.testing.assert_identical(read_map(file), scan)
     assert "SIMULATED" in (said := capsys.readouterr().out) and f"deeper-jax enhance {file}" in said
-    truth = deeper_jax.sample_map(12, 10, truth=True)
+    truth = deeper_jax.sample_map(8, 6, truth=True)
     np.testing.assert_array_equal(read_data_set(file)["truth"], truth)
 
 
@@ -81,5 +81,5 @@ def test_the_command_replaces_nothing_unasked(tmp_path, monkeypatch, capsys):
             main(["sample", *arguments])
         assert ended.value.code == 2 and capsys.readouterr().err.count("\n") == 1
     assert (tmp_path / "sample.h5").read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 1
-    main(["sample", "--overwrite", "--height=4", "--width=4"])
-    assert read_map("sample.h5").shape == (4, 4, 500)
+    main(["sample", "--overwrite", "--height=8", "--width=6"])
+    assert read_map("sample.h5").shape == (8, 6, 500)

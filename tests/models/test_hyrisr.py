@@ -91,7 +91,10 @@ def test_initial_values_fill_their_bounds_and_differ_between_blocks() -> None:
     assert 0.9 / math.sqrt(72) < np.abs(body.kernel[...]).max() <= 1 / math.sqrt(72)
 
 
-def test_gradients_are_torchs_and_the_same_with_every_remat() -> None:
+@pytest.mark.parametrize(
+    "remat", ["none", "both", *(pytest.param(remat, marks=pytest.mark.slow) for remat in ("blocks", "groups"))]
+)
+def test_gradients_are_torchs_and_the_same_with_every_remat(remat: str) -> None:
     """The stacked body's gradient, compared in the released layout through the import's own slots."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (2, 3, 4, 12)).astype(np.float32)
@@ -101,12 +104,11 @@ def test_gradients_are_torchs_and_the_same_with_every_remat() -> None:
     (net(torch.from_numpy(x)) - torch.from_numpy(target)).abs().mean().backward()
     gradients = {name: parameter.grad.numpy() for name, parameter in net.named_parameters()}
     expected = nnx.to_pure_dict(nnx.state(hyrisr_from_state_dict(gradients)))
-    for remat in ("none", "blocks", "groups", "both"):
-        model = hyrisr_from_state_dict(numpy_state_dict(net), remat=remat)
-        _, gradient = value_and_gradient(model, x, target)
-        pairs = zip(jax.tree.leaves(gradient), jax.tree.leaves(expected), strict=True)
-        for ours, theirs in pairs:
-            np.testing.assert_allclose(ours, theirs, atol=2e-5 * np.abs(theirs).max())
+    model = hyrisr_from_state_dict(numpy_state_dict(net), remat=remat)
+    _, gradient = value_and_gradient(model, x, target)
+    pairs = zip(jax.tree.leaves(gradient), jax.tree.leaves(expected), strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, atol=2e-5 * np.abs(theirs).max())
 
 
 def test_bfloat16_is_near_float32() -> None:

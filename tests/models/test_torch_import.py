@@ -59,7 +59,10 @@ def small_resunet(length: int, width: int, batch_norm: bool, seed: int) -> Torch
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize(("length", "width", "n"), [(500, 8, 3), (36, 5, 7), (4, 3, 2)])
+@pytest.mark.parametrize(
+    ("length", "width", "n"),
+    [(36, 5, 7), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(500, 8, 3), (4, 3, 2)])],
+)
 def test_resunet1d_answers_as_its_twin(length: int, width: int, n: int, batch_norm: bool) -> None:
     net = small_resunet(length, width, batch_norm, seed=length + width)
     x = np.random.default_rng(width).uniform(0, 1, (n, length)).astype(np.float32)
@@ -102,7 +105,7 @@ def test_hyrisr_answers_as_its_twin(
     assert_close(run(model, x)[0], torch_output(net, x))
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3, pytest.param(4, marks=pytest.mark.slow)])
 def test_wider_hyrisr_answers_as_its_twin(scale: int) -> None:
     torch.manual_seed(scale)
     net = TorchHyRISR(scale, 50, 25, groups=18, blocks=6, reduction=4)

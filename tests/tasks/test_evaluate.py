@@ -43,7 +43,7 @@ def untrained(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("name", ["trained", "untrained"])
+@pytest.mark.parametrize("name", [pytest.param("trained", marks=pytest.mark.slow), "untrained"])
 def test_without_data_it_is_evaluated_on_simulated_cells_and_says_so(name, request, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(denoising_evaluation, "SIMULATED", CELLS)
     with caplog.at_level("INFO", logger="deeper_jax"):

@@ -1,10 +1,13 @@
 """Feeding from the device's memory against the tf.data pipelines: the same of the same draws, equally distributed."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from flax import nnx
 
 from configs import tiny
 from deeper_jax.data import device_augmentation, spectra_pipeline
@@ -147,13 +150,17 @@ def test_training_learns_from_either_feed_and_resumes_on_the_device(tmp_path):
     config = tiny.get_config("width=4,batch_norm=false")
     config.data.path, config.data.tfds_dir = str(tmp_path / "cells"), str(tmp_path / "tfds")
     config.data.input_pipeline, config.train.steps = "device", 9
-    whole = train(config, training_job(config), tmp_path / "whole")
+
+    def job_of_a_layer():
+        return replace(training_job(config), model=nnx.Linear(500, 500, rngs=nnx.Rngs(0)))
+
+    whole = train(config, job_of_a_layer(), tmp_path / "whole")
     config.data.input_pipeline = "host"
     with pytest.raises(InputError, match="data.input_pipeline is 'host'; choose 'tf.data'"):
         training_job(config)
 
     config.data.input_pipeline = "device"
-    job = training_job(config)
+    job = job_of_a_layer()
 
     class Killed(Exception):
         pass
@@ -164,8 +171,8 @@ def test_training_learns_from_either_feed_and_resumes_on_the_device(tmp_path):
                 raise Killed
             yield batch
 
-    broken = type(job)(**{**vars(job), "train_batches": interrupted})
+    broken = replace(job, train_batches=interrupted)
     with pytest.raises(Killed):
         train(config, broken, tmp_path / "again")
-    again = train(config, training_job(config), tmp_path / "again")
+    again = train(config, job_of_a_layer(), tmp_path / "again")
     jax.tree.map(np.testing.assert_array_equal, whole.params, again.params)

@@ -29,7 +29,8 @@ from deeper_jax.training.supervisor import TRY_AGAIN
 
 HEARTBEAT = 10
 # Steps of few parameters, so that the test is of how processes work together.
-DENOISER = {"train.steps": 9, "train.evaluate_every": 3, "train.checkpoint_every": 2, "train.batch_size": 16}
+# More of them than are done between two looks at how far it is.
+DENOISER = {"train.steps": 24, "train.evaluate_every": 3, "train.checkpoint_every": 2, "train.batch_size": 16}
 UPSAMPLER = {
     "model.length": 20,
     "model.width": 8,
@@ -92,6 +93,12 @@ class Job:
     def __exit__(self, *_) -> None:
         for process in self.processes:
             process.kill()
+
+    def wait_for_step(self, workdir: Path, step: int) -> None:
+        try:
+            wait_for_step(workdir, step, self.processes[0])
+        except AssertionError as error:
+            raise AssertionError(f"{error}{self.output(0)}{self.output(1)}") from None
 
     def statuses(self, timeout: float = 600) -> list[int]:
         """Exit statuses, once all have ended."""
@@ -186,7 +193,7 @@ def test_a_killed_process_ends_all_and_one_process_resumes(killed, folder, argum
     workdir = folder / f"killed {killed}"
     command, config = arguments("denoiser")
     with Job(workdir, command) as job:
-        wait_for_step(workdir, 5, job.processes[0])
+        job.wait_for_step(workdir, 5)
         assert "on 8 cpu device(s) of 2 processes" in job.output(0)
         job.processes[killed].kill()
         since = time.monotonic()
@@ -230,14 +237,14 @@ def test_two_processes_resume_what_one_began(folder, arguments, alone):
 def test_two_processes_agree_on_the_newest_sound_checkpoint(folder, arguments, alone):
     workdir = folder / "damaged"
     shutil.copytree(alone("denoiser"), workdir)
-    newest = workdir / "checkpoints" / "latest" / "9"
+    newest = workdir / "checkpoints" / "latest" / "24"
     file = max((path for path in newest.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     content = bytearray(file.read_bytes())
     content[len(content) // 3] ^= 4
     file.write_bytes(content)
     with Job(workdir, arguments("denoiser")[0]) as job:
         assert job.statuses() == [0, 0], job.output(0) + job.output(1)
-        assert f"{newest} is damaged" in job.output(0) and "Resuming at step 8" in job.output(0)
+        assert f"{newest} is damaged" in job.output(0) and "Resuming at step 22" in job.output(0)
     assert largest_difference(workdir, alone("denoiser")) < 1e-5
 
 
@@ -245,7 +252,7 @@ def test_two_processes_agree_on_the_newest_sound_checkpoint(folder, arguments, a
 def test_a_polite_stop_of_one_stops_all_at_one_step(folder, arguments):
     workdir = folder / "stopped"
     with Job(workdir, arguments("denoiser")[0] + ["--config.train.steps=4000"]) as job:
-        wait_for_step(workdir, 2, job.processes[0])
+        job.wait_for_step(workdir, 2)
         job.processes[1].send_signal(signal.SIGTERM)
         assert job.statuses(120) == [128 + signal.SIGTERM] * 2, job.output(0) + job.output(1)
         step = int(job.output(0).split("Stopped at step ")[1].split()[0])
