@@ -12,7 +12,6 @@ processor time.
 
 import argparse
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
@@ -54,14 +53,20 @@ def simulated(shape: tuple[int, int, int], folder: Path) -> tuple[Path, np.ndarr
 
 def cost_of(*arguments: str | Path) -> Cost:
     """What a process takes."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    command = [sys.executable, *map(str, arguments)]
+    # A process's peak begins with that of its parent, so the parent must be small.
+    code = (
+        "import os, subprocess, sys, time; begun = time.perf_counter();"
+        "quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL};"
+        "_, status, used = os.wait4(subprocess.Popen(sys.argv[1:], **quiet).pid, 0);"
+        "print(os.waitstatus_to_exitcode(status), time.perf_counter() - begun, used.ru_utime + used.ru_stime,"
+        "used.ru_maxrss / 1e6)"
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{arguments}: ended with {os.waitstatus_to_exitcode(status)}")
-    return Cost(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6)
+    told = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True).stdout
+    status, *costs = told.split()
+    if status != "0":
+        raise RuntimeError(f"{arguments}: ended with {status}")
+    return Cost(*map(float, costs))
 
 
 def best_pca(path: Path, truth: np.ndarray) -> str:
