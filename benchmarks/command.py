@@ -60,7 +60,7 @@ def cost_of(*arguments: str | Path) -> Cost:
         "quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL};"
         "_, status, used = os.wait4(subprocess.Popen(sys.argv[1:], **quiet).pid, 0);"
         "print(os.waitstatus_to_exitcode(status), time.perf_counter() - begun, used.ru_utime + used.ru_stime,"
-        "used.ru_maxrss / 1e6)"
+        "1024 * used.ru_maxrss / 1e9)"
     )
     told = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True).stdout
     status, *costs = told.split()

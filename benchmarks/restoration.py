@@ -13,8 +13,6 @@ of the 95 % interval over samples, whose seeds nothing was trained on; the best 
 import argparse
 import dataclasses
 import functools
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 from scipy import stats
 
 import deeper_jax
+from benchmarks.command import cost_of
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.cosmic_rays import find_cosmic_rays
 from deeper_jax.enhancement.map_denoiser import denoise_map
@@ -37,6 +36,7 @@ from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
 
+KINDS = (("cell", simulate_cell, SimulatorConfig()), ("cartilage", simulate_cartilage, cartilage_config()))
 LEVELS, FRACTIONS, SIDE = (1.0, 3.0, 10.0), (0.03, 0.1, 0.3), 60
 # Counts a photo-electron, and what is added to make the variance proportional, of Renishaw maps whose noise is known.
 GAIN, PEDESTAL = 0.75, 17 / 0.75
@@ -98,8 +98,7 @@ def finer(options: argparse.Namespace) -> None:
     model, restorer = deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER)
     titles = "sample | light | scale | enhance | denoised, best interpolation | ratio | p | 90 %: measured | between"
     print(f"| {titles} |\n|{' --- |' * 9}")
-    kinds = (("cell", simulate_cell, SimulatorConfig()), ("cartilage", simulate_cartilage, cartilage_config()))
-    for sample, simulate, base in kinds:
+    for sample, simulate, base in KINDS:
         for level in LEVELS:
             rows: dict[int, list[list[float]]] = {2: [], 3: [], 4: []}
             for cube, truth in _samples(simulate, _quiet(base, level), options.samples):
@@ -134,8 +133,7 @@ def dose(options: argparse.Namespace) -> None:
     """Cells and cartilage scanned in each pixel, or in each second, third or fourth for 4, 9 or 16 times as long."""
     model, restorer = deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER)
     print("| sample | light a pixel | every pixel | 2 | 3 | 4 |\n| --- | --- | --- | --- | --- | --- |")
-    kinds = (("cell", simulate_cell, SimulatorConfig()), ("cartilage", simulate_cartilage, cartilage_config()))
-    for sample, simulate, base in kinds:
+    for sample, simulate, base in KINDS:
         for level in (0.1, 0.3, 1.0, 3.0):
             cells = []
             for step in (1, 2, 3, 4):
@@ -161,16 +159,9 @@ def cost(options: argparse.Namespace) -> None:
         return
     print("| map | scale | seconds | peak memory |\n| --- | --- | --- | --- |")
     for size in ("16,16,500,4", "64,64,500,1", "120,120,1024,1"):
-        command = f"[sys.executable, '-m', 'benchmarks.restoration', 'cost', '--size={size}']"
-        code = (
-            "import resource, subprocess, sys, time; begun = time.monotonic();"
-            f"subprocess.run({command}, check=True);"
-            "print(time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20)"
-        )
-        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        seconds, memory = map(float, printed.split()[-2:])
+        spent = cost_of("-m", "benchmarks.restoration", "cost", f"--size={size}")
         *shape, scale = size.split(",")
-        print(f"| {' x '.join(shape)} | {scale} | {seconds:.1f} | {memory:.2f} GiB |", flush=True)
+        print(f"| {' x '.join(shape)} | {scale} | {spent.seconds:.1f} | {spent.memory:.2f} GB |", flush=True)
 
 
 def _quiet(config: SimulatorConfig, level: float) -> SimulatorConfig:

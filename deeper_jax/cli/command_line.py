@@ -96,6 +96,11 @@ def run_quietly(name: str, work: Callable[[], None], *, stopped: str = STOPPED) 
         sys.exit(130)
 
 
+def name_or_number(entry: str | None) -> str | int | None:
+    """An `--entry` as `read_map` takes it: digits are a number."""
+    return int(entry) if entry and entry.isdigit() else entry
+
+
 @contextlib.contextmanager
 def log_shown(stream: TextIO, line: str = "%(message)s") -> Iterator[logging.Logger]:
     """What the package logs is written to a stream, in that format, and nowhere else."""

@@ -6,16 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from deeper_jax.cli.command_line import log_shown
+from deeper_jax.cli.command_line import log_shown, name_or_number
 from deeper_jax.cli.enhance_many import add_folder_arguments, check_one, enhance_many, made_from
 from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
 from deeper_jax.errors import InputError
 
-# Variables of an enhanced map after the intensity; .csv writes each to a file of its own.
-_FURTHER = (
-    *("uncertainty", "measured", "cosmic_ray", "cosmic_ray_removed", "flagged", "pixel_flagged"),
-    *("component_scores", "component_spectra"),
-)
 _PAGES = (".html", ".htm")
 
 
@@ -114,7 +109,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
     keep_compiled_programs()
     with log_shown(sys.stdout if options.quiet else sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
-        entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+        entry = name_or_number(options.entry)
         origin = made_from(source, options)
         measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
         result = enhance(
@@ -143,12 +138,15 @@ def _enhance_one(options: argparse.Namespace) -> None:
 
 
 def _check_targets(source: Path, output: Path, page: Path | None, options: argparse.Namespace) -> None:
+    from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID
     from deeper_jax.maps import check_writable
 
     if output.exists() and output.samefile(source):
         raise InputError(f"{output}: is the file that is read; give another name for the output.")
-    finer = options.super_resolver or options.scale not in (1, (1, 1))
-    further = [*_FURTHER, "denoised"] if finer else _FURTHER
+    # After the intensity; .csv writes each to a file of its own.
+    further = ["uncertainty", *ON_MEASURED_GRID, *COMPONENTS]
+    if options.super_resolver or options.scale not in (1, (1, 1)):
+        further.append("denoised")
     check_writable(output, overwrite=options.overwrite, further_variables=further)
     if page is None:
         return

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deeper_jax.cli.command_line import log_shown
+from deeper_jax.cli.command_line import log_shown, name_or_number
 from deeper_jax.errors import InputError, first_line
 
 FAILED = 1  # exit status where any file failed
@@ -288,7 +288,7 @@ class Worker:
         from deeper_jax.maps import read_map, write_map
 
         given = self.options
-        entry = int(given.entry) if given.entry and given.entry.isdigit() else given.entry
+        entry = name_or_number(given.entry)
         origin = made_from(job.source, given)
         measured = read_map(job.source, entry=entry, wavenumbers=given.wavenumbers, laser=given.laser)
         result = enhance(measured, self.model, **self.settings).assign_attrs(made_from=origin)

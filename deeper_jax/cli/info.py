@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from deeper_jax.cli.command_line import name_or_number
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `info` takes."""
@@ -24,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     from deeper_jax.tasks.load import load_as
 
     form = format_of(Path(options.file)).name
-    entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+    entry = name_or_number(options.entry)
     data = read_map(options.file, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
     lines = [("file", options.file), ("format", form), *describe_map(data, load_as(options.model, SpectralDenoiser))]
     width = max(len(name) for name, _ in lines)

@@ -2,6 +2,8 @@
 
 import argparse
 
+from deeper_jax.cli.command_line import name_or_number
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `plan` takes."""
@@ -19,7 +21,7 @@ def run(options: argparse.Namespace) -> None:
     """Compare scans of the same light, and print a table and what it says. Raises InputError."""
     from deeper_jax.enhancement.planning import LIGHT, plan_scan
 
-    entry = int(options.entry) if options.entry and options.entry.isdigit() else options.entry
+    entry = name_or_number(options.entry)
     light = tuple(options.light or LIGHT)
     scans = plan_scan(options.file, light=light, model=options.model, entry=entry)
     print("light   step   error (95 %), in units of the first map's noise")

@@ -17,7 +17,7 @@ from deeper_jax.data.spectral_pairs import (
     with_image_shape,
 )
 from deeper_jax.errors import InputError
-from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
+from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_array, find_optional, plain_key, read_arrays
 from deeper_jax.maps.names import AXES, WAVELENGTHS, rank_of
 from deeper_jax.spectra.axis import AXIS_FILE, read_axis
 

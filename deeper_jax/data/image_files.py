@@ -15,7 +15,7 @@ import numpy as np
 from deeper_jax.data.hyperspectral_images import HyperspectralImages, split_images
 from deeper_jax.data.map_files import LIST_FILE, MAP_SUFFIXES, check_same_axis, map_files, read_map_image
 from deeper_jax.errors import InputError
-from deeper_jax.maps.arrays import ARRAY_SUFFIXES, find_optional, read_arrays
+from deeper_jax.maps.array_files import ARRAY_SUFFIXES, find_optional, read_arrays
 from deeper_jax.maps.formats.hdf5_file import is_dataset, open_hdf5
 from deeper_jax.maps.reading import read_own
 from deeper_jax.spectra.axis import AXIS_FILE, checked_axis, read_axis

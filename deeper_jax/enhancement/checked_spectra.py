@@ -1,7 +1,7 @@
 """The last look at what was estimated: bands that it lost are given back, and where not to trust it is marked."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,20 +40,10 @@ class Checked(NamedTuple):
     beyond: np.ndarray
 
 
-class Estimator(Protocol):
-    """Who estimates spectra: of so many rows together at best, and with them what is common to all of the map."""
-
-    @property
-    def together(self) -> int:
-        """How many."""
-
-    def estimate(self, rows: slice) -> tuple[Estimate, np.ndarray]:
-        """Of consecutive rows, [n, L] each."""
-
-
 def checked_blocks(
     spectra: MeasuredSpectra,
-    estimator: Estimator,
+    estimated: Callable[[slice], tuple[Estimate, np.ndarray]],
+    together: int,
     noise_models: Sequence[NoiseModel],
     rays: CosmicRays,
     unchanged: np.ndarray,
@@ -62,14 +52,15 @@ def checked_blocks(
 
     Args:
         spectra: the measured ones, cosmic rays filled in.
-        estimator: of consecutive rows of them.
+        estimated: what is estimated of consecutive rows of them, and what is common to all of the map, [n, L] each.
+        together: how many rows at best.
         noise_models: what is said of their noise.
         rays: found in them; what was removed stays removed.
         unchanged: [L] bool, channels that nothing was done to: a window may reach over them.
     """
     channels = spectra.shape[1]
-    for rows in slices_of(len(spectra), channels, estimator.together * channels):
-        estimate, common = estimator.estimate(rows)
+    for rows in slices_of(len(spectra), channels, together * channels):
+        estimate, common = estimated(rows)
 
         def check(part: slice, first: int = rows.start, found: tuple = (*estimate, common)) -> Checked:
             *each, common = (array[part.start - first : part.stop - first] for array in found)

@@ -22,7 +22,7 @@ class EnhancedMap:
             spectra: what was measured of it.
             keep: further fields of `Checked` that are wanted later, in `kept`.
         """
-        self.data, self._present = data, spectra.present
+        self.data, self._spectra = data, spectra
         self._places = None if spectra.present.all() else np.flatnonzero(spectra.present)
         dtype = np.float32 if data.dtype == np.float32 else np.float64
         self.arrays = {name: np.empty(data.shape, dtype) for name in _NUMBERS}
@@ -33,11 +33,11 @@ class EnhancedMap:
             self.arrays["measured"] = self._measured
         self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
         self.kept = {name: np.zeros(spectra.shape) for name in keep}
-        self._count = self._flagged = 0
+        self._flagged = 0
         self._squares = np.zeros(2)
 
-    def put(self, block: Checked, measured: np.ndarray) -> None:
-        """Take over consecutive spectra, and these as measured [n, L]."""
+    def put(self, block: Checked) -> None:
+        """Take over consecutive spectra."""
         values = {
             "intensity": block.spectra,
             "uncertainty": block.std,
@@ -46,13 +46,12 @@ class EnhancedMap:
             "flagged": block.flagged,
         }
         if self._measured is None:
-            values["measured"] = measured
+            values["measured"] = self._spectra.as_measured(block.rows)
         places = block.rows if self._places is None else self._places[block.rows]
         for name, each in values.items():
             self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
         for name, array in self.kept.items():
             array[block.rows] = getattr(block, name)
-        self._count += len(measured)
         self._flagged += int(block.flagged.any(1).sum())
         self._squares += [(block.noise**2).sum(), (block.std**2).sum()]
 
@@ -62,12 +61,12 @@ class EnhancedMap:
 
         unit = self.data.attrs.get("units", "a.u.")
         settings = {name: value for step in steps for name, value in step.items()}
-        noise_rms, uncertainty_rms = np.sqrt(self._squares / (self._count * self.data.shape[-1]))
+        noise_rms, uncertainty_rms = np.sqrt(self._squares / np.prod(self._spectra.shape))
         attrs = {
             "created_by": f"deeper_jax {__version__}",
             "source_file": str(self.data.attrs.get("source_file", "")),
             "steps": json.dumps([*steps, {"name": "residual_check", "spectra_flagged": self._flagged}]),
-            "spectra": self._count,
+            "spectra": len(self._spectra),
             "spectra_flagged": self._flagged,
             "spectra_with_cosmic_rays": settings["spectra_changed"],
             "spectra_with_suspected_cosmic_rays": settings["spectra_suspected"],

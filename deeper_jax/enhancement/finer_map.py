@@ -46,7 +46,7 @@ def refined_spectra(
     """
     by_network, std = (fitted.shares * each for each in restorer.restore(fitted.on_grid, present, raster))
     sampled = raster.spread(present)
-    share, lobes = _BY_NETWORK[max(2, *raster.step)]
+    share, lobes = _BY_NETWORK[max(raster.step)]
     scores = share * by_network + (1 - share) * _interpolated(fitted, present, raster, lobes)
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std

@@ -1,12 +1,13 @@
 """The measured spectra of a map, in blocks: whoever works through them never holds more than a few."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+
+from deeper_jax.inference.programs import core_count
 
 # Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
 _BLOCK = 1 << 17
@@ -136,7 +137,7 @@ def slices_of(count: int, channels: int, numbers: int = _BLOCK, start: int = 0) 
 
 def on_all_cores(work: Callable[[slice], Result], slices: list[slice]) -> list[Result]:
     """What `work` gives for each slice, in their order; NumPy and SciPy leave the other cores free meanwhile."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = core_count()
     if cores == 1 or len(slices) < 2:
         return [work(each) for each in slices]
     with ThreadPoolExecutor(cores) as pool:

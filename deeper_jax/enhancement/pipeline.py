@@ -65,7 +65,7 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
     settings = EnhanceOptions.of(**options)
     model, super_resolver = _loaded(model, settings.super_resolver)
     try:
-        data = _as_map(source, settings.entry)
+        data = as_map(source, settings.entry)
         # Random numbers go by the channels' order, and the answer must not.
         falling = data["wavenumber"].values[0] > data["wavenumber"].values[-1]
         turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
@@ -100,10 +100,10 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
     result = EnhancedMap(data, spectra, ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None))
     with _bar(len(spectra), options.progress) as bar:
-        for block in checked_blocks(spectra, denoising, noise_models, rays, unchanged):
-            measured = spectra.as_measured(block.rows)
-            result.put(block, measured)
-            bar.update(len(measured))
+        blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
+        for block in blocks:
+            result.put(block)
+            bar.update(len(block.spectra))
     release_memory()
 
     steps: list[dict[str, Any]] = [
@@ -191,7 +191,8 @@ def _shares_of_ways(fitted: FittedMap | None) -> dict[str, list[float]]:
     return {} if fitted is None else {way: np.round(each, 2).tolist() for way, each in fitted.weights.items()}
 
 
-def _as_map(source: Any, entry: str | int | None) -> Any:
+def as_map(source: Any, entry: str | int | None) -> Any:
+    """What `enhance` is given as an `xarray.DataArray` [..., wavenumber]; InputError where it is none."""
     if isinstance(source, str | Path):
         from deeper_jax.maps import read_map
 

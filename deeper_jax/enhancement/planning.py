@@ -9,14 +9,14 @@ the map's noise is estimated wrongly, all errors are wrong by about as much; whi
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import LARGEST_SCALE
-from deeper_jax.enhancement.pipeline import enhance
+from deeper_jax.enhancement.pipeline import as_map, enhance
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
 from deeper_jax.spectra.raster import Raster
@@ -54,7 +54,14 @@ class PlannedScan(NamedTuple):
     better: bool | None
 
 
-def plan_scan(source: Any, *, light: Sequence[float] = LIGHT, model: Any = None, **options: Any) -> list[PlannedScan]:
+def plan_scan(
+    source: Any,
+    *,
+    light: Sequence[float] = LIGHT,
+    model: Any = None,
+    entry: str | int | None = None,
+    noise: float | None = None,
+) -> list[PlannedScan]:
     """Compare scans of a sample of which there is a first map, each step with the same light.
 
     Their noise is taken for shot noise: its variance goes as the light. Read-out noise, which does not, makes short
@@ -63,8 +70,7 @@ def plan_scan(source: Any, *, light: Sequence[float] = LIGHT, model: Any = None,
     Args:
         source: a map (y, x, wavenumber), as for `enhance`; the better it is, the more light can be planned with.
         light: of a scan over that of the map, above 0 and at most 0.5.
-        model: as for `enhance`.
-        **options: `entry` and `noise` of `enhance`.
+        model, entry, noise: as for `enhance`.
 
     Returns:
         For each amount of light, the steps that can be compared.
@@ -74,13 +80,19 @@ def plan_scan(source: Any, *, light: Sequence[float] = LIGHT, model: Any = None,
     """
     if not all(0 < each <= _MOST for each in light):
         raise InputError(f"light is {tuple(light)}; give shares of the first map's light, above 0 and at most {_MOST}.")
+    # The scans' channels rise, so the map's must.
+    data = as_map(source, entry).sortby("wavenumber")
+    _check(data)
     _log.info("restoring the first map")
-    first = enhance(source, model, **options)
-    _check(first, source)
-    values, expected = first["measured"].values, first["intensity"].values
-    measured = np.where(first["cosmic_ray"].values, expected, values)
-    present = np.isfinite(measured).all(-1)
-    noise = _noise(measured[present], options.get("noise")).std(np.where(np.isfinite(expected), expected, 0.0))
+    first = enhance(data, model, noise=noise)
+    expected = first["intensity"].values
+    measured = np.where(first["cosmic_ray"].values, expected, first["measured"].values)
+    present = np.asarray(np.isfinite(measured).all(-1))
+    if noise is None:
+        noise_model = estimate_noise(MeasuredSpectra(measured, present).sample(NOISE_SAMPLE))
+    else:
+        noise_model = NoiseModel(0.0, noise**2, noise**2)
+    std = noise_model.std(np.where(np.isfinite(expected), expected, 0.0))
     scans = []
     for amount in light:
         by_part: dict[int, np.ndarray] = {}
@@ -89,31 +101,19 @@ def plan_scan(source: Any, *, light: Sequence[float] = LIGHT, model: Any = None,
             size = [side // step for side in present.shape]
             if share > _MOST or min(size) < _SIDE or np.prod(size) < _SPECTRA:
                 continue
-            _log.info("a scan with 1/%.4g of the light, every %s pixel", 1 / amount, _ORDINALS[step])
-            by_part[step] = _errors(
-                measured, np.asarray(present), noise, first["wavenumber"].values, share, step, model
-            )
+            _log.info("a scan with 1/%.4g of the light, a pixel in %d in y and x", 1 / amount, step)
+            by_part[step] = _errors(measured, present, std, data["wavenumber"].values, share, step, model)
         scans += [_planned(amount, step, by_part) for step in by_part]
     return scans
 
 
-_ORDINALS = {1: "single", 2: "second", 3: "third", 4: "fourth"}
-
-
-def _check(first: Any, source: Any) -> None:
-    name = str(source) if isinstance(source, str | Path) else "the map"
-    sizes = dict(first["intensity"].sizes)
-    if first["intensity"].dims != ("y", "x", "wavenumber") or min(sizes["y"], sizes["x"]) < 2 * _SIDE:
-        found = " x ".join(f"{size} ({axis})" for axis, size in sizes.items())
+def _check(data: Any) -> None:
+    if data.dims != ("y", "x", "wavenumber") or min(data.shape[:2]) < 2 * _SIDE:
+        name = data.attrs.get("source_file") or "the map"
+        found = " x ".join(f"{size} ({axis})" for axis, size in data.sizes.items())
         raise InputError(
             f"{name}: found {found}; a plan needs a first map (y, x) of {2 * _SIDE} x {2 * _SIDE} pixels or more."
         )
-
-
-def _noise(spectra: np.ndarray, given: float | None) -> NoiseModel:
-    if given is not None:
-        return NoiseModel(0.0, given**2, given**2)
-    return estimate_noise(spectra[:: -(-spectra.size // NOISE_SAMPLE)])
 
 
 def _errors(
@@ -139,13 +139,14 @@ def _errors(
     inside = np.s_[:height, :width]
     measured, present, noise = measured[inside], present[inside], noise[inside]
     # Of `share` of the light, per light, the variance is that of all over `share`.
-    added = noise * np.sqrt(1 / share - 1) * np.random.default_rng(step).standard_normal(noise.shape)
+    more = 1 / share - 1
+    added = noise * np.sqrt(more) * np.random.default_rng(step).standard_normal(noise.shape)
     scan = np.where(present[..., None], measured + added, np.nan)[raster.places]
     result = enhance(raman_map(scan, axis), model, scale=step, cosmic_rays="keep")["intensity"].values
     taken = raster.spread(np.ones(scan.shape[:2], bool))[..., None]
     # Where the scan has measured, what it has not seen of the measurement is left.
-    target = np.where(taken, measured - added / (1 / share - 1), measured)
-    variance = noise**2 * np.where(taken, 1 + 1 / (1 / share - 1), 1.0)
+    target = np.where(taken, measured - added / more, measured)
+    variance = noise**2 * np.where(taken, 1 + 1 / more, 1.0)
     squared = ((result - target) ** 2 - variance).mean(-1)
     squared[~(present & np.isfinite(squared))] = np.nan
     parts = [np.array_split(rows, _PARTS, axis=1) for rows in np.array_split(squared, _PARTS, axis=0)]

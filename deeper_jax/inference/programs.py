@@ -51,7 +51,7 @@ class Programs:
         """
         if not len(examples):
             return examples
-        workers = _core_count() if jax.default_backend() == "cpu" else 1
+        workers = core_count() if jax.default_backend() == "cpu" else 1
         size = _batch_size(-(-len(examples) // workers), largest)
         program = self._compiled((size, *examples.shape[1:]), len(extent))
 
@@ -68,7 +68,7 @@ class Programs:
             return np.concatenate(list(pool.map(answer, starts)))
 
 
-def _core_count() -> int:
+def core_count() -> int:
     """Processor cores that this process may use, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

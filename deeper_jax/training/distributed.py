@@ -173,8 +173,6 @@ def all_do(work: Callable[[], Result]) -> Result:
     For what takes one much longer than another, as compiling may: an exchange gives up on a process that comes 30
     seconds late. Meanwhile all exchange every moment, as in `_first_does`.
     """
-    if jax.process_count() == 1:
-        return work()
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
         while not in_all(future.done()):

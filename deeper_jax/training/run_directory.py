@@ -135,14 +135,14 @@ def claim(workdir: Path, config: ConfigDict) -> None:
     reached = recorded or found
     changed = _differences(_fixed(found), _fixed(wanted))
     if not _as_long(reached, wanted):
-        changed += [line for name in _LENGTH for line in _differences(*_train_setting(name, reached, wanted))]
+        changed += _differences(_length(reached), _length(wanted), "train")
     if changed:
         raise InputError(
             f"{path}: this directory holds a run with other settings ({'; '.join(sorted(changed)[:4])}): "
             "give the settings it was started with to resume it, more of the steps or epochs that it was started with "
             "to extend it, or another --workdir."
         )
-    if any(was != now for name in _LENGTH for was, now in [_train_setting(name, found, wanted)[:2]]):
+    if _length(found) != _length(wanted):
         _write(path, wanted)
 
 
@@ -171,17 +171,16 @@ def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "train": {k: value for k, value in train.items() if k not in _MAY_DIFFER + _LENGTH}}
 
 
-def _train_setting(name: str, found: dict[str, Any], wanted: dict[str, Any]) -> tuple[Any, Any, str]:
-    """What the setting of `train` was and is now, and its full name."""
-    return found["train"].get(name), wanted["train"].get(name), f"train.{name}"
+def _length(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: settings["train"].get(name) for name in _LENGTH}
 
 
 def _as_long(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether a run has as many steps as one before, or more; both must count the same, steps or epochs."""
-    (steps, more_steps, _), (epochs, more_epochs, _) = (_train_setting(name, found, wanted) for name in _LENGTH)
-    if steps and more_steps:
-        return bool(more_steps >= steps)
-    return not steps and not more_steps and bool(more_epochs >= epochs)
+    before, now = _length(found), _length(wanted)
+    if before["steps"] and now["steps"]:
+        return bool(now["steps"] >= before["steps"])
+    return not before["steps"] and not now["steps"] and bool(now["epochs"] >= before["epochs"])
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 
 import deeper_jax
 from deeper_jax.cli.main import main
+from deeper_jax.enhancement import planning
 from deeper_jax.enhancement.planning import plan_scan
 from deeper_jax.errors import InputError
 from deeper_jax.maps import raman_map, write_map
@@ -48,6 +49,11 @@ def test_of_a_sample_in_which_each_pixel_is_its_own_every_pixel_is_scanned():
     assert scans[1].better is False and scans[1].error > 2 * scans[0].error
 
 
+def test_falling_wavenumbers_are_the_same_map(slow):
+    falling = raman_map(slow[1], AXIS).isel(wavenumber=slice(None, None, -1))
+    assert plan_scan(falling, light=(1 / 8,)) == slow[2]
+
+
 def test_the_command_prints_a_line_for_each_scan_and_advice(slow, tmp_path, capsys):
     write_map(raman_map(slow[1], AXIS), tmp_path / "first.h5")
     main(["plan", str(tmp_path / "first.h5"), "--light=0.125"])
@@ -64,7 +70,8 @@ def test_the_command_prints_a_line_for_each_scan_and_advice(slow, tmp_path, caps
         (np.ones((12, 12, 64)), {"light": (0.7,)}, "at most 0.5"),
     ],
 )
-def test_what_cannot_be_planned_is_one_sentence(spectra, settings, match):
+def test_what_cannot_be_planned_is_one_sentence(spectra, settings, match, monkeypatch):
+    monkeypatch.setattr(planning, "enhance", None)  # nothing is computed first
     noisy = np.random.default_rng(2).poisson(30 * spectra)
     with pytest.raises(InputError, match=match):
         plan_scan(raman_map(noisy, AXIS), **settings)
