@@ -104,14 +104,14 @@ def _enhance_one(options: argparse.Namespace) -> None:
 
     from deeper_jax.cli.command_line import keep_compiled_programs
     from deeper_jax.enhancement.pipeline import enhance
-    from deeper_jax.maps import read_map, write_map
+    from deeper_jax.maps import read_map
 
     keep_compiled_programs()
     with log_shown(sys.stdout if options.quiet else sys.stderr, "%(message)s ...") as log:
         log.info("reading %s", source.name)
         entry = name_or_number(options.entry)
         origin = made_from(source, options)
-        measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
+        measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser, lazy=True)
         result = enhance(
             measured,
             options.model,
@@ -123,9 +123,11 @@ def _enhance_one(options: argparse.Namespace) -> None:
             cosmic_rays=options.cosmic_rays,
             resolution=options.resolution,
             progress=not options.quiet,
-        ).assign_attrs(made_from=origin)
-        log.info("writing %s", output.name)
-        write_map(result, output, overwrite=options.overwrite)
+            output=output,
+            overwrite=options.overwrite,
+            made_from=origin,
+        )
+        del measured
         # The numbers are safe from here on, whatever becomes of the pictures.
         print(f"Enhanced map: {output}")
         from deeper_jax.enhancement.report import summary_sentences, write_page

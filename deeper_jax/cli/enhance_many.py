@@ -285,21 +285,20 @@ class Worker:
 
     def _enhanced(self, job: Job) -> dict[str, Any]:
         from deeper_jax.enhancement.pipeline import enhance
-        from deeper_jax.maps import read_map, write_map
+        from deeper_jax.maps import read_map
 
         given = self.options
         entry = name_or_number(given.entry)
-        origin = made_from(job.source, given)
-        measured = read_map(job.source, entry=entry, wavenumbers=given.wavenumbers, laser=given.laser)
-        result = enhance(measured, self.model, **self.settings).assign_attrs(made_from=origin)
-        write_map(result, job.output, overwrite=given.overwrite)
+        target = {"output": job.output, "overwrite": given.overwrite, "made_from": made_from(job.source, given)}
+        measured = read_map(job.source, entry=entry, wavenumbers=given.wavenumbers, laser=given.laser, lazy=True)
+        result = enhance(measured, self.model, **self.settings, **target)
         self._draw(job, result)
         return _facts(result) | {"state": "enhanced", "result": str(job.output)}
 
     def _done_before(self, job: Job) -> dict[str, Any]:
         from deeper_jax.maps import read_data_set
 
-        result = read_data_set(job.output)
+        result = read_data_set(job.output, lazy=True)
         changed = _changed(result.attrs.get("made_from", ""), made_from(job.source, self.options))
         if changed:
             raise InputError(

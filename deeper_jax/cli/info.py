@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
 
     form = format_of(Path(options.file)).name
     entry = name_or_number(options.entry)
-    data = read_map(options.file, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser)
+    data = read_map(options.file, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser, lazy=True)
     lines = [("file", options.file), ("format", form), *describe_map(data, load_as(options.model, SpectralDenoiser))]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:

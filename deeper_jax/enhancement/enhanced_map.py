@@ -8,30 +8,44 @@ import numpy as np
 
 from deeper_jax.enhancement.checked_spectra import Checked
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
+from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.version import __version__
 
 
 class EnhancedMap:
-    """An enhanced map in the making, filled block by block, on the grid of the measured one."""
+    """An enhanced map in the making, filled block by block, on the grid of the measured one, in memory or in a file."""
 
-    def __init__(self, data: Any, spectra: MeasuredSpectra, keep: Sequence[str] = ()) -> None:
+    def __init__(
+        self, data: Any, spectra: MeasuredSpectra, keep: Sequence[str] = (), file: Any = None, falling: bool = False
+    ) -> None:
         """Make room for it, NaN where no spectrum was measured.
 
         Args:
             data: the measured map, an `xarray.DataArray` [..., L].
             spectra: what was measured of it.
             keep: further fields of `Checked` that are wanted later, in `kept`.
+            file: a `MapInPieces` that takes what is as large as the map; None: it stays in memory.
+            falling: whether the file is to have the channels the other way round.
         """
-        self.data, self._spectra = data, spectra
+        self.data, self._spectra, self._file = data, spectra, file
         self._places = None if spectra.present.all() else np.flatnonzero(spectra.present)
+        self._turned = slice(None, None, -1 if falling else 1)
         dtype = np.float32 if data.dtype == np.float32 else np.float64
-        self.arrays = {name: np.empty(data.shape, dtype) for name in _NUMBERS}
-        for array in self.arrays.values() if self._places is not None else ():
-            array[~spectra.present] = np.nan
-        self._measured = _as_it_is(data.values, spectra.present, dtype)
-        if self._measured is not None:
-            self.arrays["measured"] = self._measured
-        self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
+        self._pixel_flagged = np.zeros(spectra.present.size, bool)
+        self._measured = None
+        if file is None:
+            self.arrays = {name: np.empty(data.shape, dtype) for name in _NUMBERS}
+            for array in self.arrays.values() if self._places is not None else ():
+                array[~spectra.present] = np.nan
+            self._measured = _as_it_is(data.values, spectra.present, dtype) if is_loaded(data) else None
+            if self._measured is not None:
+                self.arrays["measured"] = self._measured
+            self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
+        else:
+            # What stands for them while the file grows takes no memory.
+            kinds = dict.fromkeys(_NUMBERS, np.dtype(dtype)) | dict.fromkeys(_MARKS, np.dtype(bool))
+            self.arrays = {name: np.broadcast_to(np.zeros((), kind), data.shape) for name, kind in kinds.items()}
+            file.begin(self._large().isel(wavenumber=self._turned))
         self.kept = {name: np.zeros(spectra.shape) for name in keep}
         self._flagged = 0
         self._squares = np.zeros(2)
@@ -48,18 +62,23 @@ class EnhancedMap:
         if self._measured is None:
             values["measured"] = self._spectra.as_measured(block.rows)
         places = block.rows if self._places is None else self._places[block.rows]
-        for name, each in values.items():
-            self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
+        if self._file is None:
+            for name, each in values.items():
+                self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
+        else:
+            self._file.put(places, {name: each[:, self._turned] for name, each in values.items()})
         for name, array in self.kept.items():
             array[block.rows] = getattr(block, name)
-        self._flagged += int(block.flagged.any(1).sum())
+        flagged = block.flagged.any(1)
+        self._pixel_flagged[places] = flagged
+        self._flagged += int(flagged.sum())
         self._squares += [(block.noise**2).sum(), (block.std**2).sum()]
 
     def finished(self, steps: Sequence[dict[str, Any]]) -> Any:
-        """The `xarray.Dataset`; `steps`: what was done, one dictionary with a `name` each, kept as a JSON string."""
-        import xarray
+        """The `xarray.Dataset`; of what lies in a file it has no values.
 
-        unit = self.data.attrs.get("units", "a.u.")
+        steps: what was done, one dictionary with a `name` each, kept as a JSON string.
+        """
         settings = {name: value for step in steps for name, value in step.items()}
         noise_rms, uncertainty_rms = np.sqrt(self._squares / np.prod(self._spectra.shape))
         attrs = {
@@ -75,18 +94,20 @@ class EnhancedMap:
             "noise_rms": float(noise_rms),
             "uncertainty_rms": float(uncertainty_rms),
         }
+        on_grid = self._pixel_flagged.reshape(self._spectra.present.shape)
+        return self._large().assign(pixel_flagged=(self.data.dims[:-1], on_grid, _MARKS["flagged"])).assign_attrs(attrs)
+
+    def _large(self) -> Any:
+        """The `xarray.Dataset` of what is as large as the map."""
+        import xarray
+
+        unit = self.data.attrs.get("units", "a.u.")
         variables = {
             name: (self.data.dims, self.arrays[name], _NUMBERS[name] | {"units": unit})
             for name in ("uncertainty", "measured")
         } | {name: (self.data.dims, self.arrays[name], words) for name, words in _MARKS.items()}
-        return xarray.Dataset(
-            {
-                "intensity": self.data.copy(data=self.arrays["intensity"]).rename("intensity"),
-                **variables,
-                "pixel_flagged": (self.data.dims[:-1], self.arrays["flagged"].any(-1), _MARKS["flagged"]),
-            },
-            attrs=attrs,
-        )
+        intensity = self.data.copy(data=self.arrays["intensity"]).rename("intensity")
+        return xarray.Dataset({"intensity": intensity, **variables})
 
 
 def _as_it_is(values: np.ndarray, present: np.ndarray, dtype: Any) -> np.ndarray | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
+from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import FEWEST_CHANNELS
 from deeper_jax.spectra.axis import checked_axis
@@ -61,7 +62,7 @@ def resolution_of(data: Any) -> float | None:
 
 
 def measured_spectra(data: Any) -> MeasuredSpectra:
-    """The spectra of a map, which is not copied, and where they were measured.
+    """The spectra of a map, which is not copied, and where they were measured; what is not in memory stays outside.
 
     A spectrum of the same value in all channels counts as not measured: instruments fill places so at which a scan
     was stopped or the detector was off.
@@ -73,9 +74,8 @@ def measured_spectra(data: Any) -> MeasuredSpectra:
         raise InputError(
             f"The map has the shape {data.shape} and the type {data.dtype}; expected spectra of real numbers [..., L]."
         )
-    values = data.values
-    flat = values.reshape(-1, values.shape[-1])
-    present = np.empty(len(flat), bool)
+    flat: Any = data.values.reshape(-1, data.shape[-1]) if is_loaded(data) else UnloadedSpectra(data)
+    present = np.empty(flat.shape[0], bool)
 
     def look(rows: slice) -> tuple[int, float, float]:
         """Spectra with single values missing, and the extremes of the others."""
@@ -95,4 +95,4 @@ def measured_spectra(data: Any) -> MeasuredSpectra:
             "spectra that were not measured are NaN throughout."
         )
     check_size("The map", np.array([[low, high] for _, low, high in found], np.float64))
-    return MeasuredSpectra(values, present.reshape(values.shape[:-1]))
+    return MeasuredSpectra(flat, present.reshape(data.shape[:-1]))

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
 from deeper_jax.inference.programs import core_count
 
 # Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
@@ -26,7 +27,7 @@ class MeasuredSpectra:
         shape: (P, L).
     """
 
-    def __init__(self, values: Any, present: np.ndarray) -> None:
+    def __init__(self, values: np.ndarray | UnloadedSpectra, present: np.ndarray) -> None:
         """Take them from an array, which is not copied.
 
         Args:
@@ -34,11 +35,12 @@ class MeasuredSpectra:
             present: [...], bool.
         """
         self.present = present
-        self._flat = values.reshape(-1, values.shape[-1])
+        self._flat = values if isinstance(values, UnloadedSpectra) else values.reshape(-1, values.shape[-1])
         self._places = None if present.all() else np.flatnonzero(present)
         count = present.size if self._places is None else len(self._places)
         self.shape = (count, values.shape[-1])
         self._replaced: dict[int, np.ndarray] = {}
+        self._sampled: dict[int, np.ndarray] = {}
 
     @classmethod
     def of_rows(cls, spectra: np.ndarray) -> "MeasuredSpectra":
@@ -69,7 +71,10 @@ class MeasuredSpectra:
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Spectra [n, L] of any rows."""
-        found = np.array(self._flat[rows if self._places is None else self._places[rows]], np.float64)
+        return self._with_replaced(self._flat[rows if self._places is None else self._places[rows]], rows)
+
+    def _with_replaced(self, measured: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        found = np.array(measured, np.float64)
         if self._replaced:
             for index, row in enumerate(rows.tolist()):
                 if row in self._replaced:
@@ -81,7 +86,13 @@ class MeasuredSpectra:
         count = max(1, most // self.shape[1])
         if len(self) <= count:
             return self.rows(slice(0, len(self)))
-        return self.take(np.linspace(0, len(self) - 1, count).astype(int))
+        rows = np.linspace(0, len(self) - 1, count).astype(int)
+        if not isinstance(self._flat, UnloadedSpectra):
+            return self.take(rows)
+        # All of the file is read for them, and they are asked for again and again.
+        if count not in self._sampled:
+            self._sampled[count] = self._flat[rows if self._places is None else self._places[rows]]
+        return self._with_replaced(self._sampled[count], rows)
 
     def blocks(self, numbers: int = _BLOCK) -> list[slice]:
         """Slices that together are all rows, each of about so many numbers."""

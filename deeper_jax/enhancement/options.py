@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ class EnhanceOptions:
         restorer: a loaded map restorer or the path of one; None: the one that comes with the package.
         entry: which of several measurements in a file, by name or number.
         progress: show bars, with the time still needed, for parts that take longer than a moment.
+        output: a file that is written as `deeper_jax.maps.write_map` does. To .h5, .hdf5 and .nc spectra are written as
+            they are done, and the answer is what lies there, open for reading: large variables are read where they
+            are asked for. With a map that is read in pieces too, memory is bounded whatever its size, unless the map is
+            made finer. None: the answer stays in memory.
+        overwrite: replace that file if it exists.
+        made_from: what the answer was made of, for its record.
 
     Raises:
         InputError: a value that cannot be used.
@@ -48,6 +55,9 @@ class EnhanceOptions:
     restorer: Any = None
     entry: str | int | None = None
     progress: bool = False
+    output: str | Path | None = None
+    overwrite: bool = False
+    made_from: str = ""
 
     def __post_init__(self) -> None:
         for name, words in {"outside": OUTSIDE, "cosmic_rays": COSMIC_RAYS}.items():

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from deeper_jax.enhancement.checked_spectra import TOGETHER, checked_blocks
 from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
-from deeper_jax.enhancement.enhanced_map import EnhancedMap, model_record
+from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
 from deeper_jax.enhancement.free_memory import release_memory
 from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
@@ -20,6 +20,7 @@ from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
+from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Spectra between two steps of the bar: whole batches of the networks.
 _PART = 1024
+# Bytes of a map that is read at once.
+SMALL = 1 << 26
 _log = logging.getLogger(__name__)
 
 
@@ -43,10 +46,11 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
 
     Args:
         source: an instrument's file or any other that `deeper_jax.maps.read_map` reads, or what it returns:
-            dimensions (..., "wavenumber"), spectra that were not measured NaN.
+            dimensions (..., "wavenumber"), spectra that were not measured NaN. A large one may be held by dask or lie
+            in a file that xarray has open: it is read in pieces.
         model: a loaded denoiser or the path of one; None: the one that comes with the package.
         **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, cosmic_rays,
-            resolution, scale, restorer, entry, progress.
+            resolution, scale, restorer, entry, progress, output, overwrite, made_from.
 
     Returns:
         A data set with `intensity`, on the map's grid or the super-resolved one, in the map's unit; `uncertainty`,
@@ -63,18 +67,58 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
     """
     name = source if isinstance(source, str | Path) else getattr(source, "attrs", {}).get("source_file")
     settings = EnhanceOptions.of(**options)
+    if settings.output is not None:
+        from deeper_jax.maps import check_writable
+
+        check_writable(settings.output, overwrite=settings.overwrite, further_variables=variables_after(settings))
     model, super_resolver = _loaded(model, settings.super_resolver)
     try:
         data = as_map(source, settings.entry)
-        # Random numbers go by the channels' order, and the answer must not.
-        falling = data["wavenumber"].values[0] > data["wavenumber"].values[-1]
-        turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
-        return _enhanced(data.isel(turned), model, super_resolver, settings).isel(turned)
+        if not is_loaded(data) and data.nbytes <= SMALL:
+            data = data.compute()
+        if settings.output is None:
+            return _turned_and_enhanced(data, model, super_resolver, settings)
+        return _enhanced_into_file(data, model, super_resolver, settings, Path(settings.output))
     except InputError as error:
         raise error if not name or str(name) in str(error) else InputError(f"{name}: {error}") from error
 
 
-def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions) -> "xarray.Dataset":
+def variables_after(options: EnhanceOptions) -> list[str]:
+    """Names of the answer's variables after `intensity`, those that only some answers have among them."""
+    finer = options.super_resolver is not None or options.scales != (1, 1)
+    return ["uncertainty", *ON_MEASURED_GRID, *COMPONENTS, *["denoised"] * finer]
+
+
+def _enhanced_into_file(
+    data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, path: Path
+) -> "xarray.Dataset":
+    from deeper_jax.maps import read_data_set, write_map
+    from deeper_jax.maps.writing import MapInPieces, written_in_pieces
+
+    if not written_in_pieces(path) or super_resolver is not None or options.scales != (1, 1):
+        answer = _turned_and_enhanced(data, model, super_resolver, options)
+        _log.info("writing %s", path.name)
+        write_map(answer, path, overwrite=options.overwrite)
+        return answer
+    with MapInPieces(path, overwrite=options.overwrite) as file:
+        file.finish(_turned_and_enhanced(data, model, super_resolver, options, file))
+    release_memory()
+    return read_data_set(path, lazy=True)
+
+
+def _turned_and_enhanced(
+    data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, file: Any = None
+) -> "xarray.Dataset":
+    # Random numbers go by the channels' order, and the answer must not.
+    falling = bool(data["wavenumber"].values[0] > data["wavenumber"].values[-1])
+    turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
+    answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling).isel(turned)
+    return answer.assign_attrs(made_from=options.made_from) if options.made_from else answer
+
+
+def _enhanced(
+    data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, file: Any, falling: bool
+) -> "xarray.Dataset":
     raster = Raster.of(options.scales)
     finer = options.scales != (1, 1)
     restorer = None
@@ -98,7 +142,8 @@ def _enhanced(data: "xarray.DataArray", model: Any, super_resolver: Any, options
     denoising.begin(options)
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
-    result = EnhancedMap(data, spectra, ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None))
+    keep = ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None)
+    result = EnhancedMap(data, spectra, keep, file, falling)
     with _bar(len(spectra), options.progress) as bar:
         blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
         for block in blocks:
@@ -197,7 +242,7 @@ def as_map(source: Any, entry: str | int | None) -> Any:
         from deeper_jax.maps import read_map
 
         _log.info("reading %s", Path(source).name)
-        return read_map(source, entry=entry)
+        return read_map(source, entry=entry, lazy=True)
     if getattr(source, "dims", (None,))[-1] != "wavenumber" or "wavenumber" not in source.coords:
         raise InputError(
             "enhance() takes a path or an xarray.DataArray whose last dimension is 'wavenumber' with its values in "

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def read_map(
-    path: str | Path, *, entry: str | int | None = None, wavenumbers: Any = None, laser: float | None = None
+    path: str | Path,
+    *,
+    entry: str | int | None = None,
+    wavenumbers: Any = None,
+    laser: float | None = None,
+    lazy: bool = False,
 ) -> xarray.DataArray:
     """Read Raman spectra with their coordinates into an `xarray.DataArray` named 'intensity'.
 
@@ -31,6 +36,9 @@ def read_map(
             beside a file of arrays without an axis is taken by itself.
         laser: the laser's wavelength in nm, in place of the file's, for axes that are wavelengths; both in air or
             both in vacuum, see `deeper_jax.spectra.axis.raman_shift`.
+        lazy: leave the values of a large map in its file, which stays open, until they are asked for, such as by
+            `deeper_jax.enhance`, which then never has all in memory; only of .h5, .hdf5 and .nc that `write_map` wrote,
+            any other file is read at once.
 
     Returns:
         The dimensions (wavenumber) for one spectrum, (spectrum, wavenumber) for a list, (y, x, wavenumber) for a map,
@@ -45,7 +53,7 @@ def read_map(
     """
     path = Path(path)
     form = format_of(path)
-    own = read_own(path)
+    own = read_own(path, lazy=lazy)
     if own is not None:
         return _variable(own, entry, path)
     request = Request(path, entry, _given_axis(wavenumbers), _given_laser(laser))
@@ -62,18 +70,20 @@ def read_map(
     return found.assign_attrs(notes="; ".join(request.notes)) if request.notes else found
 
 
-def read_data_set(path: str | Path) -> xarray.Dataset:
+def read_data_set(path: str | Path, *, lazy: bool = False) -> xarray.Dataset:
     """All variables of a file that `write_map` wrote: of an enhanced map the intensity, the uncertainty and the marks.
+
+    lazy: as for `read_map`.
 
     Raises InputError if the file is missing, damaged or not one of those.
     """
-    found = read_own(path)
+    found = read_own(path, lazy=lazy)
     if found is None:
         raise InputError(f"{path}: found a file that was not written by deeper_jax; read it with read_map.")
     return found
 
 
-def read_own(path: str | Path) -> xarray.Dataset | None:
+def read_own(path: str | Path, *, lazy: bool = False) -> xarray.Dataset | None:
     """What `write_map` wrote to `path`; None if the file is not one of those.
 
     A map that was a DataArray comes as a Dataset without attributes whose one variable it is: take
@@ -87,7 +97,7 @@ def read_own(path: str | Path) -> xarray.Dataset | None:
     if form is None:
         return None
     try:
-        return form.read_own(path)
+        return form.read_own(path, lazy=lazy)
     except InputError as error:
         raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except Exception as error:

@@ -20,6 +20,9 @@ from deeper_jax.maps.request import Request
 if TYPE_CHECKING:
     import xarray
 
+# Formats, as `Format.own` names them, that are read and written in pieces.
+IN_PIECES = ("hdf5",)
+
 
 @dataclass(frozen=True)
 class Format:
@@ -45,9 +48,13 @@ class Format:
         """Write a map."""
         importlib.import_module(f"deeper_jax.maps.formats.{self.own}").write(dataset, path)
 
-    def read_own(self, path: Path) -> xarray.Dataset | None:
-        """What `write_own` wrote; None if the file is none of those."""
-        return importlib.import_module(f"deeper_jax.maps.formats.{self.own}").read(path)
+    def read_own(self, path: Path, *, lazy: bool = False) -> xarray.Dataset | None:
+        """What `write_own` wrote; None if the file is none of those.
+
+        lazy: where the format allows, the values of large variables stay in the file until they are asked for.
+        """
+        settings = {"lazy": True} if lazy and self.own in IN_PIECES else {}
+        return importlib.import_module(f"deeper_jax.maps.formats.{self.own}").read(path, **settings)
 
 
 def _begins(*starts: bytes) -> Callable[[bytes], bool]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,10 +15,12 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.maps.formats.csv import companion
 from deeper_jax.maps.formats.description import DESCRIPTION
-from deeper_jax.maps.registry import WRITTEN
+from deeper_jax.maps.registry import IN_PIECES, WRITTEN
 
 if TYPE_CHECKING:
     import xarray
+
+    from deeper_jax.maps.formats.hdf5_pieces import Hdf5Pieces
 
 
 def check_writable(path: str | Path, *, overwrite: bool = False, further_variables: Iterable[str] = ()) -> None:
@@ -62,15 +65,84 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
     path = Path(path)
     dataset = as_dataset(data)
     check_writable(path, overwrite=overwrite, further_variables=[str(name) for name in list(dataset.data_vars)[1:]])
+    with _told(path), _appearing(path) as partial:
+        WRITTEN[path.suffix.lower()].write_own(dataset, partial)
+
+
+class MapInPieces:
+    """A map that is written spectrum by spectrum, so that it never lies in memory whole.
+
+    Begun with the first spectra, it appears under its name when `finish` is called and the context is left without an
+    error; see `write_map`, whose file it is, bit for bit in what is read back.
+    """
+
+    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Nothing is made yet. Raises InputError as `check_writable` does, and for a format that holds no pieces."""
+        self.path = Path(path)
+        check_writable(self.path, overwrite=overwrite)
+        if not written_in_pieces(self.path):
+            raise InputError(f"{path}: this format is not written in pieces; choose .h5 or .nc.")
+        self._file: Hdf5Pieces | None = None
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> MapInPieces:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._file is not None:
+            self._file.close()
+        with _told(self.path):
+            self._open.__exit__(*raised)
+
+    def begin(self, template: xarray.Dataset) -> None:
+        """Make the arrays.
+
+        template: the data variables that grow, [..., L] of one shape, float32, float64 or bool, with attributes and
+        coordinates; their values do not matter. Raises InputError as `write_map`.
+        """
+        from deeper_jax.maps.formats.hdf5_pieces import Hdf5Pieces
+
+        template = as_dataset(template)
+        with _told(self.path):
+            self._file = Hdf5Pieces(self._open.enter_context(_appearing(self.path)), template)
+
+    def put(self, rows: slice | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Append spectra [n, L] of every array; rows that are left out become NaN, or false."""
+        assert self._file is not None
+        with _told(self.path):
+            self._file.put(rows, values)
+
+    def finish(self, dataset: xarray.Dataset) -> None:
+        """Write the rest: all variables, coordinates and attributes; of those that grew the values do not matter."""
+        assert self._file is not None
+        dataset = as_dataset(dataset)
+        with _told(self.path):
+            self._file.finish(dataset)
+
+
+def written_in_pieces(path: Path) -> bool:
+    """Whether `MapInPieces` writes files of this name."""
+    form = WRITTEN.get(path.suffix.lower())
+    return form is not None and form.own in IN_PIECES
+
+
+@contextlib.contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A path in a hidden folder; whatever lies there at the end appears beside `path`, if nothing was raised."""
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.absolute().parent))
     try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.absolute().parent))
-        try:
-            WRITTEN[path.suffix.lower()].write_own(dataset, partial / path.name)
-            # The file that was asked for comes last: where it is, the others are.
-            for file in sorted(partial.iterdir(), key=lambda file: file.name == path.name):
-                os.replace(file, path.with_name(file.name))
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        yield partial / path.name
+        # The file that was asked for comes last: where it is, the others are.
+        for file in sorted(partial.iterdir(), key=lambda file: file.name == path.name):
+            os.replace(file, path.with_name(file.name))
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{path}: could not be written ({error}); look for free space and permission.") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,29 +28,50 @@ if TYPE_CHECKING:
 
 # What NetCDF4 holds; xarray keeps booleans as int8 with a note.
 _DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+PACKED: dict[str, Any] = {"zlib": True, "shuffle": True, "complevel": 4}
+# Numbers of a chunk: whole spectra, so that a part of a map is read without the rest.
+_CHUNK = 1 << 16
+# Bytes of a variable that is read at once, whether all is asked for or not.
+_SMALL = 1 << 20
 
 
-def write(dataset: xarray.Dataset, path: Path) -> None:
+def chunk_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an array's chunks: consecutive numbers, whole along the last axis."""
+    chunk, left = list(shape[-1:]), _CHUNK // max(shape[-1], 1)
+    for size in shape[-2::-1]:
+        chunk.insert(0, max(1, min(size, left)))
+        left //= max(size, 1)
+    return tuple(chunk)
+
+
+def write(dataset: xarray.Dataset, path: Path, *, beside: Sequence[str] = ()) -> None:
     """Write a new file: a group of named arrays with dimension scales, compressed (gzip, shuffle).
 
     The attribute 'map_description' marks the file as ours and keeps the dtypes that NetCDF has no word for.
+
+    beside: names of data variables that the file has already, from `Hdf5Pieces`; their values do not matter.
     """
-    arrays = {name: exact_as(name, values, _DTYPES) for name, values in numeric_arrays(dataset).items()}
     # Encodings come with data that were read from another file; they would change what is stored.
-    plain = dataset.drop_encoding()
+    plain = dataset.drop_vars(beside).drop_encoding()
+    arrays = {name: exact_as(name, values, _DTYPES) for name, values in numeric_arrays(plain).items()}
     for name, values in arrays.items():
         plain = _with_values(plain, name, values)
     description = describe(dataset)
     marks = {key: description[key] for key in ("format", "version")}
     marks["dtypes"] = {name: record["dtype"] for name, record in description["variables"].items()}
     plain.attrs = plain_attrs(dataset.attrs) | {DESCRIPTION: json.dumps(marks)}
-    packed = {"zlib": True, "shuffle": True, "complevel": 4}
-    encoding = {name: {"_FillValue": None} | (packed if values.ndim else {}) for name, values in arrays.items()}
-    plain.to_netcdf(path, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    encoding = {
+        name: {"_FillValue": None} | (PACKED | {"chunksizes": chunk_of(values.shape)} if values.ndim else {})
+        for name, values in arrays.items()
+    }
+    plain.to_netcdf(path, "a" if beside else "w", engine="h5netcdf", format="NETCDF4", encoding=encoding)
 
 
-def read(path: Path) -> xarray.Dataset | None:
-    """What `write` wrote; None if the file is none of ours."""
+def read(path: Path, *, lazy: bool = False) -> xarray.Dataset | None:
+    """What `write` wrote; None if the file is none of ours.
+
+    lazy: leave the values of large variables in the file, which stays open, until they are asked for.
+    """
     marks = _marks(path)
     if marks is None:
         return None
@@ -59,11 +80,18 @@ def read(path: Path) -> xarray.Dataset | None:
 
     # Nothing is to be interpreted: seconds stay numbers, whatever is named a fill value stays a value.
     settings: dict[str, Any] = {"decode_times": False, "mask_and_scale": False}
-    with open_hdf5(path), xarray.open_dataset(path, engine="h5netcdf", **settings) as file:
-        dataset = file.load().drop_encoding()
+    with open_hdf5(path):
+        file = xarray.open_dataset(path, engine="h5netcdf", cache=False, **settings)
+    changed = [name for name, dtype in marks["dtypes"].items() if name in file.variables and file[name].dtype != dtype]
+    if lazy:
+        at_once = [name for name, each in file.variables.items() if each.nbytes <= _SMALL or name in changed]
+        dataset = file.assign({name: file[name].load() for name in at_once})
+    else:
+        with file:
+            dataset = file.load().drop_encoding()
     for variable in dataset.variables.values():
         variable.attrs = plain_attrs(variable.attrs)
-    for name in set(marks["dtypes"]) & set(dataset.variables):
+    for name in changed:
         dataset = _with_values(dataset, name, dataset[name].values.astype(marks["dtypes"][name], copy=False))
     dataset.attrs = {key: value for key, value in plain_attrs(dataset.attrs).items() if key != DESCRIPTION}
     return dataset

@@ -1,0 +1,153 @@
+"""A map written to HDF5 in pieces: its large arrays grow spectrum by spectrum and never lie in memory whole."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deeper_jax.maps.formats.description import plain_attrs
+from deeper_jax.maps.formats.hdf5 import PACKED, chunk_of, write
+
+if TYPE_CHECKING:
+    import xarray
+
+
+class _Chunk(NamedTuple):
+    """Where a chunk lies in the array, its first spectrum, and the one after its last."""
+
+    place: tuple[int, ...]
+    start: int
+    stop: int
+
+
+class Hdf5Pieces:
+    """A file in the making; it is what `hdf5.write` makes of the whole map, once it is finished.
+
+    Attributes:
+        names: of the arrays that grow.
+    """
+
+    def __init__(self, path: Path, template: xarray.Dataset) -> None:
+        """Begin the file.
+
+        Args:
+            path: a new file.
+            template: data variables [..., L] of one shape, float32, float64 or bool, whose values do not matter, with
+                their attributes and coordinates.
+        """
+        import h5netcdf
+        import h5py
+
+        self.names = [str(name) for name in template.data_vars]
+        self._path, self._reached, self._next = path, 0, 0
+        shape = template[self.names[0]].shape
+        self._spectra, self._shape = int(np.prod(shape[:-1], dtype=int)), chunk_of(shape)
+        self._chunks = _chunks_of(shape, self._shape)
+        with h5netcdf.File(path, "w") as file:
+            file.dimensions = {str(name): size for name, size in template.sizes.items()}
+            for name, variable in template.variables.items():
+                if name in self.names:
+                    _create(file, str(name), variable, self._shape, _coordinates(template, variable))
+        self._file = h5py.File(path, "r+")
+        dtypes = {name: template[name].dtype for name in self.names}
+        # What arrived of the spectra and fills no chunk yet.
+        self._rest = {name: np.empty((0, shape[-1]), dtype) for name, dtype in dtypes.items()}
+        self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 16))
+
+    def put(self, rows: slice | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Append spectra.
+
+        Args:
+            rows: their places among all, in rising order and beyond those that were put before; those that are left
+                out become NaN, or false.
+            values: [n, L] by name, all of `names`.
+        """
+        stop = rows.stop if isinstance(rows, slice) else int(rows[-1]) + 1
+        places = slice(rows.start - self._reached, None) if isinstance(rows, slice) else rows - self._reached
+        for name, rest in self._rest.items():
+            grown = np.full((len(rest) + stop - self._reached, rest.shape[1]), _nothing(rest.dtype), rest.dtype)
+            grown[: len(rest)] = rest
+            grown[len(rest) :][places] = values[name]
+            self._rest[name] = grown
+        self._reached = stop
+        self._write_full_chunks()
+
+    def finish(self, dataset: xarray.Dataset) -> None:
+        """Complete the file.
+
+        Args:
+            dataset: all of the map; of the arrays that grew the values do not matter.
+        """
+        if self._reached < self._spectra:
+            nothing = {name: _nothing(rest.dtype) for name, rest in self._rest.items()}
+            for start in range(self._reached, self._spectra, 1 << 12):
+                self.put(slice(start, min(start + (1 << 12), self._spectra)), nothing)
+        self.close()
+        write(dataset, self._path, beside=self.names)
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        self._pool.shutdown()
+        self._file.close()
+
+    def _write_full_chunks(self) -> None:
+        begun, first = self._next, self._reached - len(next(iter(self._rest.values())))
+        while self._next < len(self._chunks) and self._chunks[self._next].stop <= self._reached:
+            self._next += 1
+        done = self._chunks[begun : self._next]
+        jobs = [(name, chunk) for name in self.names for chunk in done]
+
+        def packed(job: tuple[str, _Chunk]) -> bytes:
+            name, chunk = job
+            values = self._rest[name][chunk.start - first : chunk.stop - first]
+            whole = np.zeros((int(np.prod(self._shape[:-1], dtype=int)), values.shape[1]), values.dtype)
+            whole[: len(values)] = values
+            return _packed(whole)
+
+        for (name, chunk), content in zip(jobs, self._pool.map(packed, jobs), strict=True):
+            self._file[name].id.write_direct_chunk(chunk.place, content)
+        if done:
+            self._rest = {name: rest[done[-1].stop - first :].copy() for name, rest in self._rest.items()}
+
+
+def _create(file: Any, name: str, variable: Any, chunk: tuple[int, ...], coordinates: str) -> None:
+    """An empty array as xarray would create it."""
+    dtype = np.dtype(np.int8) if variable.dtype.kind == "b" else variable.dtype
+    packed = {"compression": "gzip", "compression_opts": PACKED["complevel"], "shuffle": True}
+    made = file.create_variable(name, variable.dims, dtype, chunks=chunk, fillvalue=None, **packed)
+    attrs = plain_attrs(variable.attrs) | ({"coordinates": coordinates} if coordinates else {})
+    made.attrs.update(attrs | ({"dtype": "bool"} if variable.dtype.kind == "b" else {}))
+
+
+def _coordinates(template: Any, variable: Any) -> str:
+    """The coordinates that lie along the variable's dimensions and are not named as these, as NetCDF lists them."""
+    beside = set(template.coords) - set(template.dims)
+    return " ".join(sorted(str(name) for name in beside if set(template[name].dims) <= set(variable.dims)))
+
+
+def _chunks_of(shape: tuple[int, ...], chunk: tuple[int, ...]) -> list[_Chunk]:
+    """All chunks of an array, in the order of their spectra, which follow one another in each."""
+    grid, sizes = shape[:-1], chunk[:-1]
+    found = []
+    for index in np.ndindex(*(-(-length // size) for length, size in zip(grid, sizes, strict=True))):
+        place = tuple(number * size for number, size in zip(index, sizes, strict=True))
+        start = int(np.ravel_multi_index(place, grid)) if place else 0
+        inside = [min(size, length - at) for at, size, length in zip(place, sizes, grid, strict=True)]
+        found.append(_Chunk((*place, 0), start, start + int(np.prod(inside, dtype=int))))
+    return found
+
+
+def _packed(values: np.ndarray) -> bytes:
+    """Numbers as HDF5 stores a chunk: the first bytes of all, then the second ones, and so on, and then gzip."""
+    content = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize)
+    return zlib.compress(np.ascontiguousarray(content.T).data, PACKED["complevel"])
+
+
+def _nothing(dtype: np.dtype) -> Any:
+    return False if dtype.kind == "b" else np.nan
