@@ -24,6 +24,7 @@ ALLOWED = {
     "tasks": {"spectra", "simulator", "evaluation", "maps", "models", "data", "inference", "training"},
     "enhancement": {"spectra", "unmixing", "evaluation", "maps", "inference", "tasks"},
     "experiments": {"spectra", "unmixing", "evaluation", "data", "inference", "training", "tasks"},
+    "napari_plugin": {"spectra", "evaluation", "maps", "data", "enhancement"},
     "cli": {"maps", "data", "inference", "training", "tasks", "enhancement", "experiments"},
     "__init__.py": {"maps", "data", "tasks", "enhancement"},
     "__main__.py": {"cli"},
@@ -64,6 +65,13 @@ def test_tensorflow_is_imported_in_data_only():
         if path.relative_to(PACKAGE).parts[0] != "data":
             roots = {module.split(".")[0] for module in imported_modules(path)}
             assert not roots & {"tensorflow", "tensorflow_datasets"}, path
+
+
+def test_napari_and_qt_are_imported_in_their_plugin_only():
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] != "napari_plugin":
+            roots = {module.split(".")[0] for module in imported_modules(path)}
+            assert not roots & {"napari", "qtpy", "magicgui"}, path
 
 
 def test_configs_know_nothing_of_the_package():
@@ -121,6 +129,12 @@ def test_training_and_enhancing_import_what_they_need_when_they_need_it():
         f"print({HEAVY - {'jax', 'flax', 'scipy', 'numpy'}} & set(sys.modules))"
     )
     assert in_a_process(code) == "set()"
+
+
+def test_what_napari_lists_and_reads_with_needs_no_napari():
+    modules = ("", ".layers", ".picture", ".pixel", ".reader", ".sample", ".viewer")
+    code = "import sys\n" + "\n".join(f"import deeper_jax.napari_plugin{name}" for name in modules)
+    assert in_a_process(f"{code}\nprint({{'napari', 'qtpy', 'xarray', 'jax', 'bokeh'}} & set(sys.modules))") == "set()"
 
 
 def test_help_needs_no_jax():

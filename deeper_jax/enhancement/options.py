@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deeper_jax.spectra.values import is_deviation
 OUTSIDE = ("error", "keep", "drop")
 LARGEST_SCALE = 4
 COSMIC_RAYS = ("remove", "mark", "keep")
+Progress = bool | Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,8 @@ class EnhanceOptions:
             network need be trained for it. Not together with a super-resolver.
         restorer: a loaded map restorer or the path of one; None: the one that comes with the package.
         entry: which of several measurements in a file, by name or number.
-        progress: show bars, with the time still needed, for parts that take longer than a moment.
+        progress: show bars, with the time still needed, for parts that take longer than a moment. Or a function that
+            is called with the number of spectra done and that of all, from the thread that enhances.
         output: a file that is written as `deeper_jax.maps.write_map` does. To .h5, .hdf5 and .nc spectra are written as
             they are done, and the answer is what lies there, open for reading: large variables are read where they
             are asked for. With a map that is read in pieces too, memory is bounded whatever its size, unless the map is
@@ -54,7 +57,7 @@ class EnhanceOptions:
     scale: int | tuple[int, int] = 1
     restorer: Any = None
     entry: str | int | None = None
-    progress: bool = False
+    progress: Progress = False
     output: str | Path | None = None
     overwrite: bool = False
     made_from: str = ""

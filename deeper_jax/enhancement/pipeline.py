@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from deeper_jax.enhancement.free_memory import release_memory
 from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
-from deeper_jax.enhancement.options import EnhanceOptions
+from deeper_jax.enhancement.options import EnhanceOptions, Progress
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
 from deeper_jax.enhancement.unloaded_spectra import is_loaded
@@ -178,7 +179,7 @@ def _enhanced(
     if super_resolver is None:
         return enhanced
     _log.info("super-resolving %d times", super_resolver.scale)
-    return _super_resolved(enhanced, super_resolver, result.kept["smallest_noise"], options.progress)
+    return _super_resolved(enhanced, super_resolver, result.kept["smallest_noise"], options.progress is True)
 
 
 def _rays_and_noise(
@@ -312,7 +313,7 @@ class _Denoising:
 
 
 def _by_fixed_axis(
-    model: SpectralDenoiser, spectra: np.ndarray, noise_model: NoiseModel, axis: np.ndarray, progress: bool
+    model: SpectralDenoiser, spectra: np.ndarray, noise_model: NoiseModel, axis: np.ndarray, progress: Progress
 ) -> Estimate:
     noise = noise_model.std(smooth_intensity(spectra))
     with _bar((1 + DRAWS) * len(spectra), progress) as bar:
@@ -328,7 +329,26 @@ def _by_fixed_axis(
         return Estimate(answer, parametric_bootstrap(denoise, answer, noise), noise)
 
 
-def _bar(total: int, progress: bool) -> tqdm:
+class _Told:
+    """A bar that is a function of the caller's."""
+
+    def __init__(self, total: int, tell: Callable[[int, int], None]) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+
+    def __enter__(self) -> "_Told":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, count: int) -> None:
+        self._done += count
+        self._tell(self._done, self._total)
+
+
+def _bar(total: int, progress: Progress) -> Any:
+    if callable(progress):
+        return _Told(total, progress)
     return tqdm(total=total, desc="denoising", unit="spectra", delay=1.5, disable=not progress or total == 1)
 
 

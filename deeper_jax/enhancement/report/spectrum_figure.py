@@ -36,30 +36,47 @@ def spectrum_figure(shown: Comparison, examples: list["Example"]) -> Figure:
 
 
 def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
-    axis, after, std = shown.axis, shown.after[index], shown.std[index]
-    before = shown.before[index]
+    names = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
+    draw_spectrum(panel, shown.axis, **{name: getattr(shown, name)[index] for name in names})
+    panel.tick_params(labelsize=TEXT)
+
+
+def draw_spectrum(
+    panel: Any,
+    axis: np.ndarray,
+    *,
+    before: np.ndarray,
+    after: np.ndarray | None,
+    std: np.ndarray | None,
+    flagged: np.ndarray,
+    cosmic_ray: np.ndarray,
+    removed: np.ndarray,
+) -> None:
+    """One spectrum before and after with its 90 % band, into a panel; all [L], as in `Comparison`.
+
+    after, std: None where it was only measured.
+    """
     panel.plot(axis, before, color="#9A9A9A", lw=0.7, label="measured")
-    band = (after - NINETY_PERCENT * std, after + NINETY_PERCENT * std)
-    panel.fill_between(axis, *band, color=COLOURS["network"], alpha=0.3, lw=0, label="90 % band")
-    panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
-    struck, removed = shown.cosmic_ray[index], shown.removed[index]
+    # A cosmic ray of the measurement must not press the rest flat; what was only suspected may be a band.
+    rest = before[~removed] if not removed.all() else before
+    low, high = np.percentile(rest, [0.2, 99.8])
+    if after is not None and std is not None:
+        band = (after - NINETY_PERCENT * std, after + NINETY_PERCENT * std)
+        panel.fill_between(axis, *band, color=COLOURS["network"], alpha=0.3, lw=0, label="90 % band")
+        panel.plot(axis, after, color=COLOURS["network"], lw=1.0, label="denoised")
+        low, high = min(low, band[0].min()), max(high, band[1].max())
     shades = {
-        "flagged": (shown.flagged[index] & ~struck, _FLAG),
+        "flagged": (flagged & ~cosmic_ray, _FLAG),
         "cosmic ray, removed": (removed, _RAY),
-        "cosmic ray? not removed": (struck & ~removed, _SUSPECTED),
+        "cosmic ray? not removed": (cosmic_ray & ~removed, _SUSPECTED),
     }
     for name, (marks, colour) in shades.items():
         for start, stop in runs(marks):
             edges = np.interp([start - 0.5, stop - 0.5], np.arange(len(axis)), axis)
             panel.axvspan(*edges, color=colour, alpha=0.35, lw=1.0, label=name)
     panel.set_xlim(axis[0], axis[-1])
-    panel.tick_params(labelsize=TEXT)
     panel.locator_params(nbins=5)
     panel.spines[["top", "right"]].set_visible(False)
-    # A cosmic ray of the measurement must not press the rest flat; what was only suspected may be a band.
-    rest = before[~removed] if not removed.all() else before
-    low, high = np.percentile(rest, [0.2, 99.8])
-    low, high = min(low, band[0].min()), max(high, band[1].max())
     panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
 
 
