@@ -4,6 +4,7 @@ A comment before a fenced block tells how it is tested, one instruction a line (
 
     <!-- test: slow -->                       takes over 20 seconds; `make test-all` runs it
     <!-- test: skip: needs a cluster -->      not run, for that reason
+    <!-- test: needs: hyperspy -->            not run where that library is not installed
     <!-- test: help: takes an hour -->        only asked for --help, which must know all flags printed
     <!-- test: replace: A => B -->            B stands for A, in text of the block
     <!-- test: append: train.py => --flag --> what a command that contains train.py is given besides
@@ -14,6 +15,7 @@ The quick test calls what `deeper-jax` would in this process; `make test-all` st
 """
 
 import functools
+import importlib.util
 import os
 import re
 import shlex
@@ -38,7 +40,7 @@ FENCE = re.compile(
     r"(?:^<!-- test:?\s*(?P<how>.*?)-->\n+)?^ *```(?P<language>[^\s`]*)[^\n]*\n(?P<text>.*?)^ *```$", re.M | re.S
 )
 RUN = {"python", "bash"}
-INSTRUCTIONS = ("slow", "skip", "help", "replace", "append")
+INSTRUCTIONS = ("slow", "skip", "needs", "help", "replace", "append")
 PROSE = {"text", "json", "bibtex", "html"}
 CLONE = (
     "configs",
@@ -98,7 +100,8 @@ def commands(block: Block) -> list[str]:
 
 
 def is_run(block: Block) -> bool:
-    return block.language in RUN and "skip" not in block.how
+    missing = [library for library in block.how.get("needs", []) if importlib.util.find_spec(library) is None]
+    return block.language in RUN and "skip" not in block.how and not missing
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,8 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
     Args:
         source: an instrument's file or any other that `deeper_jax.maps.read_map` reads, or what it returns:
             dimensions (..., "wavenumber"), spectra that were not measured NaN. A large one may be held by dask or lie
-            in a file that xarray has open: it is read in pieces.
+            in a file that xarray has open: it is read in pieces. Objects of RamanSPy and HyperSpy are taken too, as
+            `deeper_jax.maps.interop` reads them.
         model: a loaded denoiser or the path of one; None: the one that comes with the package.
         **options: the fields of `EnhanceOptions`: super_resolver, outside, use_map, noise, cosmic_rays,
             resolution, scale, restorer, entry, progress, output, overwrite, made_from.
@@ -244,10 +245,14 @@ def as_map(source: Any, entry: str | int | None) -> Any:
 
         _log.info("reading %s", Path(source).name)
         return read_map(source, entry=entry, lazy=True)
+    if not hasattr(source, "dims"):
+        from deeper_jax.maps.interop import as_map as of_other_libraries
+
+        source = of_other_libraries(source)
     if getattr(source, "dims", (None,))[-1] != "wavenumber" or "wavenumber" not in source.coords:
         raise InputError(
-            "enhance() takes a path or an xarray.DataArray whose last dimension is 'wavenumber' with its values in "
-            "cm⁻¹; deeper_jax.maps.raman_map makes one of arrays."
+            "enhance() takes a path, an object of RamanSPy or HyperSpy, or an xarray.DataArray whose last dimension is "
+            "'wavenumber' with its values in cm⁻¹; deeper_jax.maps.raman_map makes one of arrays."
         )
     return source
 

@@ -1,9 +1,9 @@
-"""Maps to and from RamanSPy, and a denoiser as a step of its pipelines.
+"""Maps to and from RamanSPy and HyperSpy, and a denoiser as a step of RamanSPy's pipelines.
 
 RamanSPy (BSD-3-Clause; Georgiev et al. 2024, doi:10.1021/acs.analchem.4c00383) holds an image as [x, y, L] and a
 volume as [x, y, z, L]: so say its documentation and its WITec loader, while its Renishaw loader and its plots take
 [y, x, L] as it comes. Here the documentation is followed: maps, which are ("y", "x", "wavenumber"), are turned
-on the way out and back. `ramanspy.plot.image` therefore shows x downwards.
+on the way out and back. `ramanspy.plot.image` therefore shows x downwards. HyperSpy stands in a file of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps.hyperspy_signals import from_hyperspy, is_hyperspy, to_hyperspy, to_hyperspy_axes
 
 if TYPE_CHECKING:
     import xarray
+
+__all__ = [
+    "as_map",
+    "from_hyperspy",
+    "from_ramanspy",
+    "preprocessing_step",
+    "to_hyperspy",
+    "to_hyperspy_axes",
+    "to_ramanspy",
+]
 
 _SPECTRAL = "wavenumber"
 # RamanSPy's order of dimensions, by the number of those that are not spectral.
@@ -81,6 +92,16 @@ def from_ramanspy(spectra: Any, like: xarray.DataArray | None = None) -> xarray.
     return data.transpose(*like.dims).assign_coords(kept).assign_attrs(like.attrs).rename(like.name)
 
 
+def as_map(spectra: Any) -> Any:
+    """An object of RamanSPy or HyperSpy as a map; anything else as it is. Neither library is imported.
+
+    Raises InputError as `from_ramanspy` and `from_hyperspy`.
+    """
+    if hasattr(spectra, "spectral_data") and hasattr(spectra, "spectral_axis"):
+        return from_ramanspy(spectra)
+    return from_hyperspy(spectra) if is_hyperspy(spectra) else spectra
+
+
 def preprocessing_step(model: Any, *, keep_offset: bool = True) -> Any:
     """A denoiser as a RamanSPy PreprocessingStep, alone (`.apply(image)`) or in a `Pipeline`.
 
@@ -121,31 +142,3 @@ def _ramanspy() -> Any:
         return importlib.import_module("ramanspy")
     except ImportError as error:
         raise InputError("ramanspy: the library is not installed; pip install ramanspy.") from error
-
-
-_UNITS = {"um": "µm", "cm-1": "1/cm"}
-# A stage's steps and a linear axis written with a few digits are even for all purposes.
-_EVEN = 1e-4
-
-
-def to_hyperspy_axes(data: xarray.DataArray) -> list[dict[str, Any]]:
-    """One dictionary a dimension of `data`, in its order; the last one, `wavenumber`, is the signal axis.
-
-    Evenly spaced coordinates become 'offset' and 'scale' (each value kept within a ten-thousandth of a step),
-    others 'axis', which HyperSpy 1.7 and later takes; a dimension without a coordinate counts from 0.
-    """
-    return [_axis(data, str(dim)) for dim in data.dims]
-
-
-def _axis(data: xarray.DataArray, dim: str) -> dict[str, Any]:
-    # Without a coordinate, xarray gives 0, 1, 2 ...
-    values = np.asarray(data[dim].values)
-    units = data[dim].attrs.get("units", "") if dim in data.coords else ""
-    described = {"name": dim, "units": _UNITS.get(units, units), "navigate": dim != "wavenumber"}
-    if values.dtype.kind not in "iuf":
-        values = np.arange(len(values))
-    step = float(values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
-    even = np.abs(values - (values[0] + step * np.arange(len(values)))).max() <= _EVEN * abs(step)
-    if even and step != 0:
-        return described | {"size": len(values), "offset": float(values[0]), "scale": step}
-    return described | {"axis": values}
