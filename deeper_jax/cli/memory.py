@@ -5,13 +5,19 @@ import argparse
 from deeper_jax.cli.configs import FORM, load_config
 from deeper_jax.errors import InputError
 
+# Of a device's memory, so that a tenth is left for what no compiler tells.
+_SPARE = 0.9
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Tell the parser what `memory` takes."""
     parser.add_argument("config", metavar=FORM, help="e.g. super_resolution:scale=4,blocks=16 or path/to/config.py")
     parser.add_argument("--batch-sizes", default="2,16", help="comma-separated (default: %(default)s)")
     parser.add_argument(
-        "--device-memory", type=float, metavar="GIB", help="recommend a setting for a device of so many GiB"
+        "--device-memory",
+        type=float,
+        metavar="GIB",
+        help="of the device that a setting is recommended for (default: this machine's)",
     )
     parser.epilog = (
         "Examples: deeper-jax memory denoising --batch-sizes=128,512; "
@@ -29,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--device-memory is {options.device_memory:g}; give the device's memory in GiB, above 0.")
     config = load_config(options.config, options.settings)
 
-    from deeper_jax.tasks.memory import step_memory
+    from deeper_jax.tasks.memory import own_memory, step_memory
     from deeper_jax.tasks.registry import task_of
 
     task_of(config)
@@ -46,8 +52,8 @@ def run(options: argparse.Namespace) -> None:
             needs[remat, int(size)] = together
             cells = [remat or "-", size, *(f"{n / 2**30:.2f} GiB" for n in (need.state, need.temporary, together))]
             print(f"| {' | '.join(cells)} |", flush=True)
-    if options.device_memory is not None:
-        print(recommendation(needs, options.device_memory * 2**30))
+    given = options.device_memory
+    print(recommendation(needs, own_memory() if given is None else given * 2**30))
 
 
 def recommendation(needs: dict[tuple[str | None, int], int], memory: float) -> str:
@@ -57,10 +63,22 @@ def recommendation(needs: dict[tuple[str | None, int], int], memory: float) -> s
         needs: bytes by (remat, batch size), remat from the fastest to the most sparing.
         memory: bytes of the device.
     """
-    fitting = [setting for setting, need in needs.items() if need <= 0.9 * memory]
+    fitting = [setting for setting, need in needs.items() if need <= _SPARE * memory]
+    device = f"{memory / 2**30:.3g} GiB"
     if not fitting:
-        return f"None fits in {memory / 2**30:g} GiB: try smaller --batch-sizes, or train.accumulate_steps."
+        return f"None fits in {device}: try smaller --batch-sizes, or train.accumulate_steps."
     # The first of several with the same batch, as they are ordered.
     remat, batch = max(fitting, key=lambda setting: setting[1])
     flags = [f"--config.train.batch_size={batch}", *([f"--config.model.remat={remat}"] if remat is not None else [])]
-    return f"For {memory / 2**30:g} GiB: {' '.join(flags)}"
+    sizes = {size: need for (own, size), need in needs.items() if own == remat}
+    most = _largest_batch(sizes, _SPARE * memory)
+    larger = f" By these figures up to about {most} would fit." if most > batch and batch == max(sizes) else ""
+    return f"For {device}: {' '.join(flags)}.{larger}"
+
+
+def _largest_batch(needs: dict[int, int], memory: float) -> int:
+    """The batch whose need is `memory`, by a line through the first and last of `needs`; 0 where none is told."""
+    first, last = min(needs), max(needs)
+    slope = (needs[last] - needs[first]) / (last - first) if last > first else 0.0
+    # Two figures: the memory is known to a tenth at best.
+    return int(float(f"{last + (memory - needs[last]) / slope:.2g}")) if slope > 0 else 0

@@ -1,6 +1,7 @@
 """What a training step will need of a device's memory, from the compiled program: nothing is allocated or run."""
 
 import functools
+import os
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +40,12 @@ def step_memory(config: ConfigDict, batch_size: int) -> StepMemory:
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         temporary=int(compiled.memory_analysis().temp_size_in_bytes),
     )
+
+
+def own_memory() -> int:
+    """Bytes of the first device that JAX computes on here; those of the machine where that is a CPU."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return int(stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) -> tuple[Any, TrainState]:

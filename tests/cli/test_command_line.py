@@ -151,4 +151,11 @@ def test_settings_are_shown_as_the_command_line_takes_them():
 def test_the_largest_batch_that_fits_is_recommended(memory, words):
     needs = {("none", 2): 60, ("none", 4): 120, ("both", 2): 30, ("both", 4): 80}
     assert words in recommendation(needs, memory)
-    assert recommendation({(None, 2): 60}, 100).endswith("--config.train.batch_size=2")
+    assert recommendation({(None, 2): 60}, 100).endswith("--config.train.batch_size=2.")
+
+
+def test_a_batch_larger_than_those_tried_is_told():
+    words = recommendation({("none", 2): 120, ("none", 4): 140, ("both", 2): 30, ("both", 4): 50}, 1000)
+    # 0.9 * 1000 = 140 + 10 * (80 - 4)
+    assert words.endswith("batch_size=4 --config.model.remat=none. By these figures up to about 80 would fit.")
+    assert "By these" not in recommendation({(None, 2): 30, (None, 4): 110}, 100)

@@ -1,7 +1,9 @@
 """The map restoration task: its settings, and the evaluation of a trained network."""
 
+import html
 import json
 
+import numpy as np
 import pytest
 from flax import nnx
 
@@ -42,7 +44,12 @@ def test_an_untrained_network_gains_little_and_the_tables_say_so(tmp_path, monke
     assert all(abs(row["new"] - 1) < 0.02 for row in strong if row["new"] is not None)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["checkpoint"] == "untrained"
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "SIMULATED" in page and "Cartilage" in page
+    assert "SIMULATED" in page and page.count("<details>") == 3 and "<summary>Cartilage" in page
+    # 2 images of 3 kinds; the strongest images are no better than interpolated, the weakest gain.
+    told = evaluation.headline(rows)
+    assert html.escape(told) in page and told in (tmp_path / "out" / "metrics.md").read_text()
+    geometric = np.exp(np.log([row["new"] for row in rows if row["scale"] == 2]).mean())
+    assert f"{geometric:.2g} times that of Lanczos" in told and "over 6 images" in told
 
 
 def test_it_takes_no_data(tmp_path):
