@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,19 @@ def _read_pair(noisy_file: Path, target_file: Path) -> SpectralPairs:
         arrays = [array[measured] for array in arrays]
     elif noisy.ndim == 3:
         arrays = [data.values for data in (noisy, target)]
-    return build_pairs(arrays[0], arrays[1], None, axis, source=f"{noisy_file} and its target", name=noisy_file.stem)
+    pairs = build_pairs(arrays[0], arrays[1], None, axis, source=f"{noisy_file} and its target", name=noisy_file.stem)
+    size = _pixel_size(noisy)
+    return pairs if size is None else replace(pairs, pixel_sizes_um={noisy_file.stem: size})
+
+
+def _pixel_size(data: "xarray.DataArray") -> float | None:
+    """Side of a map's pixels in µm; None where it is not known, or they are not square to a hundredth."""
+    if data.dims[:-1] != ("y", "x") or any(data[dim].attrs.get("units") != "um" for dim in ("y", "x")):
+        return None
+    steps = [np.abs(np.diff(data[dim].values)) for dim in ("y", "x") if data.sizes[dim] > 1]
+    every = np.concatenate(steps) if steps else np.zeros(1)
+    even = every.min() > 0 and np.ptp(every) <= 0.01 * every.mean()
+    return float(every.mean()) if even else None
 
 
 def _form(data: "xarray.DataArray") -> str:

@@ -1,7 +1,7 @@
 """Paired spectra of one or several cells in memory, and the checks that any source of them must pass."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ class SpectralPairs:
     data only). wavenumbers: [L] float64 in cm^-1, ascending. cell: [N] int32, index into `cell_names`.
     image_shapes: (H, W) of the cells whose rows are a whole raster in row-major order. steps: preprocessing
     already applied, one JSON-able dict a step; a step with a 'cell' entry concerns that cell only. notes: what
-    `preprocess_pairs` removed, in words.
+    `preprocess_pairs` removed, in words. pixel_sizes_um: side of a pixel of the cells whose coordinates tell it.
     """
 
     noisy: np.ndarray
@@ -32,6 +32,7 @@ class SpectralPairs:
     simulated: bool
     steps: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    pixel_sizes_um: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.noisy.shape
@@ -80,6 +81,7 @@ class SpectralPairs:
             cell_names=names,
             image_shapes=shapes,
             steps=tuple(step for step in self.steps if step.get("cell", None) in (None, *names)),
+            pixel_sizes_um={name: size for name, size in self.pixel_sizes_um.items() if name in names},
         )
 
 
@@ -162,6 +164,7 @@ def with_cell_sizes(pairs: SpectralPairs, sizes: Sequence[int] | None, prefix: s
         cell=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         cell_names=tuple(f"{prefix}-{number:02d}" for number in range(1, len(sizes) + 1)),
         image_shapes={},
+        pixel_sizes_um={},
     )
 
 
@@ -170,11 +173,14 @@ def join_cells(cells: Sequence[SpectralPairs], names: Sequence[str], source: str
     cell_names: list[str] = []
     indices: list[np.ndarray] = []
     shapes: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, float] = {}
     for pairs, name in zip(cells, names, strict=True):
         new_names = [name if len(pairs.cell_names) == 1 else f"{name}/{old}" for old in pairs.cell_names]
         for old, new in zip(pairs.cell_names, new_names, strict=True):
             if old in pairs.image_shapes:
                 shapes[new] = pairs.image_shapes[old]
+            if old in pairs.pixel_sizes_um:
+                sizes[new] = pairs.pixel_sizes_um[old]
         indices.append(pairs.cell + len(cell_names))
         cell_names.extend(new_names)
     truths = [pairs.truth for pairs in cells if pairs.truth is not None]
@@ -186,6 +192,7 @@ def join_cells(cells: Sequence[SpectralPairs], names: Sequence[str], source: str
         cell=np.concatenate(indices).astype(np.int32),
         cell_names=tuple(cell_names),
         image_shapes=shapes,
+        pixel_sizes_um=sizes,
         source=source,
         steps=tuple(step for pairs in cells for step in pairs.steps),
     )

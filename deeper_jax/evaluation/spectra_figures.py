@@ -57,7 +57,10 @@ def denoising_figure(
         "figure_mse.png": mse_figure(rows, data_note=data_note),
     }
     if image.image_shape is not None and holds(image.wavenumbers, PEAK):
-        figures["figure_maps.png"] = maps_figure(image, outputs, in_unit=in_unit, data_note=data_note)
+        size = image.pixel_size_um
+        figures["figure_maps.png"] = maps_figure(
+            image, outputs, in_unit=in_unit, pixel_size_um=size, data_note=data_note
+        )
     return save_figures(folder, figures)
 
 

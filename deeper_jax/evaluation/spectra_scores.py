@@ -26,6 +26,7 @@ class EvaluationImage:
         truth: noise-free spectra `[N, L]`, known for simulated data only.
         image_shape: (H, W) with H * W = N and rows in raster order; None for loose spectra.
         wavenumbers: `[L]` in cm^-1.
+        pixel_size_um: side of a pixel of the raster in micrometres, where it is known.
     """
 
     name: str
@@ -34,6 +35,7 @@ class EvaluationImage:
     truth: npt.NDArray | None = None
     image_shape: tuple[int, int] | None = None
     wavenumbers: npt.NDArray | None = None
+    pixel_size_um: float | None = None
 
     def __post_init__(self) -> None:
         shape = np.shape(self.noisy)

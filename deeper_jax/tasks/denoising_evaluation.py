@@ -133,6 +133,7 @@ def evaluation_images(pairs: SpectralPairs) -> list[EvaluationImage]:
                 truth=cell.truth,
                 image_shape=cell.image_shapes.get(name),
                 wavenumbers=cell.wavenumbers,
+                pixel_size_um=cell.pixel_sizes_um.get(name),
             )
         )
     return images

@@ -11,6 +11,7 @@ from deeper_jax.data.image_files import read_images
 from deeper_jax.data.tfds_denoising import prepare_and_load
 from deeper_jax.errors import InputError
 from deeper_jax.maps import raman_map, read_map, write_map
+from deeper_jax.tasks.denoising_evaluation import evaluation_images
 
 INSTRUMENTS = SHARED / "data" / "instruments"
 AXIS = np.linspace(600, 1600, 40)
@@ -42,6 +43,18 @@ def test_files_of_one_name_in_noisy_and_target_are_the_pairs_of_a_cell(tmp_path,
     if suffix != ".csv":
         np.testing.assert_allclose(pairs.of_cell("b").target, cube(1).reshape(12, -1), rtol=1e-6)
         assert pairs.image_shapes["b"] == (3, 4)
+
+
+def test_the_size_of_a_pixel_is_known_where_the_maps_tell_it(tmp_path):
+    square = {"y": 0.5 * np.arange(3), "x": 7 - 0.5 * np.arange(4)}
+    for name, places in (("a", square), ("b", {}), ("c", square | {"x": np.arange(4.0)})):
+        for kind, seed in (("noisy", 0), ("target", 1)):
+            save(tmp_path / kind / f"{name}.h5", cube(seed), **places)
+    pairs = read_pairs(tmp_path)["all"]
+    assert pairs.pixel_sizes_um == {"a": pytest.approx(0.5)}
+    assert pairs.of_cell("a").pixel_sizes_um == pairs.pixel_sizes_um and not pairs.of_cell("b").pixel_sizes_um
+    image, unknown = evaluation_images(pairs)[:2]
+    assert image.pixel_size_um == pytest.approx(0.5) and unknown.pixel_size_um is None
 
 
 def test_text_files_are_maps_where_there_are_no_others(tmp_path):
