@@ -41,6 +41,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.steps_per_epoch = 500
     config.train.loss = "gaussian"
     config.train.accumulate_steps = 1
+    config.train.batch_statistics = "all"
     config.train.shard_parameters = False
     config.train.on_divergence = "stop"
     config.train.ema_decay = 0.998

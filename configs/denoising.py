@@ -63,6 +63,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # The batch (of all devices together) goes through the network in so many parts, one after the other, for its
     # gradient; for batches that do not fit.
     config.train.accumulate_steps = 1
+    # What BatchNorm normalises by on several devices: the statistics of 'all' parts of the batch, so that training is
+    # the same on any number of devices, or those of each 'device' by itself, which spares 71 of 72 exchanges a step.
+    config.train.batch_statistics = "all"
     # Parameters, optimizer state and moving average split over the devices instead of whole on each.
     config.train.shard_parameters = False
     # At a step whose loss or gradient is not finite: 'stop', with the state before it saved, or 'skip' that step.

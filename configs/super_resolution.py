@@ -81,6 +81,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # The batch (of all devices together) goes through the network in so many parts, one after the other, for its
     # gradient; for batches that do not fit.
     config.train.accumulate_steps = 1
+    config.train.batch_statistics = "all"
     # Parameters, optimizer state and moving average split over the devices instead of whole on each.
     config.train.shard_parameters = False
     # At a step whose loss or gradient is not finite: 'stop', with the state before it saved, or 'skip' that step.

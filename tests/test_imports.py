@@ -1,6 +1,7 @@
 """The direction of imports, and what a plain import must not pull in."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,16 @@ def test_the_public_names_are_there_and_no_others():
     )
     names = ["InputError", "__version__", "enhance", "load", "maps", "restore", "sample_map"]
     assert in_a_process(code).splitlines() == ["enhance load read_map False", " ".join(names)]
+
+
+def test_what_the_benchmarks_import_of_the_package_is_there():
+    """They are run by hand, so that nothing else would tell."""
+    missing = []
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "deeper_jax":
+                module = importlib.import_module(node.module)
+                for name in names(node):
+                    if not hasattr(module, name) and importlib.util.find_spec(f"{node.module}.{name}") is None:
+                        missing.append(f"{path.name}: {node.module}.{name}")
+    assert missing == []

@@ -25,10 +25,11 @@ MODELS: dict[str, Callable[..., nnx.Module]] = {
 DATA_AXIS = "data"
 
 
-def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module:
+def build_model(name: str, *, rngs: nnx.Rngs, axis_name: str | None = DATA_AXIS, **arguments: object) -> nnx.Module:
     """The network called `name` (one of `MODELS`) with its constructor's keyword arguments.
 
-    It is one to be trained over devices: its batch statistics are those of all devices of `DATA_AXIS`.
+    It is one to be trained over devices: its batch statistics are those of all devices of `axis_name`, or, with None,
+    those of each device by itself.
 
     Raises:
         InputError: for a name or an argument that does not exist; the message lists those that do.
@@ -41,18 +42,22 @@ def build_model(name: str, *, rngs: nnx.Rngs, **arguments: object) -> nnx.Module
         hint, takes = did_you_mean(unknown[0], known), ", ".join(known)
         raise InputError(f"network {name!r} has no argument {', '.join(map(repr, unknown))}{hint}: it takes {takes}.")
     if "axis_name" in _parameters(name):
-        arguments["axis_name"] = DATA_AXIS
+        arguments["axis_name"] = axis_name
     return MODELS[name](rngs=rngs, **arguments)
 
 
 def build_from_config(config: dict[str, Any]) -> nnx.Module:
     """The network of a run's config: its `model` section, with the random weights of its `seed`.
 
+    Its batch statistics are those that `train.batch_statistics` says, of the whole batch by default.
+
     Raises:
         InputError: as `build_model`.
     """
     settings = dict(config["model"])
-    return build_model(settings.pop("name"), rngs=nnx.Rngs(config["seed"]), **settings)
+    by_device = config.get("train", {}).get("batch_statistics") == "device"
+    axis_name = None if by_device else DATA_AXIS
+    return build_model(settings.pop("name"), rngs=nnx.Rngs(config["seed"]), axis_name=axis_name, **settings)
 
 
 def describe_model(model: nnx.Module) -> tuple[str, dict[str, object]]:

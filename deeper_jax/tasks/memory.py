@@ -78,6 +78,7 @@ def _lower_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) -
         loss=config.train.loss,
         ema_decay=config.train.ema_decay,
         accumulate_steps=config.train.accumulate_steps,
+        batch_statistics=config.train.batch_statistics,
         shardings=shardings,
     )
     return step.lower(state, batch), state

@@ -13,6 +13,7 @@ from deeper_jax.spectra.preprocessing import validate_steps
 from deeper_jax.training.optimizers import make_optimizer
 from deeper_jax.training.schedules import make_schedule
 from deeper_jax.training.sharding import check_batch_size, data_mesh
+from deeper_jax.training.step import check_batch_statistics
 
 # The smallest value of whole numbers in `train`.
 _AT_LEAST = {
@@ -56,6 +57,7 @@ def _check_train(config: ConfigDict) -> None:
     if not isinstance(train.ema_decay, int | float) or not 0 <= train.ema_decay < 1:
         raise InputError(f"config.train.ema_decay is {train.ema_decay!r}; give a number from 0 (none) to below 1.")
     check_batch_size(train.batch_size, data_mesh(), train.accumulate_steps)
+    check_batch_statistics(train.batch_statistics)
 
 
 def _accepted(section: str, function: Callable[..., Any], settings: Mapping[str, Any], **given: Any) -> Any:

@@ -162,6 +162,7 @@ class _Run:
             ema_decay=settings.ema_decay,
             accumulate_steps=settings.accumulate_steps,
             on_divergence=settings.on_divergence,
+            batch_statistics=settings.batch_statistics,
             shardings=self.shardings,
         )
         self.validation_step = make_validation_step(self.model, settings.loss, self.mesh)

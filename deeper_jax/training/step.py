@@ -1,7 +1,9 @@
 """One training step: the state, the gradient over all devices, the update; and the validation step.
 
 Data-parallel training is the same training as on one device: each device takes the gradient of its own part of the
-batch, batch statistics are those of the whole batch, and one mean over the devices ends the step.
+batch, batch statistics are those of the whole batch, and one mean over the devices ends the step. Only if asked for,
+each device has batch statistics of its own ("ghost" batches, Hoffer, Hubara and Soudry 2017), which spares an exchange
+in every normalisation.
 """
 
 import functools
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from deeper_jax.errors import InputError
+from deeper_jax.errors import InputError, did_you_mean
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import DATA_AXIS
 from deeper_jax.training.losses import LOSSES, l1
@@ -23,6 +25,7 @@ PyTree = Any
 Metrics = dict[str, jax.Array]
 Gradient = Callable[..., Any]
 ON_DIVERGENCE = ("stop", "skip")
+BATCH_STATISTICS = ("all", "device")
 
 
 class TrainState(NamedTuple):
@@ -80,6 +83,7 @@ def make_train_step(
     ema_decay: float = 0.0,
     accumulate_steps: int = 1,
     on_divergence: str = "stop",
+    batch_statistics: str = "all",
     shardings: PyTree | None = None,
 ) -> Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, Metrics]]:
     """One optimizer step, compiled.
@@ -93,6 +97,9 @@ def make_train_step(
         of theirs; each part has batch statistics of its own, and moves the running statistics.
       on_divergence: what a step does whose loss, gradient or new weights are not finite: 'skip' only counts it, after
         'stop' nothing changes any more, and `diverged` says which it was. Either way the weights stay finite.
+      batch_statistics: what BatchNorm normalises by on several devices: the statistics of 'all' devices' parts of the
+        batch, exchanged in every layer, or of each 'device' by itself, so that a step exchanges once, and the network's
+        running statistics are the mean of theirs. The network has to be built for it (`build_from_config`).
       shardings: a `TrainState` of them: where the state lies, before and after. Split parameters are collected for the
         step, and each device updates its own part of them. None: whole, on one device.
 
@@ -102,16 +109,18 @@ def make_train_step(
       `finite` says whether the step was one.
 
     Raises:
-      InputError: there is no such loss, or nothing of the kind to do on divergence.
-      ValueError: the network's batch statistics would be those of each device by itself.
+      InputError: there is no such loss, nothing of the kind to do on divergence, or no such statistics.
+      ValueError: the network was built for other batch statistics.
     """
     if loss not in LOSSES:
         raise InputError(f"train.loss is {loss!r}; choose one of {', '.join(LOSSES)}.")
     if on_divergence not in ON_DIVERGENCE:
         raise InputError(f"train.on_divergence is {on_divergence!r}; choose one of {', '.join(ON_DIVERGENCE)}.")
+    check_batch_statistics(batch_statistics)
     mesh = shardings.step.mesh if shardings else data_mesh(jax.devices()[:1])
-    if mesh.size > 1 and model.batch_axes - {DATA_AXIS}:
-        raise ValueError(f"on several devices BatchNorm needs axis_name={DATA_AXIS!r}, found {model.batch_axes}")
+    axis = DATA_AXIS if batch_statistics == "all" else None
+    if mesh.size > 1 and model.batch_axes - {axis}:
+        raise ValueError(f"on several devices BatchNorm needs axis_name={axis!r}, found {model.batch_axes}")
 
     def loss_and_aux(params: PyTree, stats: PyTree, batch: dict[str, jax.Array]) -> Any:
         output, stats = model.train(params, stats, batch["input"])
@@ -121,7 +130,7 @@ def make_train_step(
     gradient = jax.value_and_grad(loss_and_aux, has_aux=True)
     if accumulate_steps > 1:
         gradient = _accumulated(gradient, accumulate_steps)
-    gradient = _mean_over_devices(gradient, mesh)
+    gradient = _mean_over_devices(gradient, mesh, batch_statistics)
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, Metrics]:
         (value, (mse, stats)), grads = gradient(whole(state.params, mesh), state.stats, batch)
@@ -140,6 +149,13 @@ def make_train_step(
     return jax.jit(step, donate_argnums=0, out_shardings=(shardings, replicated(mesh)))
 
 
+def check_batch_statistics(name: object) -> None:
+    """Raise InputError if `train.batch_statistics` is none of `BATCH_STATISTICS`."""
+    if name not in BATCH_STATISTICS:
+        hint = did_you_mean(name, BATCH_STATISTICS)
+        raise InputError(f"train.batch_statistics is {name!r}{hint}; choose one of {', '.join(BATCH_STATISTICS)}.")
+
+
 def _all_finite(tree: PyTree) -> jax.Array:
     return functools.reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)])
 
@@ -153,13 +169,15 @@ def _where_finite(finite: jax.Array, new: TrainState, old: TrainState, *, stop: 
     return kept._replace(diverged=jnp.where(going_on & ~finite, new.step, old.diverged))
 
 
-def _mean_over_devices(gradient: Gradient, mesh: Mesh) -> Gradient:
+def _mean_over_devices(gradient: Gradient, mesh: Mesh, batch_statistics: str) -> Gradient:
     """`gradient` on each device's own part of the batch, then the mean over the devices, exchanged once."""
 
     def local(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
         (value, (mean, stats)), grads = gradient(params, stats, batch)
-        value, mean, grads = jax.lax.pmean((value, mean, grads), DATA_AXIS)
-        return (value, (mean, stats)), grads
+        # All at once: statistics of the whole batch are the same on every device already.
+        own = None if batch_statistics == "all" else stats
+        value, mean, grads, own = jax.lax.pmean((value, mean, grads, own), DATA_AXIS)
+        return (value, (mean, stats if own is None else own)), grads
 
     everywhere, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
     return jax.shard_map(
