@@ -1,5 +1,7 @@
 """Maps that are read and written in pieces: the answer is, bit for bit, that of the same map in memory."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from tiny_models import fixed_denoiser, spectra_of_bands, tiny_denoiser
 
 import deeper_jax
 from deeper_jax.enhancement import pipeline, unloaded_spectra
+from deeper_jax.enhancement.report import bands, comparison, cubes, embedded_spectra, page, series_figure, write_page
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.maps import raman_map, read_data_set, read_map, write_map
@@ -118,6 +121,32 @@ def test_maps_in_zarr(tmp_path):
     assert_array_equal(
         deeper_jax.enhance(unloaded, model, output=tmp_path / "out.h5")["intensity"], expected["intensity"]
     )
+
+
+def shown_on(page):
+    """What a page tells its script: numbers, and words around them."""
+    text = page.read_text()
+    numbers = re.findall(r'<script type="(?:text/plain|application/json)" id="[a-z-]+">(.*?)</script>', text, re.S)
+    return numbers, re.findall(r"<(?:p|li|td|button)[ >].*?</(?:p|li|td|button)>", text, re.S)
+
+
+@pytest.mark.parametrize(
+    ("make", "binned"), [(interrupted, True), (listed, True), (stack, True), (line, False), (spectrum, False)]
+)
+def test_the_page_of_a_map_in_pieces_is_that_of_the_map_in_memory(make, binned, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "_AT_ONCE", 0)
+    monkeypatch.setattr(bands, "_LOOKED_AT", 3000)
+    monkeypatch.setattr(page, "_ASKED", 3000)
+    monkeypatch.setattr(series_figure, "_ROWS", 20)
+    if binned:
+        monkeypatch.setattr(embedded_spectra, "_PAGE", embedded_spectra.LARGEST_PAGE - 8000)
+    whole = deeper_jax.enhance(make(), tiny_denoiser(), cosmic_rays="mark")
+    write_map(whole, tmp_path / "result.h5")
+    write_page(tmp_path / "whole.html", whole)
+    monkeypatch.setattr(cubes, "_TOGETHER", 3000)
+    write_page(tmp_path / "pieces.html", read_data_set(tmp_path / "result.h5", lazy=True))
+    assert shown_on(tmp_path / "pieces.html") == shown_on(tmp_path / "whole.html")
+    assert (tmp_path / "pieces.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
 
 def test_other_formats_and_finer_maps_are_written_at_once(tmp_path):

@@ -7,6 +7,7 @@ from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 import deeper_jax
 from deeper_jax.enhancement.report.bands import strongest_bands
 from deeper_jax.enhancement.report.comparison import Positions, compare, number, place_sentences
+from deeper_jax.enhancement.report.overview import overview
 from deeper_jax.enhancement.report.page import picture_figures
 from deeper_jax.enhancement.report.spectrum_figure import example_spectra
 from deeper_jax.enhancement.report.words import cosmic_ray_rows, summary_sentences
@@ -85,8 +86,9 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
     given = raman_map(values, axis, **({"y": np.arange(5.0), "x": np.arange(6.0)} if values.ndim == 3 else {}))
     finer = {"super_resolver": tiny_super_resolver(axis)} if kind == "fine map" else {}
     (shown,) = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
-    chosen = example_spectra(shown)
-    for figure in picture_figures(shown, chosen):
+    seen = overview(shown, strongest_bands(shown.after, shown.axis))
+    chosen = example_spectra(shown, seen)
+    for figure in picture_figures(shown, seen, chosen):
         figure.draw_without_rendering()
         panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
         assert panels and all(axes.has_data() and axes.axison for axes in panels)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import find_peaks, peak_widths
 
+from deeper_jax.enhancement.report.cubes import Cube, per_line, rows_of
 from deeper_jax.unmixing.peak_maps import band_area
 
 # Closer to the laser lies its own line, not the sample's.
@@ -31,7 +32,7 @@ class Band(NamedTuple):
     high: float
 
 
-def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
+def strongest_bands(spectra: Cube, axis: np.ndarray) -> list[Band]:
     """Up to three bands that tell most of the sample, in the order of the axis; at least one.
 
     Of the bands that stand out of their surroundings, a map's are those in which neighbouring pixels differ together
@@ -43,9 +44,10 @@ def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
             has.
         axis: [L], cm⁻¹, ascending, at least 5 channels.
     """
-    every = spectra.reshape(-1, len(axis))
-    if every.size > _LOOKED_AT:
-        every = every[np.linspace(0, len(every) - 1, _LOOKED_AT // len(axis)).astype(int)]
+    rows = np.arange(spectra.size // len(axis))
+    if spectra.size > _LOOKED_AT:
+        rows = np.linspace(0, len(rows) - 1, _LOOKED_AT // len(axis)).astype(int)
+    every = rows_of(spectra, rows)
     present = every[np.isfinite(every).all(-1)].astype(np.float64)
     present = np.minimum(present, np.percentile(present, HIGHEST_PERCENTILE, axis=0))
     spectrum = present.mean(0) + present.std(0)
@@ -61,7 +63,8 @@ def strongest_bands(spectra: np.ndarray, axis: np.ndarray) -> list[Band]:
     if not bands:
         return [_highest(spectrum, axis)]
     if spectra.ndim == 3 and min(spectra.shape[:2]) > 1:
-        contrast = {band: shared_contrast(band_height(spectra, axis, band)) for band in bands}
+        images = per_line(lambda part: np.stack([band_height(part, axis, band) for band in bands], -1), spectra)
+        contrast = {band: shared_contrast(images[..., number]) for number, band in enumerate(bands)}
         structured = [band for band in bands if contrast[band] > 0]
         bands = sorted(structured, key=lambda band: -contrast[band]) or bands
     return sorted(bands[:3])

@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from deeper_jax.enhancement.report.cubes import Cube, CubeStack, UnloadedCube
+from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.spectra.values import LARGEST_VALUE
 
 # Numbers of a map that is large.
 _LARGE = 1 << 22
+# Bytes of a result that is read at once.
+_AT_ONCE = 1 << 29
 
 
 class Positions(NamedTuple):
@@ -93,7 +97,7 @@ class Comparison(NamedTuple):
 
     Attributes:
         axis: [L], cm⁻¹.
-        before: measured, NaN where no spectrum was.
+        before: measured, NaN where no spectrum was; it and the five that follow may lie in a file.
         after: denoised.
         std: standard deviation of its error.
         flagged: bool.
@@ -111,12 +115,12 @@ class Comparison(NamedTuple):
     """
 
     axis: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    std: np.ndarray
-    flagged: np.ndarray
-    cosmic_ray: np.ndarray
-    removed: np.ndarray
+    before: Cube
+    after: Cube
+    std: Cube
+    flagged: Cube
+    cosmic_ray: Cube
+    removed: Cube
     positions: tuple[Positions, ...]
     unit: str
     slice: str
@@ -146,12 +150,12 @@ class Explored(NamedTuple):
     """
 
     axis: np.ndarray
-    measured: np.ndarray
-    restored: np.ndarray
-    std: np.ndarray
-    flagged: np.ndarray
-    cosmic_ray: np.ndarray
-    removed: np.ndarray
+    measured: Any
+    restored: Any
+    std: Any
+    flagged: Any
+    cosmic_ray: Any
+    removed: Any
     scores: np.ndarray
     components: np.ndarray
     measured_positions: tuple[Positions, ...]
@@ -167,8 +171,10 @@ def explored(shown: Sequence[Comparison]) -> Explored:
     if first.finer is not None and first.finer_std is not None:
         restored, std, positions = "finer", "finer_std", first.finer_positions
 
-    def stacked(name: str) -> np.ndarray:
+    def stacked(name: str) -> Any:
         arrays = [getattr(each, name) for each in shown]
+        if isinstance(arrays[0], UnloadedCube):
+            return CubeStack(arrays)
         return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
 
     return Explored(
@@ -205,13 +211,13 @@ def compare(result: Any) -> list[Comparison]:
     if "component_scores" in result:
         scores, components = (result[name].values for name in ("component_scores", "component_spectra"))
     arrays = {"before": _numbers(result["measured"]), "after": _numbers(after)}
-    arrays |= {"std": std, "flagged": result["flagged"].values, "cosmic_ray": result["cosmic_ray"].values}
-    arrays |= {"removed": result["cosmic_ray_removed"].values, "scores": scores}
+    arrays |= {"std": std, "flagged": _values(result["flagged"]), "cosmic_ray": _values(result["cosmic_ray"])}
+    arrays |= {"removed": _values(result["cosmic_ray_removed"]), "scores": scores}
     positions = positions_of(after)
     long = [each for each in positions if len(each.values) > 1]
     shape = tuple(len(each.values) for each in long[-2:])
     slices = _slices(long[:-2])
-    arrays = {name: each.reshape(len(slices), *shape, each.shape[-1]) for name, each in arrays.items()}
+    cubes = {name: _by_slice(each, positions, shape, len(slices)) for name, each in arrays.items()}
     return [
         Comparison(
             axis=axis,
@@ -223,14 +229,34 @@ def compare(result: Any) -> list[Comparison]:
             finer=_numbers(result["intensity"]) if finer else None,
             finer_std=finer_std if finer else None,
             finer_positions=_finer(result["intensity"], positions, after) if finer else (),
-            **{name: each[number] for name, each in arrays.items()},
+            **{name: each[number] for name, each in cubes.items()},
         )
         for number, (words, note) in enumerate(slices)
     ]
 
 
-def _numbers(array: Any) -> np.ndarray:
-    """The values in float64; those of a large map as they are, so that it is not copied."""
+def at_hand(result: Any) -> Any:
+    """A result (Dataset) in memory, unless it is large; a finer one in any case."""
+    return result.compute() if "denoised" in result or result.nbytes <= _AT_ONCE else result
+
+
+def _by_slice(array: Any, positions: Sequence[Positions], shape: tuple[int, ...], slices: int) -> Any:
+    """The slices of a stack, without axes of one pixel."""
+    if isinstance(array, np.ndarray):
+        return array.reshape(slices, *shape, array.shape[-1])
+    array = array.isel({each.name: 0 for each in positions if len(each.values) == 1})
+    across = array.shape[: array.ndim - 1 - len(shape)]
+    return [UnloadedCube(array[index]) for index in np.ndindex(across)]
+
+
+def _values(array: Any) -> Any:
+    return array.values if is_loaded(array) else array
+
+
+def _numbers(array: Any) -> Any:
+    """The values in float64; those of a large map as they are, so that it is not copied, or still in their file."""
+    if not is_loaded(array):
+        return array
     return array.values if array.size > _LARGE and array.dtype.kind == "f" else array.values.astype(np.float64)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deeper_jax.enhancement.report.comparison import Explored, Positions
+from deeper_jax.enhancement.report.cubes import per_line
 
 LARGEST_PAGE = 20_000_000
 """Bytes of a page; more spectra than fit are binned."""
@@ -67,7 +68,10 @@ def embed(shown: Explored, largest: int = LARGEST_PAGE) -> Embedded:
     while _bytes(shown, bins, 4 if exact else 2) > largest:
         bins = _next(bins, shown)
     together = 1
-    if bins != Bins():
+    if bins == Bins():
+        loaded: dict[str, Any] = {name: np.asarray(getattr(shown, name)) for name in _CUBES}
+        shown = shown._replace(**loaded)
+    else:
         shape = shown.measured.shape[1:]
         shown = _binned(shown, bins)
         together = max(1, round(np.prod(shape) / np.prod(shown.measured.shape[1:])))
@@ -155,24 +159,32 @@ def _text(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
-def _binned(shown: Explored, bins: Bins) -> Explored:
-    def mean(cube: np.ndarray, channels: int = bins.channels, power: int = 1) -> np.ndarray:
-        # A spectrum is NaN in all channels or in none.
-        count = _summed(np.isfinite(cube[..., :1]), bins.pixels, 1) * np.bincount(np.arange(cube.shape[-1]) // channels)
-        return np.where(count > 0, _summed(cube, bins.pixels, channels, power) / np.maximum(count, 1), np.nan)
+_CUBES = ("measured", "restored", "std", "flagged", "cosmic_ray", "removed")
 
-    def any_of(marks: np.ndarray) -> np.ndarray:
-        return _summed(marks, bins.pixels, bins.channels) > 0
+
+def _binned(shown: Explored, bins: Bins) -> Explored:
+    def mean(cube: Any, channels: int = bins.channels, power: int = 1) -> np.ndarray:
+        def of_part(part: np.ndarray) -> np.ndarray:
+            # A spectrum is NaN in all channels or in none.
+            there = _summed(np.isfinite(part[..., :1]), bins.pixels, 1)
+            count = there * np.bincount(np.arange(part.shape[-1]) // channels)
+            return np.where(count > 0, _summed(part, bins.pixels, channels, power) / np.maximum(count, 1), np.nan)
+
+        return np.stack([per_line(of_part, each, together=bins.pixels) for each in cube])
+
+    def any_of(marks: Any) -> np.ndarray:
+        def of_part(part: np.ndarray) -> np.ndarray:
+            return _summed(part, bins.pixels, bins.channels) > 0
+
+        return np.stack([per_line(of_part, each, together=bins.pixels) for each in marks])
 
     def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
         return tuple(
             each._replace(values=_mean_along(np.asarray(each.values, np.float64), bins.pixels)) for each in positions
         )
 
-    cubes = ("measured", "restored", "std", "flagged", "cosmic_ray", "removed", "scores")
-    shown = shown._replace(
-        slices=shown.slices[:: bins.slices], **{name: getattr(shown, name)[:: bins.slices] for name in cubes}
-    )
+    chosen = {name: getattr(shown, name)[:: bins.slices] for name in (*_CUBES, "scores")}
+    shown = shown._replace(slices=shown.slices[:: bins.slices], **chosen)
     return shown._replace(
         axis=_mean_along(shown.axis, bins.channels),
         measured=mean(shown.measured),
@@ -182,15 +194,15 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
         cosmic_ray=any_of(shown.cosmic_ray),
         removed=any_of(shown.removed),
         scores=mean(shown.scores, 1),
-        components=mean(shown.components),
+        components=mean(shown.components) if len(shown.components) else shown.components,
         measured_positions=places(shown.measured_positions),
         positions=places(shown.positions),
     )
 
 
 def _summed(cube: np.ndarray, pixels: int, channels: int, power: int = 1) -> np.ndarray:
-    """Sums of numbers that are not NaN over bins of each slice, the first axis; the last of each may hold fewer."""
-    sizes = [1, *[pixels] * (cube.ndim - 2), channels]
+    """Sums of numbers that are not NaN over bins of each axis; the last of each may hold fewer."""
+    sizes = [*[pixels] * (cube.ndim - 1), channels]
     sums = np.zeros([-(-length // size) for length, size in zip(cube.shape, sizes, strict=True)])
     for shift in np.ndindex(*sizes):
         part = np.nan_to_num(cube[tuple(slice(start, None, size) for start, size in zip(shift, sizes, strict=True))])

@@ -8,8 +8,9 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from deeper_jax.enhancement.report.bands import HIGHEST_PERCENTILE, band_height, strongest_bands
+from deeper_jax.enhancement.report.bands import HIGHEST_PERCENTILE, band_height
 from deeper_jax.enhancement.report.comparison import Comparison, Positions
+from deeper_jax.enhancement.report.overview import Overview
 from deeper_jax.evaluation.plot_style import OUTLINE, new_figure
 
 WIDTH, DPI = 6.0, 230
@@ -23,22 +24,24 @@ _PERCENTILES = (0.5, HIGHEST_PERCENTILE)
 _Place = tuple[Positions, ...]
 
 
-def map_figure(shown: Comparison, places: Mapping[str, tuple[int, ...]]) -> Figure:
+def map_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int, ...]]) -> Figure:
     """Rows of maps: each of the strongest bands measured, restored and super-resolved; uncertainty and flags.
 
     Args:
         shown: a map.
+        seen: of it, by its strongest bands.
         places: pixels to point at, by the letter beside each.
     """
-    stages = {"measured": (shown.before, shown.positions), "denoised": (shown.after, shown.positions)}
+    stages = {"measured": (seen.before, shown.positions), "denoised": (seen.after, shown.positions)}
     if shown.finer is not None:
-        stages["super-resolved"] = (shown.finer, shown.finer_positions)
-    bands = strongest_bands(shown.after, shown.axis)
+        heights = np.stack([band_height(shown.finer, shown.axis, band) for band in seen.bands], -1)
+        stages["super-resolved"] = (heights, shown.finer_positions)
+    bands = seen.bands
     ratio = _ratio(shown.positions) or 1.0
-    further = _further(shown)
+    further = _further(shown, seen)
     figure, rows = _canvas([len(stages)] * len(bands) + [len(further)], ratio)
-    for (row, panels), band in zip(rows, bands, strict=False):
-        images = {name: band_height(spectra, shown.axis, band) for name, (spectra, _) in stages.items()}
+    for number, ((row, panels), band) in enumerate(zip(rows, bands, strict=False)):
+        images = {name: each[..., number] for name, (each, _) in stages.items()}
         norm = Normalize(*_limits(images["denoised"]))
         for panel, (name, image) in zip(panels, images.items(), strict=True):
             drawn = _draw(panel, image, stages[name][1], norm, "viridis")
@@ -56,17 +59,14 @@ def map_figure(shown: Comparison, places: Mapping[str, tuple[int, ...]]) -> Figu
     return figure
 
 
-def _further(shown: Comparison) -> list[tuple[str, np.ndarray, Normalize, str, str]]:
+def _further(shown: Comparison, seen: Overview) -> list[tuple[str, np.ndarray, Normalize, str, str]]:
     """(title, image, scale, colours, unit): the uncertainty, and the flags or, without any, the residual."""
-    uncertainty = np.sqrt((shown.std**2).mean(-1))
-    maps = [("uncertainty, rms", uncertainty, log_scale(uncertainty), "magma", shown.unit)]
-    present = np.isfinite(shown.after).all(-1)
+    maps = [("uncertainty, rms", seen.uncertainty, log_scale(seen.uncertainty), "magma", shown.unit)]
     # Channels of a cosmic ray that was removed are no longer in question.
-    flags = np.where(present, (shown.flagged & ~shown.removed).sum(-1), np.nan)
+    flags = np.where(seen.present, seen.flagged, np.nan)
     if np.nanmax(flags) > 0:
         return [*maps, ("flagged channels", flags, Normalize(0.0, float(np.nanmax(flags))), "cividis", "")]
-    residual = np.sqrt(((shown.before - shown.after) ** 2).mean(-1))
-    return [*maps, ("residual, rms", residual, Normalize(*_limits(residual)), "cividis", shown.unit)]
+    return [*maps, ("residual, rms", seen.residual, Normalize(*_limits(seen.residual)), "cividis", shown.unit)]
 
 
 def log_scale(values: np.ndarray) -> LogNorm:

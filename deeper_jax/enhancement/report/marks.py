@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deeper_jax.enhancement.report.comparison import Comparison
+from deeper_jax.enhancement.report.overview import Overview
 
 MOST_MARKS = 300
 
@@ -28,38 +29,34 @@ class Mark(NamedTuple):
     slice: int = 0
 
 
-def marked_spectra(shown: Sequence[Comparison]) -> list[Mark]:
+def marked_spectra(shown: Sequence[Comparison], seen: Sequence[Overview]) -> list[Mark]:
     """Cosmic rays, the highest first, then flagged spectra, those of most channels first; 300 of each at most.
 
     Args:
         shown: the slices of a stack, or what is none alone.
+        seen: of each.
     """
     found = []
     for find in (_rays, _flagged):
-        marks = [mark._replace(slice=number) for number, each in enumerate(shown) for mark in find(each)]
+        marks = [mark._replace(slice=number) for number, each in enumerate(shown) for mark in find(each, seen[number])]
         found += sorted(marks, key=lambda mark: -mark.size)[:MOST_MARKS]
     return found
 
 
-def _rays(shown: Comparison) -> list[Mark]:
-    rows = shown.cosmic_ray.any(-1)
-    height = np.full(rows.shape, -np.inf)
-    height[rows] = np.where(shown.cosmic_ray[rows], shown.before[rows] - shown.after[rows], -np.inf).max(-1)
+def _rays(shown: Comparison, seen: Overview) -> list[Mark]:
     marks = []
-    for index in _highest(height, np.isfinite(height)):
+    for index in _highest(seen.ray, np.isfinite(seen.ray)):
         channel = int(np.where(shown.cosmic_ray[index], shown.before[index] - shown.after[index], -np.inf).argmax())
         what = "cosmic ray removed" if shown.removed[index][channel] else "cosmic ray? not removed"
         words = _words(shown, index, f"{what}, {shown.axis[channel]:.0f} cm⁻¹")
-        marks.append(Mark(index, words, True, float(height[index])))
+        marks.append(Mark(index, words, True, float(seen.ray[index])))
     return marks
 
 
-def _flagged(shown: Comparison) -> list[Mark]:
-    flags = shown.flagged & ~shown.removed
-    count = flags.sum(-1)
+def _flagged(shown: Comparison, seen: Overview) -> list[Mark]:
     marks = []
-    for index in _highest(count, count > 0):
-        channels, number = np.flatnonzero(flags[index]), int(count[index])
+    for index in _highest(seen.flagged, seen.flagged > 0):
+        channels, number = np.flatnonzero(shown.flagged[index] & ~shown.removed[index]), int(seen.flagged[index])
         first, last = shown.axis[channels[0]], shown.axis[channels[-1]]
         where = f"{first:.0f} cm⁻¹" if number == 1 else f"{first:.0f} to {last:.0f} cm⁻¹"
         words = f"{number} {'channel' if number == 1 else 'channels'} flagged, {where}"

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import image as images
 from matplotlib.figure import Figure
+from PIL import Image
 
-from deeper_jax.enhancement.report.bands import Band, band_height, shared_contrast, strongest_bands
-from deeper_jax.enhancement.report.comparison import Comparison, compare, explored, middle, place_sentences
+from deeper_jax.enhancement.report.bands import Band, shared_contrast, strongest_bands
+from deeper_jax.enhancement.report.comparison import Comparison, at_hand, compare, explored, middle, place_sentences
+from deeper_jax.enhancement.report.cubes import cube_of, rows_of
 from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.marks import marked_spectra
+from deeper_jax.enhancement.report.overview import Overview, overview
 from deeper_jax.enhancement.report.series_figure import series_figure
 from deeper_jax.enhancement.report.spectrum_figure import Example, example_spectra, spectrum_figure
 from deeper_jax.enhancement.report.words import MEANING, cosmic_ray_rows, provenance_rows, summary_sentences
@@ -40,14 +42,18 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
         The path of the page.
     """
     path = Path(path)
+    result = at_hand(result)
     slices = compare(result)
     shown = middle(slices)
+    bands = strongest_bands(shown.after, shown.axis)
+    every = [overview(each, bands if each is shown else ()) for each in slices]
+    seen = every[len(slices) // 2]
     file = str(result.attrs["source_file"]) or "Raman map"
-    chosen = example_spectra(shown)
+    chosen = example_spectra(shown, seen)
     interactive = explorer(
         explored(slices),
-        _bands(shown),
-        marked_spectra(slices),
+        _bands(seen),
+        marked_spectra(slices, every),
         noise_of(result),
         (len(slices) // 2, *chosen[0].place),
         file,
@@ -63,7 +69,7 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
         parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays), folded=True)))
     table = TextTable(["what", "how"], provenance_rows(result))
     parts.append(section_html(Section("How it was made", [], table, folded=True)))
-    write_picture(path.with_suffix(".png"), shown, chosen)
+    write_picture(path.with_suffix(".png"), shown, seen, chosen)
     return write_web_page(path, f"{file}, before and after", parts, interactive.head)
 
 
@@ -73,14 +79,14 @@ def _about(shown: Comparison) -> list[str]:
     return [*note, *place_sentences(shown.positions)]
 
 
-def _bands(shown: Comparison) -> list[Band]:
+def _bands(seen: Overview) -> list[Band]:
     """Those to choose from; first the one in which a map has most structure, a series differs or a spectrum is high."""
 
-    def weight(band: Band) -> float:
-        height = band_height(shown.after, shown.axis, band)
+    def weight(number: int) -> float:
+        height = seen.after[..., number]
         return float(shared_contrast(height) if height.ndim == 2 else np.nanstd(height) if height.ndim else height)
 
-    return sorted(strongest_bands(shown.after, shown.axis), key=weight, reverse=True)
+    return [seen.bands[number] for number in sorted(range(len(seen.bands)), key=weight, reverse=True)]
 
 
 def noise_of(result: "xarray.Dataset") -> Noise:
@@ -90,36 +96,39 @@ def noise_of(result: "xarray.Dataset") -> Noise:
     step = steps.get("estimate_noise") or steps.get("given_noise") or {}
     gain, floor = float(step.get("gain", 0.0)), float(step.get("floor", mean**2))
     least = (0.1 * mean) ** 2 or 1e-300
-    values = result["denoised" if "denoised" in result else "intensity"].values
-    spectra = values.reshape(-1, values.shape[-1])
+    spectra = cube_of(result["denoised" if "denoised" in result else "intensity"])
     # Of a large map some spectra tell.
-    values = spectra[:: 1 + values.size // _ASKED].astype(np.float64)
+    rows = np.arange(0, spectra.size // spectra.shape[-1], 1 + spectra.size // _ASKED)
+    values = rows_of(spectra, rows).astype(np.float64)
     variance = np.maximum(gain * values[np.isfinite(values)] + floor, least)
     return Noise(gain, floor, least, mean / float(np.sqrt(variance.mean())))
 
 
-def write_picture(path: Path, shown: Comparison, chosen: list[Example]) -> None:
+def write_picture(path: Path, shown: Comparison, seen: Overview, chosen: list[Example]) -> None:
     """The figures of a measurement under each other in one PNG."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for number, figure in enumerate(picture_figures(shown, chosen)):
+        for number, figure in enumerate(picture_figures(shown, seen, chosen)):
             files.append(Path(folder) / f"{number}.png")
             save_png(figure, files[-1])
         _stack(files, path)
 
 
-def picture_figures(shown: Comparison, chosen: list[Example]) -> list[Figure]:
+def picture_figures(shown: Comparison, seen: Overview, chosen: list[Example]) -> list[Figure]:
     """The whole measurement, if it is more than one spectrum, and the chosen spectra."""
     places = {example.letter: example.place for example in chosen}
     if not shown.positions:
         return [spectrum_figure(shown, chosen)]
-    whole = map_figure(shown, places) if len(shown.positions) == 2 else series_figure(shown, places)
+    whole = map_figure(shown, seen, places) if len(shown.positions) == 2 else series_figure(shown, places)
     return [whole, spectrum_figure(shown, chosen)]
 
 
 def _stack(files: list[Path], path: Path) -> None:
     """The pictures, all of one width, under each other in one file."""
-    stacked = np.concatenate([images.imread(file)[..., :3] for file in files])
+    pictures = []
+    for file in files:
+        with Image.open(file) as picture:
+            pictures.append(np.asarray(picture.convert("RGB")))
     buffer = io.BytesIO()
-    images.imsave(buffer, stacked, format="png")
+    Image.fromarray(np.concatenate(pictures)).save(buffer, format="png")
     path.write_bytes(buffer.getvalue())

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from deeper_jax.enhancement.report.bands import band_height, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison
 from deeper_jax.enhancement.report.map_figure import DPI, TEXT, TITLE, WIDTH
+from deeper_jax.enhancement.report.overview import Overview
 from deeper_jax.enhancement.report.words import runs
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
@@ -88,34 +88,29 @@ class Example(NamedTuple):
     place: tuple[int, ...]
 
 
-def example_spectra(shown: Comparison) -> list[Example]:
+def example_spectra(shown: Comparison, seen: Overview) -> list[Example]:
     """Up to five spectra: those of strongest, median and weakest bands, a flagged one, and one with a cosmic ray.
 
     They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
+
+    Args:
+        shown: the measurement.
+        seen: of it, by the strongest bands.
     """
     if not shown.positions:
         return [Example("", "", ())]
-    grid = shown.after.shape[:-1]
-    there = np.isfinite(shown.after).all(-1)
     # A spike that nobody can explain is no strong band.
-    calm = there & ~(shown.flagged | shown.cosmic_ray).any(-1)
-    present = np.flatnonzero(calm if calm.any() else there)
-    spectra = shown.after.reshape(-1, len(shown.axis))
-    bands = strongest_bands(shown.after, shown.axis)
-    strength = np.mean([band_height(spectra, shown.axis, band) for band in bands], axis=0)[present]
+    present = np.flatnonzero(seen.calm if seen.calm.any() else seen.present)
+    strength = seen.after.mean(-1).ravel()[present]
     order = present[np.argsort(strength, kind="stable")]
     chosen = {int(order[-1]): "strongest bands"}
     chosen.setdefault(int(order[len(order) // 2]), "median")
     chosen.setdefault(int(order[0]), "weakest")
-    marks = (shown.flagged & ~shown.removed).reshape(-1, len(shown.axis)).sum(1)
-    if marks.max() > 0:
-        chosen.setdefault(int(marks.argmax()), "most channels flagged")
-    struck = shown.cosmic_ray.reshape(-1, len(shown.axis))
-    if struck.any():
-        rows = np.flatnonzero(struck.any(1))
-        height = np.where(struck[rows], shown.before.reshape(struck.shape)[rows], -np.inf).max(1)
-        chosen.setdefault(int(rows[height.argmax()]), "highest cosmic ray")
+    if seen.flagged.max() > 0:
+        chosen.setdefault(int(seen.flagged.argmax()), "most channels flagged")
+    if np.isfinite(seen.ray_value).any():
+        chosen.setdefault(int(seen.ray_value.argmax()), "highest cosmic ray")
     return [
-        Example(letter, name, tuple(int(i) for i in np.unravel_index(index, grid)))
+        Example(letter, name, tuple(int(i) for i in np.unravel_index(index, seen.present.shape)))
         for letter, (index, name) in zip("ABCDE", chosen.items(), strict=False)
     ]

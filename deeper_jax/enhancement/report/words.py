@@ -1,11 +1,12 @@
 """What is said of an enhanced map: in a few lines after the command, and on its page."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from deeper_jax.enhancement.report.comparison import positions_of
+from deeper_jax.enhancement.report.cubes import cube_of, per_line, rows_of
 from deeper_jax.spectra.noise import NoiseModel
 
 # Flagged channels closer together than this belong to one region, cm⁻¹.
@@ -58,31 +59,51 @@ def noise_law(noise: NoiseModel, unit: str) -> str:
 
 
 def _flags(result: Any) -> str:
-    attrs, flagged = result.attrs, result["flagged"].values & ~result["cosmic_ray_removed"].values
-    if not flagged.any():
+    attrs, flagged = result.attrs, _tally(result, "flagged", "cosmic_ray_removed")
+    if not flagged.spectra:
         return "Nothing is flagged: what was taken away looks like noise everywhere" + (
             " but for the cosmic rays." if attrs["spectra_with_cosmic_rays"] else "."
         )
-    channels, share = int(flagged.sum()), flagged.sum() / (attrs["spectra"] * flagged.shape[-1])
+    channels = int(flagged.by_channel.sum())
+    share = channels / (attrs["spectra"] * len(flagged.by_channel))
     amount = (
         f"{channels:,} channel{'s'[: channels > 1]} in all" if share < 0.01 else f"{_percent(share)} of all channels"
     )
-    where = flagged_regions(flagged, np.asarray(result["wavenumber"], np.float64))
+    where = flagged_regions(flagged.by_channel, np.asarray(result["wavenumber"], np.float64))
     near = "most often near" if channels > 1 else "near"
     return (
-        f"Flagged: {int(flagged.any(-1).sum()):,} of {attrs['spectra']:,} spectra, {amount}, {near} "
+        f"Flagged: {flagged.spectra:,} of {attrs['spectra']:,} spectra, {amount}, {near} "
         f"{_listed(where)} cm⁻¹: denoising would take away more than noise there; bands were given back as measured."
     )
 
 
-def flagged_regions(flagged: np.ndarray, axis: np.ndarray) -> list[float]:
+class _Tally(NamedTuple):
+    """In how many spectra something is marked, and how many in each channel, [L]."""
+
+    spectra: int
+    by_channel: np.ndarray
+
+
+def _tally(result: Any, name: str, but: str = "") -> _Tally:
+    """Of the marks `name` that are none of `but`."""
+
+    def count(marks: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        for each in others:
+            marks = marks & ~each
+        marks = marks.reshape(-1, marks.shape[-1])
+        return marks.any(1).sum(keepdims=True), marks.sum(0, keepdims=True)
+
+    spectra, by_channel = per_line(count, *(cube_of(result[each]) for each in (name, but) if each))
+    return _Tally(int(spectra.sum()), by_channel.sum(0))
+
+
+def flagged_regions(often: np.ndarray, axis: np.ndarray) -> list[float]:
     """Up to three wavenumbers (cm⁻¹, ascending) at which most spectra are flagged, no two in one region.
 
     Args:
-        flagged: [..., L] bool.
+        often: [L], number of spectra that are flagged in each channel.
         axis: [L], cm⁻¹.
     """
-    often = flagged.reshape(-1, len(axis)).sum(0)
     found: list[float] = []
     for channel in np.argsort(-often, kind="stable"):
         if often[channel] and len(found) < 3 and all(abs(axis[channel] - each) > _REGION for each in found):
@@ -94,23 +115,22 @@ def _cosmic_rays(result: Any) -> str:
     attrs = result.attrs
     if '"mode": "keep"' in attrs["steps"]:
         return "Cosmic rays were not looked for."
-    removed = result["cosmic_ray_removed"].values
+    removed = _tally(result, "cosmic_ray_removed")
+    suspected = _tally(result, "cosmic_ray", "cosmic_ray_removed")
     sentences = [
         _where(removed, result, "Cosmic rays were removed from"),
-        _where(
-            result["cosmic_ray"].values & ~removed, result, "Perhaps cosmic rays, but not removed: narrow features of"
-        ),
+        _where(suspected, result, "Perhaps cosmic rays, but not removed: narrow features of"),
     ]
     return " ".join(filter(None, sentences)) or "No cosmic rays were found."
 
 
-def _where(marks: np.ndarray, result: Any, what: str) -> str:
-    """The sentence on marks [..., L], '' where there are none."""
-    if not marks.any():
+def _where(marks: _Tally, result: Any, what: str) -> str:
+    """The sentence on some marks, '' where there are none."""
+    if not marks.spectra:
         return ""
-    near = _listed(flagged_regions(marks, np.asarray(result["wavenumber"], np.float64)))
-    often = "most often near" if marks.any(-1).sum() > 1 else "near"
-    return f"{what} {int(marks.any(-1).sum()):,} of {result.attrs['spectra']:,} spectra, {often} {near} cm⁻¹."
+    near = _listed(flagged_regions(marks.by_channel, np.asarray(result["wavenumber"], np.float64)))
+    often = "most often near" if marks.spectra > 1 else "near"
+    return f"{what} {marks.spectra:,} of {result.attrs['spectra']:,} spectra, {often} {near} cm⁻¹."
 
 
 def cosmic_ray_rows(result: Any) -> list[list[str]]:
@@ -119,13 +139,17 @@ def cosmic_ray_rows(result: Any) -> list[list[str]]:
     Beyond a hundred, a last row says how many there are more.
     """
     axis = np.asarray(result["wavenumber"], np.float64)
-    struck, removed = result["cosmic_ray"].values, result["cosmic_ray_removed"].values
-    after = result["denoised" if "denoised" in result else "intensity"].values
+    names = ("cosmic_ray", "cosmic_ray_removed", "measured", "denoised" if "denoised" in result else "intensity")
+    struck, removed, measured, after = (cube_of(result[name]) for name in names)
+    where = np.argwhere(per_line(lambda marks: marks.any(-1), struck))
+    numbers = np.arange(len(where))
+    if struck.ndim > 1:
+        numbers = np.atleast_1d(np.ravel_multi_index(tuple(where.T), struck.shape[:-1]))
     found = []
-    for index in np.argwhere(struck.any(-1)):
+    for index, marks, spectrum in zip(where, rows_of(struck, numbers), rows_of(measured, numbers), strict=True):
         place = tuple(int(i) for i in index)
-        for start, stop in runs(struck[place]):
-            peak = start + int(result["measured"].values[place][start:stop].argmax())
+        for start, stop in runs(marks):
+            peak = start + int(spectrum[start:stop].argmax())
             found.append((axis[peak], place, peak))
     unit = result["intensity"].attrs.get("units", "a.u.")
     positions = positions_of(result["measured"])
@@ -134,7 +158,7 @@ def cosmic_ray_rows(result: Any) -> list[list[str]]:
             f"{wavenumber:.0f} cm⁻¹",
             ", ".join(each.at(i) for each, i in zip(positions, place, strict=True)),
             "removed" if removed[place][peak] else "suspected, not removed",
-            f"{result['measured'].values[place][peak]:.4g} {unit}",
+            f"{measured[place][peak]:.4g} {unit}",
             f"{after[place][peak]:.4g} {unit}",
         ]
         for wavenumber, place, peak in sorted(found)[:_MOST_RAYS]

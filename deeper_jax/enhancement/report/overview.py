@@ -1,0 +1,69 @@
+"""What is to be known of every pixel of a map for its page, found in one pass over the spectra."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from deeper_jax.enhancement.report.bands import Band, band_height
+from deeper_jax.enhancement.report.comparison import Comparison
+from deeper_jax.enhancement.report.cubes import per_line
+
+
+class Overview(NamedTuple):
+    """Images [...] of a map, a number a pixel.
+
+    Attributes:
+        bands: some bands.
+        before, after: [..., B], the height of each, measured and denoised.
+        present: bool, whether there is a spectrum.
+        calm: bool, whether there is one, and nothing of it is flagged or a cosmic ray.
+        flagged: number of flagged channels, without those of cosmic rays that were removed.
+        uncertainty: root of the mean square over the channels.
+        residual: the same of measured less denoised.
+        ray: how far the highest channel of a cosmic ray stands above the denoised spectrum; -inf without any.
+        ray_value: the highest measured value of a cosmic ray; -inf without any.
+    """
+
+    bands: Sequence[Band]
+    before: np.ndarray
+    after: np.ndarray
+    present: np.ndarray
+    calm: np.ndarray
+    flagged: np.ndarray
+    uncertainty: np.ndarray
+    residual: np.ndarray
+    ray: np.ndarray
+    ray_value: np.ndarray
+
+
+def overview(shown: Comparison, bands: Sequence[Band] = ()) -> Overview:
+    """Look at all spectra of a map, or at one slice of a stack."""
+
+    def look(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
+        before, after, std, flagged, struck, removed = parts
+        present = np.isfinite(after).all(-1)
+        residual = before - after
+        return (
+            _heights(before, shown.axis, bands),
+            _heights(after, shown.axis, bands),
+            present,
+            present & ~(flagged | struck).any(-1),
+            (flagged & ~removed).sum(-1),
+            np.sqrt((std**2).mean(-1)),
+            np.sqrt((residual**2).mean(-1)),
+            np.where(struck, residual, -np.inf).max(-1),
+            np.where(struck, before, -np.inf).max(-1),
+        )
+
+    return Overview(bands, *per_line(look, *(getattr(shown, name) for name in _LOOKED_AT)))
+
+
+_LOOKED_AT = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
+
+
+def _heights(spectra: np.ndarray, axis: np.ndarray, bands: Sequence[Band]) -> np.ndarray:
+    found = np.empty((*spectra.shape[:-1], len(bands)))
+    for number, band in enumerate(bands):
+        found[..., number] = band_height(spectra, axis, band)
+    return found
