@@ -1,6 +1,8 @@
 """`deeper-jax memory`: what a training step will need of a device's memory, before anything is trained."""
 
 import argparse
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 from deeper_jax.cli.configs import FORM, load_config
 from deeper_jax.errors import InputError
@@ -35,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--device-memory is {options.device_memory:g}; give the device's memory in GiB, above 0.")
     config = load_config(options.config, options.settings)
 
-    from deeper_jax.tasks.memory import own_memory, step_memory
+    from deeper_jax.tasks.memory import StepMemory, own_memory, step_memory
     from deeper_jax.tasks.registry import task_of
 
     task_of(config)
@@ -43,15 +45,21 @@ def run(options: argparse.Namespace) -> None:
     print("| remat | batch | parameters and optimizer | step's temporaries | together |")
     print("| --- | --- | --- | --- | --- |")
     needs: dict[tuple[str | None, int], int] = {}
-    for remat in variants:
-        if remat is not None:
-            config.model.remat = remat
-        for size in sizes:
-            need = step_memory(config, int(size))
+    settings = [(remat, int(size)) for remat in variants for size in sizes]
+
+    def need_of(setting: tuple[str | None, int]) -> StepMemory:
+        own = config.copy_and_resolve_references()
+        if setting[0] is not None:
+            own.model.remat = setting[0]
+        return step_memory(own, setting[1])
+
+    # The compiler takes one core for each program.
+    with ThreadPoolExecutor(min(len(settings), os.cpu_count() or 1)) as pool:
+        for (remat, size), need in zip(settings, pool.map(need_of, settings), strict=True):
             together = need.state + need.temporary
-            needs[remat, int(size)] = together
-            cells = [remat or "-", size, *(f"{n / 2**30:.2f} GiB" for n in (need.state, need.temporary, together))]
-            print(f"| {' | '.join(cells)} |", flush=True)
+            needs[remat, size] = together
+            figures = (f"{n / 2**30:.2f} GiB" for n in (need.state, need.temporary, together))
+            print(f"| {' | '.join([remat or '-', str(size), *figures])} |", flush=True)
     given = options.device_memory
     print(recommendation(needs, own_memory() if given is None else given * 2**30))
 
