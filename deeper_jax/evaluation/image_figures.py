@@ -187,7 +187,8 @@ def channels_figure(
             upper.plot(axis, np.mean(errors, axis=0), color=colour, lw=1.2, label=name)
     upper.set_yscale("log")
     upper.set_ylabel("MSE of the channel, log axis", fontsize=10)
-    upper.legend(fontsize=9, frameon=False, ncols=4, loc="upper left")
+    # Above the panel, where no curve can run through it.
+    upper.legend(fontsize=9, frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     mean = over_global_maximum(pair.hr_image, pair.hr_image).mean(axis=(0, 1))
     lower.plot(axis, mean, color=COLOURS["target"], lw=1.1)
     lower.set_ylabel("target's mean", fontsize=10)
