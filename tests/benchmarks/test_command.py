@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.command import best_pca, cost_of, simulated
+from benchmarks import command
+from benchmarks.command import best_pca, cost_of, mean_square, simulated
+from deeper_jax.maps import read_map
 
 
 def test_costs_are_those_of_the_process():
@@ -20,3 +22,13 @@ def test_the_peer_is_the_best_of_its_settings_on_the_truth(tmp_path):
     assert path.is_file() and truth.shape == (8, 9, 100) and np.isfinite(truth).all()
     components, smoothing = best_pca(path, truth).split(",")
     assert int(components) in (2, 3, 4, 6) and int(smoothing) in (10, 30, 100)
+
+
+def test_a_large_map_is_a_mosaic_made_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "LARGEST_AT_ONCE", 1000)
+    monkeypatch.setattr(command, "TILE", 6)
+    path, truth = simulated((13, 8, 40), tmp_path)
+    measured = read_map(path)
+    assert measured.shape == truth.shape == (13, 8, 40) and truth.std(-1).min() > 0
+    assert not np.array_equal(truth[:6, :2], truth[:6, 6:8])
+    np.testing.assert_allclose(mean_square(path, truth), ((measured.values - truth) ** 2).mean(), rtol=1e-5)
