@@ -1,8 +1,16 @@
-"""Memory that was freed, given back to the system."""
+"""The memory of the machine: what was freed is given back to it, and what it has not is not asked for."""
 
 import ctypes
 import ctypes.util
+import logging
+import os
 import sys
+
+from deeper_jax.errors import InputError
+
+# Bytes above which a user is told beforehand.
+_TOLD = 2e9
+_log = logging.getLogger(__name__)
 
 
 def release_memory() -> None:
@@ -16,3 +24,31 @@ def release_memory() -> None:
         ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):
         return
+
+
+def machine_memory() -> float:
+    """Bytes of memory that the machine has in all; infinite where it does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def check_memory(needed: float, what: str, remedy: str) -> None:
+    """Say how much memory something will take, where that is much.
+
+    Args:
+        needed: bytes.
+        what: it is that takes them.
+        remedy: what else to do.
+
+    Raises:
+        InputError: the machine has less.
+    """
+    there = machine_memory()
+    if needed > there:
+        raise InputError(
+            f"{what} takes about {needed / 1e9:.0f} GB of memory, and this machine has {there / 1e9:.0f} GB: {remedy}."
+        )
+    if needed > _TOLD:
+        _log.info("%s takes about %.0f GB of memory", what, needed / 1e9)

@@ -33,6 +33,8 @@ REPRESENTATIVES = 512
 SMOOTHING = 1.0
 # Pairs of halves that the scores are split into, to see which estimate of them is best.
 SPLITS = 2
+# What serves as noise is kept in single precision: random numbers are no worse for it.
+NOISE_TYPE = np.float32
 
 
 class Estimate(NamedTuple):
@@ -135,11 +137,10 @@ def fit_map(
     if len(parts.components) < 2:
         return None
     measured, noise = _scores_and_noise(spectra, parts)
-    on_grid = np.zeros((*present.shape, measured.shape[1]))
-    noise_images = np.zeros((SPLITS, *on_grid.shape))
-    on_grid[present], noise_images[:, present] = measured, noise
-    found = best_scores(on_grid, present, noise_images, restore)
-    scores, std = found.scores[present], found.std[present]
+    on_grid = _on_grid(measured, present)
+    found = best_scores(on_grid, present, [_on_grid(each, present) for each in noise], restore)
+    del measured, noise
+    scores, std = (each.reshape(-1, each.shape[-1])[_places(present)] for each in (found.scores, found.std))
     by_network = found.weights.get("network", np.zeros(len(parts.components))) * parts.certain
     fitted = FittedMap(
         scores=scores * (by_network + (1 - by_network) * parts.shares),
@@ -156,6 +157,20 @@ def fit_map(
     )
     components, error = _denoised_components(fitted, parts.singular_values, network)
     return fitted._replace(components=components, error=error)
+
+
+def _places(present: np.ndarray) -> np.ndarray | slice:
+    """The measured pixels among all: a slice, so that nothing is copied, where all were."""
+    return slice(None) if present.all() else present.ravel()
+
+
+def _on_grid(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Rows [P, K] of the measured pixels on their grid, 0 elsewhere; the same array where all were measured."""
+    if present.all():
+        return rows.reshape(*present.shape, rows.shape[1])
+    grid = np.zeros((*present.shape, rows.shape[1]), rows.dtype)
+    grid[present] = rows
+    return grid
 
 
 def _denoised_components(
@@ -190,22 +205,27 @@ def _representative(scores: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([spread, order[:each].ravel(), order[-each:].ravel()]))
 
 
-def _scores_and_noise(spectra: MeasuredSpectra, parts: MapComponents) -> tuple[np.ndarray, np.ndarray]:
-    """The scores [P, K], and [SPLITS, P, K] images of what the components leave of the map, of variance 1 each."""
+def _scores_and_noise(spectra: MeasuredSpectra, parts: MapComponents) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The scores [P, K], and SPLITS images [P, K] of what the components leave of the map, of variance 1 each."""
     count, channels = len(parts.components), spectra.shape[1]
     directions = np.random.default_rng(0).standard_normal((channels, SPLITS * count))
     directions -= parts.components.T @ (parts.components @ directions)
     # The directions are at right angles to the components, so nothing need be taken from the map first.
     both = np.concatenate([parts.components.T, directions], 1)
-    scores, images = np.empty((len(spectra), count)), np.empty((len(spectra), SPLITS * count))
+    scores = np.empty((len(spectra), count))
+    images = [np.empty((len(spectra), count), NOISE_TYPE) for _ in range(SPLITS)]
 
-    def project(rows: slice) -> None:
+    def project(rows: slice) -> np.ndarray:
         found = parts.white(spectra.rows(rows), rows) @ both
-        scores[rows], images[rows] = found[:, :count], found[:, count:]
+        scores[rows], *noise = np.split(found, 1 + SPLITS, axis=1)
+        for image, each in zip(images, noise, strict=True):
+            image[rows] = each
+        return (found[:, count:] ** 2).sum(0)
 
-    on_all_cores(project, spectra.blocks())
-    images /= np.sqrt((images**2).mean(0))
-    return scores, images.reshape(len(images), SPLITS, count).swapaxes(0, 1)
+    power = np.sum(on_all_cores(project, spectra.blocks()), axis=0) / len(spectra)
+    for image, each in zip(images, np.split(power, SPLITS), strict=True):
+        image /= np.sqrt(each).astype(NOISE_TYPE)
+    return scores, images
 
 
 def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Estimate:

@@ -14,7 +14,7 @@ from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
-from deeper_jax.enhancement.free_memory import release_memory
+from deeper_jax.enhancement.free_memory import check_memory, release_memory
 from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
@@ -78,9 +78,17 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
         data = as_map(source, settings.entry)
         if not is_loaded(data) and data.nbytes <= SMALL:
             data = data.compute()
-        if settings.output is None:
-            return _turned_and_enhanced(data, model, super_resolver, settings)
-        return _enhanced_into_file(data, model, super_resolver, settings, Path(settings.output))
+        in_pieces = _in_pieces(settings)
+        _check_memory(data, settings, super_resolver, in_pieces)
+        if settings.output is not None and in_pieces:
+            return _enhanced_into_file(data, model, super_resolver, settings, Path(settings.output))
+        answer = _turned_and_enhanced(data, model, super_resolver, settings)
+        if settings.output is not None:
+            from deeper_jax.maps import write_map
+
+            _log.info("writing %s", Path(settings.output).name)
+            write_map(answer, settings.output, overwrite=settings.overwrite)
+        return answer
     except InputError as error:
         raise error if not name or str(name) in str(error) else InputError(f"{name}: {error}") from error
 
@@ -91,17 +99,34 @@ def variables_after(options: EnhanceOptions) -> list[str]:
     return ["uncertainty", *ON_MEASURED_GRID, *COMPONENTS, *["denoised"] * finer]
 
 
+def _in_pieces(options: EnhanceOptions) -> bool:
+    """Whether the answer goes to its file as it is made, and never is in memory."""
+    from deeper_jax.maps.writing import written_in_pieces
+
+    finer = options.super_resolver is not None or options.scales != (1, 1)
+    return options.output is not None and written_in_pieces(Path(options.output)) and not finer
+
+
+def _check_memory(data: "xarray.DataArray", options: EnhanceOptions, super_resolver: Any, in_pieces: bool) -> None:
+    """Say what memory the answer will take if it is not written in pieces. Raises InputError if that is not there."""
+    width = 4 if data.dtype == np.float32 else 8
+    times = super_resolver.scale**2 if super_resolver is not None else options.scales[0] * options.scales[1]
+    if times > 1:
+        # The finer spectra, their deviations, what lies beyond, and one more of them, float64; and those before.
+        check_memory(
+            data.size * (32 * times + 3 * width + 11), "A finer map", "enhance parts of it, or leave it as it is"
+        )
+    elif not in_pieces:
+        remedy = "write it to a file in pieces, with output='NAME.h5' or '.nc' (in the command, -o NAME.h5)"
+        check_memory(data.size * (3 * width + 3), "The enhanced map", remedy)
+
+
 def _enhanced_into_file(
     data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, path: Path
 ) -> "xarray.Dataset":
-    from deeper_jax.maps import read_data_set, write_map
-    from deeper_jax.maps.writing import MapInPieces, written_in_pieces
+    from deeper_jax.maps import read_data_set
+    from deeper_jax.maps.writing import MapInPieces
 
-    if not written_in_pieces(path) or super_resolver is not None or options.scales != (1, 1):
-        answer = _turned_and_enhanced(data, model, super_resolver, options)
-        _log.info("writing %s", path.name)
-        write_map(answer, path, overwrite=options.overwrite)
-        return answer
     with MapInPieces(path, overwrite=options.overwrite) as file:
         file.finish(_turned_and_enhanced(data, model, super_resolver, options, file))
     release_memory()

@@ -1,6 +1,6 @@
 """The images of a map's components, each estimated by the mixture of ways that suits it best."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,9 @@ class ScoreEstimate(NamedTuple):
     weights: dict[str, np.ndarray]
 
 
-def best_scores(scores: np.ndarray, present: np.ndarray, noise: np.ndarray, restore: Restore | None) -> ScoreEstimate:
+def best_scores(
+    scores: np.ndarray, present: np.ndarray, noise: Iterable[np.ndarray], restore: Restore | None
+) -> ScoreEstimate:
     """Estimate each component's image by the mixture of ways that proves best on it.
 
     Which is best is seen by splitting the data: noise n added to the scores, and n over its variance taken from
@@ -43,18 +45,29 @@ def best_scores(scores: np.ndarray, present: np.ndarray, noise: np.ndarray, rest
     Args:
         scores: [..., K] on a grid of any number of axes, in standard deviations of their noise.
         present: [...], false where nothing was measured.
-        noise: [splits, ..., K], images like the noise of the scores, of variance 1.
+        noise: for each split images [..., K] like the noise of the scores, of variance 1.
         restore: the network; None: without it.
     """
     ways = _ways(restore)
     products = np.zeros((scores.shape[-1], len(ways), len(ways)))
     target = np.zeros((scores.shape[-1], len(ways)))
-    for image in np.sqrt(_ADDED) * noise:
-        first, second = (scores + image) / np.sqrt(1 + _ADDED), (scores - image / _ADDED)[present]
-        answers = np.stack([np.sqrt(1 + _ADDED) * way(first, present)[0][present] for way in ways.values()])
-        # Less the first way, so that what all agree in does not count.
-        products += np.einsum("wpk,vpk->kwv", answers - answers[0], answers - answers[0])
-        target += np.einsum("wpk,pk->kw", answers - answers[0], second - answers[0])
+    for image in noise:
+        first = (scores + np.sqrt(_ADDED) * image) / np.sqrt(1 + _ADDED)
+        # Less the first way, the scores themselves, so that what all agree in does not count.
+        own = np.sqrt(1 + _ADDED) * first[present]
+        second = (scores - image / np.sqrt(_ADDED))[present] - own
+        others = []
+        for way in list(ways.values())[1:]:
+            answer = np.sqrt(1 + _ADDED) * way(first, present)[0][present]
+            answer -= own
+            others.append(answer)
+        del first, own
+        for w, answer in enumerate(others, 1):
+            target[:, w] += np.einsum("pk,pk->k", answer, second)
+            for v, other in enumerate(others[:w], 1):
+                products[:, w, v] += np.einsum("pk,pk->k", answer, other)
+                products[:, v, w] = products[:, w, v]
+        del others, second
     weights = np.stack([_mixture(*each) for each in zip(products, target, strict=True)], axis=1)
     taken, variance = np.zeros(scores.shape), np.zeros(scores.shape)
     for weight, way in zip(weights, ways.values(), strict=True):
@@ -85,11 +98,11 @@ def _ways(restore: Restore | None) -> dict[str, Restore]:
 
 
 def _own(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return scores, np.ones(scores.shape)
+    return scores, np.broadcast_to(1.0, scores.shape)
 
 
 def _by_similar_pixels(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The constant spectrum, the first, keeps its scores: offsets of read-outs do not tell what is alike."""
     average = bilateral_filter(scores[..., 1:], present)[0]
     # What averaging takes of the noise, the differences between the pixels bring back, about.
-    return np.concatenate([scores[..., :1], average], -1), np.ones(scores.shape)
+    return np.concatenate([scores[..., :1], average], -1), np.broadcast_to(1.0, scores.shape)

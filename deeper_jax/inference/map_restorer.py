@@ -47,7 +47,9 @@ class LoadedMapRestorer(LoadedModel):
         mean = scores[measured].mean(0)
         fine = raster.spread(np.where(measured[..., None], scores - mean, 0.0))
         mask = raster.spread(measured.astype(np.float64))
-        interpolated = np.moveaxis(interpolate_raster(np.moveaxis(fine, -1, 0), mask, *raster), 0, -1)
+        interpolated = fine
+        if not mask.all():
+            interpolated = np.moveaxis(interpolate_raster(np.moveaxis(fine, -1, 0), mask, *raster), 0, -1)
         planes = np.concatenate([fine, interpolated, mask[..., None]], -1).astype(np.float32)
         count = scores.shape[-1]
         answer = apply_tiled(planes, lambda tile: self._tile(tile, count), scale=1, tile=TILE, overlap=OVERLAP)
@@ -61,7 +63,7 @@ class LoadedMapRestorer(LoadedModel):
         shape = scores.shape
         rows = shape[-3] if len(shape) > 2 else 1
         images, masks = scores.reshape(-1, rows, *shape[-2:]), measured.reshape(-1, rows, shape[-2])
-        answers, errors = np.zeros(images.shape), np.ones(images.shape)
+        answers, errors = np.zeros(images.shape, np.float32), np.ones(images.shape, np.float32)
         for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
             if mask.any():
                 answers[index], errors[index] = self.restore(image, mask)
