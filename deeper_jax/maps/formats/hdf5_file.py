@@ -7,6 +7,7 @@ file would hand whatever its maker names, a password file say, to whoever the ma
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # How a collection of texts and other values of no fixed length begins, of version 1, the only one.
 _HEAP = b"GCOL\x01\0\0\0"
+# Bytes of a file that are looked through together; whole pages.
+_WINDOW = 1 << 24
 # Below this an array may be of nothing but its fill value; above it gzip makes at best a thousandth of it.
 _SURELY_FINE, _MOST_PACKED = 1 << 28, 1100
 # Of groups within groups, whose every name takes the longer the deeper it lies.
@@ -50,8 +53,7 @@ def _check_heaps(path: Path) -> None:
 
 
 def _walk_heaps(content: mmap.mmap, path: Path) -> None:
-    at = content.find(_HEAP)
-    while at >= 0:
+    for at in _heaps(content):
         place, end = at + 16, min(at + int.from_bytes(content[at + 8 : at + 16], "little"), len(content))
         while place + 16 <= end:
             number, size = (int.from_bytes(content[p : p + n], "little") for p, n in ((place, 2), (place + 8, 8)))
@@ -59,7 +61,19 @@ def _walk_heaps(content: mmap.mmap, path: Path) -> None:
             if step == 0:
                 raise InputError(f"{path}: found texts whose list does not end; the file is damaged, copy it again.")
             place += step
-        at = content.find(_HEAP, at + 1)
+
+
+def _heaps(content: mmap.mmap) -> Iterator[int]:
+    """Where heaps begin; what was looked through is let go, as a large file would fill the memory."""
+    for start in range(0, len(content), _WINDOW):
+        stop = min(start + _WINDOW, len(content))
+        end = stop + len(_HEAP) - 1
+        at = content.find(_HEAP, start, end)
+        while at >= 0:
+            yield at
+            at = content.find(_HEAP, at + 1, end)
+        if hasattr(content, "madvise"):
+            content.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
 def check_within(item: Any, path: Path) -> None:
