@@ -17,7 +17,7 @@ from scipy.ndimage import uniform_filter1d
 
 from deeper_jax.enhancement.components import MapComponents, find_components, noise_by_pixel
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours, on_all_cores, slices_of
-from deeper_jax.enhancement.score_images import Restore, best_scores
+from deeper_jax.enhancement.score_images import HeldOutError, Restore, best_scores
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, is_unlike_noise
 
@@ -64,7 +64,7 @@ class FittedMap(NamedTuple):
         by_channel: [L], times this in each channel.
         noise_model: of the measured spectra.
         shares: [K], how much of each component counts where nothing was measured.
-        weights: how each component's image was estimated, see `ScoreEstimate`.
+        weights, held_out: how each component's image was estimated, and how well, see `ScoreEstimate`.
     """
 
     scores: np.ndarray
@@ -78,6 +78,7 @@ class FittedMap(NamedTuple):
     noise_model: NoiseModel
     shares: np.ndarray
     weights: dict[str, np.ndarray]
+    held_out: HeldOutError
 
     def spectra(self, scores: np.ndarray, std: np.ndarray, by_pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Spectra and the deviation of their error [..., L] of scores and theirs [..., K]; `by_pixel` is [..., 1]."""
@@ -154,6 +155,7 @@ def fit_map(
         noise_model=noise_model.scaled(parts.noise_factor),
         shares=np.where(parts.certain, 1.0, parts.shares),
         weights=found.weights,
+        held_out=found.held_out,
     )
     components, error = _denoised_components(fitted, parts.singular_values, network)
     return fitted._replace(components=components, error=error)

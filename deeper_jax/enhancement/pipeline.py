@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,7 @@ def _enhanced(
     enhanced = result.finished(steps)
     if denoising.fitted:
         enhanced = with_components(enhanced, denoising.fitted, spectra.present)
+        enhanced.attrs |= _held_out(denoising.fitted, enhanced.attrs["noise_rms"])
     enhanced.attrs["model"] = json.dumps(model_record(model))
     if denoising.fitted and restorer:
         enhanced.attrs["restorer"] = json.dumps(model_record(restorer))
@@ -261,6 +263,19 @@ def _refined(
 def _shares_of_ways(fitted: FittedMap | None) -> dict[str, list[float]]:
     """How the image of each component was estimated, for the record."""
     return {} if fitted is None else {way: np.round(each, 2).tolist() for way, each in fitted.weights.items()}
+
+
+def _held_out(fitted: FittedMap, noise: float) -> dict[str, float]:
+    """Root mean square error of a channel that held-out noisy scores show, and its 95 % interval, in the map's unit.
+
+    Nothing where the pixels are too few for an interval.
+    """
+    square, half = fitted.held_out
+    if not math.isfinite(half):
+        return {}
+    channels = len(fitted.by_channel)
+    ends = {"held_out_error": square, "held_out_error_low": square - half, "held_out_error_high": square + half}
+    return {name: noise * math.sqrt(max(value, 0.0) / channels) for name, value in ends.items()}
 
 
 def as_map(source: Any, entry: str | int | None) -> Any:

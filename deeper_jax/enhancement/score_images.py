@@ -1,10 +1,12 @@
 """The images of a map's components, each estimated by the mixture of ways that suits it best."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.special import stdtrit
 
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
 
@@ -13,8 +15,22 @@ Restore = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 # Variance of the noise that is added to one half, in units of the noise that is there.
 _ADDED = 0.5
+# Pixels that lie together count as one where the error's own uncertainty is reckoned, at most so many of these blocks.
+_BLOCK, _MOST_BLOCKS = 16, 64
 # What keeps the weights of a mixture from following noise, as a share of what they are fitted to.
 _RIDGE = 0.02
+
+
+class HeldOutError(NamedTuple):
+    """The mean squared error of a spectrum's scores, summed over the components, as held-out noisy scores show it.
+
+    Attributes:
+        square: in units of the noise's variance of one score; by chance it may be below 0.
+        half_width: of its 95 % interval.
+    """
+
+    square: float
+    half_width: float
 
 
 class ScoreEstimate(NamedTuple):
@@ -24,11 +40,13 @@ class ScoreEstimate(NamedTuple):
         scores: [..., K] on the grid.
         std: [..., K], standard deviation of their error.
         weights: by the name of a way, [K], its share in each component's answer; they add up to 1.
+        held_out: error of such an estimate from 1 / 1.5 of the light.
     """
 
     scores: np.ndarray
     std: np.ndarray
     weights: dict[str, np.ndarray]
+    held_out: HeldOutError
 
 
 def best_scores(
@@ -48,9 +66,10 @@ def best_scores(
         noise: for each split images [..., K] like the noise of the scores, of variance 1.
         restore: the network; None: without it.
     """
-    ways = _ways(restore)
-    products = np.zeros((scores.shape[-1], len(ways), len(ways)))
-    target = np.zeros((scores.shape[-1], len(ways)))
+    ways, count = _ways(restore), scores.shape[-1]
+    starts = _block_starts(int(present.sum()))
+    products = np.zeros((len(starts), count, len(ways), len(ways)))
+    target, left, splits = np.zeros((len(starts), count, len(ways))), np.zeros((len(starts), count)), 0
     for image in noise:
         first = (scores + np.sqrt(_ADDED) * image) / np.sqrt(1 + _ADDED)
         # Less the first way, the scores themselves, so that what all agree in does not count.
@@ -62,20 +81,47 @@ def best_scores(
             answer -= own
             others.append(answer)
         del first, own
+        left += _sums(second, second, starts)
         for w, answer in enumerate(others, 1):
-            target[:, w] += np.einsum("pk,pk->k", answer, second)
+            target[..., w] += _sums(answer, second, starts)
             for v, other in enumerate(others[:w], 1):
-                products[:, w, v] += np.einsum("pk,pk->k", answer, other)
-                products[:, v, w] = products[:, w, v]
+                products[..., w, v] += _sums(answer, other, starts)
+                products[..., v, w] = products[..., w, v]
+        splits += 1
         del others, second
-    weights = np.stack([_mixture(*each) for each in zip(products, target, strict=True)], axis=1)
+    weights = np.stack([_mixture(*each) for each in zip(products.sum(0), target.sum(0), strict=True)], axis=1)
     taken, variance = np.zeros(scores.shape), np.zeros(scores.shape)
     for weight, way in zip(weights, ways.values(), strict=True):
         if weight.any():
             answer, deviation = way(scores, present)
             taken += weight * answer
             variance += weight * deviation**2
-    return ScoreEstimate(taken, np.sqrt(variance), dict(zip(ways, weights, strict=True)))
+    squares = (
+        left - 2 * np.einsum("wk,bkw->bk", weights, target) + np.einsum("wk,bkwv,vk->bk", weights, products, weights)
+    )
+    held_out = _held_out(squares, starts, int(present.sum()), splits)
+    return ScoreEstimate(taken, np.sqrt(variance), dict(zip(ways, weights, strict=True)), held_out)
+
+
+def _sums(first: np.ndarray, second: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sums of the products of [P, K] over blocks of pixels, [blocks, K]."""
+    ends = [*starts[1:], len(first)]
+    return np.stack([np.einsum("pk,pk->k", first[a:b], second[a:b]) for a, b in zip(starts, ends, strict=True)])
+
+
+def _block_starts(pixels: int) -> np.ndarray:
+    """Where blocks of consecutive pixels begin."""
+    blocks = min(max(pixels // _BLOCK, 1), _MOST_BLOCKS)
+    return np.linspace(0, pixels, blocks, endpoint=False).astype(int)
+
+
+def _held_out(squares: np.ndarray, starts: np.ndarray, pixels: int, splits: int) -> HeldOutError:
+    """Of the squared differences [blocks, K] from the halves that were held out, the part that is not their noise."""
+    sizes = splits * np.diff([*starts, pixels])
+    errors = (squares / sizes[:, None] - (1 + 1 / _ADDED)).sum(1)
+    square = float(np.average(errors, weights=sizes))
+    spread = float(errors.std(ddof=1)) if len(errors) > 1 else float("inf")
+    return HeldOutError(square, float(stdtrit(max(len(errors) - 1, 1), 0.975)) * spread / math.sqrt(len(errors)))
 
 
 def _mixture(products: np.ndarray, target: np.ndarray) -> np.ndarray:

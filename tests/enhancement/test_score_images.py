@@ -67,3 +67,37 @@ def test_what_lies_in_gaps_does_not_matter():
     first = best_scores(scores, present, noise, None)
     noise[:, ~present] = 7.0
     assert_allclose(best_scores(other, present, noise, None).weights["similar pixels"], first.weights["similar pixels"])
+
+
+@pytest.mark.parametrize("strength", [0.0, 8.0])
+def test_held_out_scores_tell_the_error(strength):
+    """Against the truth, of the same ways given as little light as the first half has."""
+    told, true = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(100 + seed)
+        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        truth = np.stack([0 * x, strength * np.sin(x / 4) * np.cos(y / 5)], -1)
+        scores, noise = truth + rng.standard_normal(truth.shape), rng.standard_normal((2, *truth.shape))
+        found = best_scores(scores, PRESENT, noise, smooth)
+        told.append(found.held_out)
+        first = (scores + np.sqrt(0.5) * noise[0]) / np.sqrt(1.5)
+        ways = {
+            "as measured": first,
+            "network": smooth(first, PRESENT)[0],
+            "similar pixels": best_scores(first, PRESENT, noise, None).scores,
+        }
+        # The share of similar pixels is small here: any answer of that kind will do.
+        answer = sum(found.weights[name] * np.sqrt(1.5) * each for name, each in ways.items())
+        true.append(((answer - truth) ** 2).sum(-1).mean())
+    squares, halves = np.array(told).T
+    deviation = (squares - true).std() / np.sqrt(len(true))
+    assert abs(squares.mean() - np.mean(true)) < 3 * deviation + 0.02
+    # About 95 % of the intervals hold it.
+    assert (np.abs(squares - true) < halves).sum() >= 9
+    assert 0.3 < 2 * (squares - true).std() / halves.mean() < 3
+
+
+def test_of_a_few_pixels_no_interval_is_told():
+    scores = np.random.default_rng(0).standard_normal((3, 5, 2))
+    found = best_scores(scores, np.ones((3, 5), bool), np.random.default_rng(1).standard_normal((2, 3, 5, 2)), None)
+    assert np.isinf(found.held_out.half_width)

@@ -42,9 +42,17 @@ def _noise(result: Any) -> str:
     noise, left = attrs["noise_rms"], attrs["uncertainty_rms"]
     unit = result["intensity"].attrs.get("units", "a.u.")
     told = "as given" if "given_noise" in attrs["steps"] else "estimated"
-    return (
+    sentence = (
         f"Noise of the measurement: {noise:.3g} {unit} ({told}; standard deviation, mean of all channels); uncertainty "
         f"of the denoised: {left:.3g} {unit}, {noise / left:.2g} times less."
+    )
+    if "held_out_error" not in attrs:
+        return sentence
+    low, error, high = (attrs[f"held_out_error{end}"] for end in ("_low", "", "_high"))
+    found = f"{error:.3g} {unit} ({low:.3g} to {high:.3g})" if low > 0 else f"no more than {high:.3g} {unit}"
+    return (
+        f"{sentence} From two thirds of the light, as the other third shows, the error of what the spectra have in "
+        f"common would be {found}."
     )
 
 
