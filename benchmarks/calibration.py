@@ -22,7 +22,7 @@ from deeper_jax.enhancement.finer_map import refined_spectra
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
-from deeper_jax.inference.weights_file import write_weights_file
+from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster

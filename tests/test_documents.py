@@ -32,7 +32,7 @@ from paths import ROOT
 from tiny_models import fixed_denoiser, spectra_of_bands, tiny_super_resolver
 
 from deeper_jax.cli.main import main
-from deeper_jax.inference.weights_file import write_weights_file
+from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -26,7 +26,7 @@ ALLOWED = {
     "enhancement": {"spectra", "unmixing", "evaluation", "maps", "inference", "tasks"},
     "experiments": {"spectra", "unmixing", "evaluation", "data", "inference", "training", "tasks"},
     "napari_plugin": {"spectra", "evaluation", "maps", "data", "enhancement"},
-    "cli": {"maps", "data", "inference", "training", "tasks", "enhancement", "experiments"},
+    "cli": {"maps", "data", "models", "inference", "training", "tasks", "enhancement", "experiments"},
     "__init__.py": {"maps", "data", "tasks", "enhancement"},
     "__main__.py": {"cli"},
     "errors.py": set(),

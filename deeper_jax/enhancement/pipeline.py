@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise, smooth_intensity
 from deeper_jax.spectra.raster import Raster
-from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
+from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER, load_as
 
 if TYPE_CHECKING:
     import xarray
@@ -203,7 +203,10 @@ def _enhanced(
         enhanced.attrs["restorer"] = json.dumps(model_record(restorer))
     if finer and restorer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, restorer, raster)
+        networks = [restorer]
+        if restorer.path == str(DEFAULT_RESTORER):
+            networks.append(load_as(DEFAULT_REFINER, LoadedMapRestorer))
+        return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, networks, raster)
     if super_resolver is None:
         return enhanced
     _log.info("super-resolving %d times", super_resolver.scale)
@@ -245,7 +248,7 @@ def _refined(
     fitted: FittedMap | None,
     beyond: np.ndarray,
     present: np.ndarray,
-    restorer: LoadedMapRestorer,
+    networks: Sequence[LoadedMapRestorer],
     raster: Raster,
 ) -> "xarray.Dataset":
     if fitted is None:
@@ -253,8 +256,8 @@ def _refined(
             "The map's spectra show nothing in common above their noise, so it cannot be made finer: leave out the "
             "scale."
         )
-    fine, std = refined_spectra(fitted, present, restorer, raster)
-    std = restorer.calibrated(std, result.attrs["noise_rms"])
+    fine, std = refined_spectra(fitted, present, networks, raster)
+    std = networks[-1].calibrated(std, result.attrs["noise_rms"])
     finer = refined(result, fine, std, beyond, present, raster)
     steps = [*json.loads(result.attrs["steps"]), {"name": "refine", "scale": list(raster.step)}]
     return finer.assign_attrs(steps=json.dumps(steps))

@@ -4,7 +4,8 @@ The images are random mixtures of the images of one phantom (a cell, cartilage o
 components found in it are. Their noise has variance 1.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,23 +18,31 @@ from deeper_jax.simulator.textures import draw_textures
 
 Array = jax.Array
 
-PHANTOMS = ("cell", "cartilage", "textures")
 # Images of a phantom that the components are mixed of.
 SUBSTANCES = 5
-# Standard deviation of an image over that of its noise, drawn evenly in the logarithm.
-STRENGTH = (0.15, 300.0)
-# Steps of a raster in rows and columns, and how often.
+# Steps of a raster in rows and columns, and how often each is drawn if every pixel of the raster counts.
 STEPS = ((1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1), (1, 3), (3, 1), (1, 4), (4, 1), (2, 4), (3, 2))
-STEP_WEIGHTS = (0.34, 0.18, 0.12, 0.12, 0.04, 0.04, 0.03, 0.03, 0.025, 0.025, 0.025, 0.025)
+_COARSE = (0.27, 0.18, 0.18, 0.06, 0.06, 0.045, 0.045, 0.04, 0.04, 0.04, 0.04)
 # Of components: those whose image is white, as the offsets of read-outs are.
 WHITE = 0.08
 # Of maps: with single pixels missing, with a rectangle missing, stopped before the end.
 GAPS = (0.2, 0.1, 0.1)
 # Largest correlation of the noise of neighbouring pixels.
 CORRELATION = 0.15
-# Wider than a cell of DeepeR's: other magnifications.
-CELLS = SimulatorConfig(cell_diameter=(0.5, 1.6), droplet_diameter=(1.0, 5.0), droplet_count=(0, 40), blur=(0.2, 1.2))
-CARTILAGE = SimulatorConfig(**{**vars(cartilage_config()), "blur": (0.2, 0.9)})
+# Cells and cartilage as DeepeR has them, and at other magnifications.
+_SAMPLES: dict[str, tuple[Callable[..., Any], SimulatorConfig]] = {
+    "cell": (draw_cell_phantom, SimulatorConfig()),
+    "cell of any size": (
+        draw_cell_phantom,
+        SimulatorConfig(cell_diameter=(0.5, 1.6), droplet_diameter=(1.0, 5.0), droplet_count=(0, 40), blur=(0.2, 1.2)),
+    ),
+    "cartilage": (draw_cartilage_phantom, cartilage_config()),
+    "cartilage of any size": (
+        draw_cartilage_phantom,
+        SimulatorConfig(**{**vars(cartilage_config()), "blur": (0.2, 0.9)}),
+    ),
+}
+PHANTOMS = (*_SAMPLES, "textures")
 
 
 class ScoreImages(NamedTuple):
@@ -54,12 +63,23 @@ class ScoreImages(NamedTuple):
     truth: Array
 
 
-def draw_score_images(key: Array, phantom: str, side: int, components: int) -> ScoreImages:
-    """Draw the images of one map of `side` x `side` pixels; `phantom` is one of `PHANTOMS`."""
+def draw_score_images(
+    key: Array, phantom: str, side: int, components: int, strength: tuple[float, float], coarse: float
+) -> ScoreImages:
+    """Draw the images of one map.
+
+    Args:
+        key: random key.
+        phantom: one of `PHANTOMS`.
+        side: H and W, pixels.
+        components: K.
+        strength: smallest and largest deviation of an image over that of its noise, drawn evenly in the logarithm.
+        coarse: how often the raster is coarser than the grid.
+    """
     keys = jax.random.split(key, 5)
     images = _turned(keys[4], _substances(keys[0], phantom, side))
-    truth = _mixed(keys[1], images, components)
-    mask, step, offset = draw_mask(keys[2], side, side)
+    truth = _mixed(keys[1], images, components, strength)
+    mask, step, offset = draw_mask(keys[2], side, side, coarse)
     noisy = (truth + _noise(keys[3], truth.shape)) * mask
     return ScoreImages(noisy, mask, step, offset, truth)
 
@@ -68,10 +88,8 @@ def _substances(key: Array, phantom: str, side: int) -> Array:
     """[H, W, M], of mean 0 and deviation 1, or less where there is next to nothing."""
     if phantom == "textures":
         return draw_textures(key, side, side, SUBSTANCES)
-    if phantom == "cell":
-        images = draw_cell_phantom(key, side, side, CELLS).amounts
-    else:
-        images = draw_cartilage_phantom(key, side, side, CARTILAGE).amounts
+    draw, config = _SAMPLES[phantom]
+    images = draw(key, side, side, config).amounts
     centred = images - images.mean((0, 1))
     return centred / jnp.sqrt(jnp.square(centred).mean((0, 1)) + 1e-4)
 
@@ -98,21 +116,26 @@ def _mixtures(draws: Draws, images: Array, components: int) -> Array:
     return mixed / jnp.sqrt(jnp.square(mixed).mean((1, 2), keepdims=True) + 1e-6)
 
 
-def _mixed(key: Array, images: Array, components: int) -> Array:
-    """Random mixtures [K, H, W] of strengths over four decades, on any mean; a few are white."""
+def _mixed(key: Array, images: Array, components: int, strengths: tuple[float, float]) -> Array:
+    """Random mixtures [K, H, W] of strengths over decades, on any mean; a few are white."""
     draws = Draws(key, components * (2 * images.shape[-1] + 3))
     mixed = _mixtures(draws, images, components)
     white = jax.random.normal(jax.random.fold_in(key, 1), mixed.shape)
     mixed = jnp.where(draws.uniform((components, 1, 1)) < WHITE, white, mixed)
-    low, high = jnp.log(jnp.array(STRENGTH))
+    low, high = jnp.log(jnp.array(strengths))
     strength = jnp.exp(low + (high - low) * draws.uniform((components, 1, 1)))
     return strength * (mixed + 2.0 * draws.normal((components, 1, 1)))
 
 
-def draw_mask(key: Array, height: int, width: int) -> tuple[Array, Array, Array]:
-    """Which pixels were measured: [H, W] of 1 and 0, and the step [2] and offset [2] of their raster."""
+def draw_mask(key: Array, height: int, width: int, coarse: float) -> tuple[Array, Array, Array]:
+    """Which pixels were measured: [H, W] of 1 and 0, and the step [2] and offset [2] of their raster.
+
+    `coarse` is how often the raster's step is not 1 in both directions.
+    """
     keys = jax.random.split(key, 4)
-    step = jax.random.choice(keys[0], jnp.array(STEPS), p=jnp.array(STEP_WEIGHTS))
+    step = jax.random.choice(
+        keys[0], jnp.array(STEPS), p=jnp.array([1.0 - coarse, *(coarse * each for each in _COARSE)])
+    )
     offset = jnp.floor(jax.random.uniform(keys[1], (2,)) * step).astype(int)
     rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
     on_raster = ((rows - offset[0]) % step[0] == 0) & ((columns - offset[1]) % step[1] == 0)

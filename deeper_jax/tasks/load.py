@@ -11,8 +11,8 @@ from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.inference.weights_file import SUFFIX, check_same_shapes, read_weights_file
 from deeper_jax.models.registry import describe_model
+from deeper_jax.models.weights_file import SUFFIX, check_same_shapes, read_weights_file
 from deeper_jax.tasks.registry import task_of, task_of_network
 from deeper_jax.tasks.task import Task
 
@@ -20,6 +20,8 @@ from deeper_jax.tasks.task import Task
 DEFAULT_DENOISER = Path(__file__).parents[1] / "pretrained" / "denoiser.npz"
 # The map restorer, made by configs/map_restorer.py.
 DEFAULT_RESTORER = DEFAULT_DENOISER.with_name("restorer.npz")
+# Its companion for the pixels between those of a coarse scan, made by configs/map_restorer.py:finer=true.
+DEFAULT_REFINER = DEFAULT_DENOISER.with_name("refiner.npz")
 Model = TypeVar("Model", bound=LoadedModel)
 
 

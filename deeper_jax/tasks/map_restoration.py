@@ -17,7 +17,8 @@ def map_restoration_job(config: ConfigDict) -> TrainingJob:
     """Network and data of a config like configs/map_restorer.py.
 
     A batch holds maps of every kind of phantom in the shares of `data.phantoms`, `data.side` pixels high and wide, of
-    `data.components` components each.
+    `data.components` components each, of strengths from `data.strength`; in `data.coarse` of them there are pixels to
+    be found between those of the raster.
 
     Raises:
         InputError: unusable settings.
@@ -41,7 +42,12 @@ def map_restoration_job(config: ConfigDict) -> TrainingJob:
             if not count:
                 continue
             draw = functools.partial(
-                draw_score_images, phantom=phantom, side=settings.side, components=settings.components
+                draw_score_images,
+                phantom=phantom,
+                side=settings.side,
+                components=settings.components,
+                strength=tuple(settings.strength),
+                coarse=settings.coarse,
             )
             parts.append(jax.vmap(draw)(jax.random.split(jax.random.fold_in(key, index), count)))
         images = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)

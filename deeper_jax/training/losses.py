@@ -57,7 +57,7 @@ def score_images(output: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.A
         share = kind / jnp.maximum(count, 1.0)[..., None, None]
         here = (count > 0).astype(values.dtype)
         error = (squared * share).sum((-2, -1))
-        values += here * (0.5 * jnp.log(error + _SMALLEST_ERROR) + (likelihood * share).sum((-2, -1)))
+        values += here * (0.5 * jnp.log(error + _SMALLEST_ERROR) + _LIKELIHOOD * (likelihood * share).sum((-2, -1)))
         kinds += here
     reference = 1.0 + (1.0 - mask) * 0.1 * truth.var((-2, -1), keepdims=True)
     return jnp.broadcast_to((values / kinds)[..., None, None], truth.shape), squared / reference
@@ -65,4 +65,6 @@ def score_images(output: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.A
 
 # Of a score image, in units of the noise's variance: what is better than this need not be better yet.
 _SMALLEST_ERROR = 0.01
+# Weight of the likelihood: with more, its gradients, which are those of the rarest pixels, keep the mean from learning.
+_LIKELIHOOD = 0.05
 LOSSES: dict[str, Loss] = {"l1": l1, "mse": mse, "gaussian": gaussian, "score_images": score_images}

@@ -15,6 +15,7 @@ from flax.traverse_util import unflatten_dict
 
 from deeper_jax.errors import InputError, first_line
 from deeper_jax.models.functional import check_finite
+from deeper_jax.models.weights_file import SUFFIX, read_weights_file
 from deeper_jax.training.digests import described, digests
 
 PyTree = Any
@@ -113,6 +114,8 @@ def read_arrays(checkpoint: Path, record: dict[str, Any], parts: Collection[str]
 def read_weights(path: str | Path) -> StoredWeights:
     """The best weights of a run's directory that are sound, else the latest; or those of the checkpoint at `path`.
 
+    A file of `deeper-jax pack` is read likewise.
+
     Of a latest checkpoint with a moving average of the parameters, the average is taken. A damaged checkpoint is
     passed over with a warning that names it and the one used instead.
 
@@ -120,6 +123,9 @@ def read_weights(path: str | Path) -> StoredWeights:
       InputError: there is no checkpoint at `path`, no sound one, or weights that are not finite.
     """
     path, damaged = Path(path).absolute(), []
+    if path.suffix == SUFFIX and path.is_file():
+        params, stats, record = read_weights_file(path)
+        return StoredWeights(path, record, *jax.device_put((params, stats)))
     for checkpoint in _meant_by(path):
         try:
             record = read_record(checkpoint)
@@ -138,7 +144,8 @@ def read_weights(path: str | Path) -> StoredWeights:
         raise InputError(f"{'; '.join(damaged)}; there is no sound checkpoint: give another one or a backup.")
     found = "does not exist" if not path.exists() else "holds no complete checkpoint"
     raise InputError(
-        f"{path}: {found}; give a run's directory (train.py --workdir), one of its checkpoints, or a .pt file."
+        f"{path}: {found}; give a run's directory (train.py --workdir), one of its checkpoints, a file of `deeper-jax "
+        "pack`, or a .pt file."
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tiny_models import CONFIG, tiny_denoiser
 
-from deeper_jax.inference.weights_file import write_weights_file
+from deeper_jax.models.weights_file import write_weights_file
 
 
 @pytest.fixture(scope="module")

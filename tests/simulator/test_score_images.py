@@ -1,5 +1,7 @@
 """The images that the map restorer learns from: noise, rasters, gaps, and phantoms of every kind."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -14,7 +16,10 @@ SIDE = 24
 @pytest.fixture(scope="module")
 def drawn():
     def images(phantom):
-        return jax.vmap(lambda key: draw_score_images(key, phantom, SIDE, 3))(jax.random.split(jax.random.key(0), 24))
+        draw = functools.partial(
+            draw_score_images, phantom=phantom, side=SIDE, components=3, strength=(0.15, 300.0), coarse=0.66
+        )
+        return jax.vmap(draw)(jax.random.split(jax.random.key(0), 24))
 
     return jax.device_get(jax.jit(lambda: {phantom: images(phantom) for phantom in PHANTOMS})())
 
@@ -46,7 +51,7 @@ def test_measured_pixels_lie_on_the_raster(drawn):
 
 
 def test_masks_are_of_every_kind():
-    masks, steps, _ = jax.vmap(lambda key: draw_mask(key, SIDE, SIDE))(jax.random.split(jax.random.key(1), 300))
+    masks, steps, _ = jax.vmap(lambda key: draw_mask(key, SIDE, SIDE, 0.66))(jax.random.split(jax.random.key(1), 300))
     assert {tuple(step) for step in np.asarray(steps)} == set(STEPS)
     share = np.asarray(masks.sum((1, 2)) * steps.prod(1)) / SIDE**2
     assert 0.5 < (share > 0.99).mean() < 0.8 and share.min() < 0.75

@@ -9,7 +9,7 @@ from configs import default_denoiser, denoising_counts
 from deeper_jax.data.simulated_data import simulate_pairs
 from deeper_jax.data.writing import write_pairs
 from deeper_jax.errors import InputError
-from deeper_jax.inference.weights_file import write_weights_file
+from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
 from deeper_jax.tasks import denoising_evaluation
 from deeper_jax.tasks.evaluate import choose_splits, evaluate

@@ -12,12 +12,13 @@ from tiny_models import CONFIG, spectra_of_bands, tiny_denoiser
 import deeper_jax
 from deeper_jax.cli.main import main
 from deeper_jax.errors import InputError
-from deeper_jax.inference.weights_file import read_weights_file, write_weights_file
 from deeper_jax.maps import raman_map
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.models.weights_file import read_weights_file, write_weights_file
 from deeper_jax.training.checkpoints import CheckpointWriter
 from deeper_jax.training.step import create_state
+from deeper_jax.training.stored_checkpoints import read_weights
 
 
 def test_a_model_comes_back_with_the_same_answers_and_record(tmp_path):
@@ -45,6 +46,18 @@ def packed(tmp_path):
     model = tiny_denoiser()
     write_weights_file(tmp_path / "model.npz", model.params, model.stats, model.record)
     return tmp_path / "model.npz"
+
+
+def test_half_as_large_it_is_nearly_the_same_and_a_training_may_begin_from_it(tmp_path, packed):
+    model = tiny_denoiser()
+    write_weights_file(tmp_path / "half.npz", model.params, model.stats, model.record, half=True)
+    assert (tmp_path / "half.npz").stat().st_size < 0.75 * packed.stat().st_size
+    for path, tolerance in ((packed, 0.0), (tmp_path / "half.npz", 2.0**-11)):
+        stored = read_weights(path)
+        assert stored.record == model.record
+        for one, other in zip(jax.tree.leaves(stored.params), jax.tree.leaves(model.params), strict=True):
+            assert one.dtype == np.float32
+            np.testing.assert_allclose(one, other, rtol=tolerance, atol=1e-7 * (tolerance > 0))
 
 
 def changed(path, **arrays):

@@ -13,10 +13,15 @@ from deeper_jax.models.functional import check_finite
 
 SUFFIX = ".npz"
 _RECORD = "record"
+_DTYPES = (np.float32, np.float16)
 
 
-def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[str, Any]) -> None:
-    """Write float32 weights and the JSON-able `record` (its `config` says how to build the network).
+def write_weights_file(
+    path: str | Path, params: Any, stats: Any, record: dict[str, Any], *, half: bool = False
+) -> None:
+    """Write weights and the JSON-able `record` (its `config` says how to build the network).
+
+    The weights are float32, or with `half` float16: half as large, and 2^-11 of themselves off.
 
     Raises:
         InputError: `path` does not end in .npz or exists.
@@ -24,7 +29,9 @@ def write_weights_file(path: str | Path, params: Any, stats: Any, record: dict[s
     path = Path(path)
     check_new_weights_file(path)
     weights = flatten_dict({"params": params, "stats": stats}, sep="/")
-    contents: dict[str, Any] = {name: np.asarray(leaf, np.float32) for name, leaf in weights.items()}
+    contents: dict[str, Any] = {
+        name: np.asarray(leaf, np.float16 if half else np.float32) for name, leaf in weights.items()
+    }
     contents[_RECORD] = json.dumps(record)
     buffer = io.BytesIO()
     np.savez(buffer, **contents)
@@ -55,11 +62,12 @@ def read_weights_file(path: str | Path) -> tuple[dict[str, Any], dict[str, Any],
         raise InputError(f"{path}: is not a file of weights that `deeper-jax pack` wrote ({error}).") from error
     _check_record(path, record)
     for name, array in arrays.items():
-        if name.split("/")[0] not in ("params", "stats") or "/" not in name or array.dtype != np.float32:
+        if name.split("/")[0] not in ("params", "stats") or "/" not in name or array.dtype not in _DTYPES:
             raise InputError(
                 f"{path}: is not a file of weights that `deeper-jax pack` wrote (it holds {name!r}, {array.dtype})."
             )
     check_finite(path, arrays)
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     trees = unflatten_dict(arrays, sep="/")
     return trees.get("params", {}), trees.get("stats", {}), record
 
