@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Spectra between two steps of the bar: whole batches of the networks.
 _PART = 1024
 # Bytes of a map that is read at once.
-SMALL = 1 << 26
+SMALL = 1 << 29
 _log = logging.getLogger(__name__)
 
 
