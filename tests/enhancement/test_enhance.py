@@ -205,7 +205,7 @@ def test_what_a_bad_denoiser_took_away_is_flagged_there_and_not_elsewhere():
 @pytest.mark.parametrize(
     ("change", "settings", "sentence"),
     [
-        (lambda m: m.values, {}, "path or an xarray.DataArray"),
+        (lambda m: m.values, {}, "takes a path, an object of RamanSPy or HyperSpy, or an xarray.DataArray"),
         (lambda m: m.rename(wavenumber="shift"), {}, "last dimension is 'wavenumber'"),
         (lambda m: m.astype(complex), {}, "complex128; expected spectra of real numbers"),
         (lambda m: m[..., :20], {}, "20 channels.*at least 32"),

@@ -37,19 +37,19 @@ def test_an_untrained_network_gains_little_and_the_tables_say_so(tmp_path, monke
     monkeypatch.setattr(evaluation, "SCALES", (1, 2))
     model = LoadedMapRestorer(MapRestorer(2, rngs=nnx.Rngs(0)), {"source": "untrained"})
     rows = evaluation.evaluate_map_restorer(model, tmp_path / "out", EvaluationOptions())
-    assert len(rows) == 3 * 2 * 2 * 4
+    assert len(rows) == 5 * 2 * 2 * 4
     strong = [row for row in rows if row["strength"] == 125.0]
     # Of strong images the Wiener estimate leaves all of the noise, and is the interpolation between.
     assert all(0.8 < row["measured"] < 1.2 for row in strong)
     assert all(abs(row["new"] - 1) < 0.02 for row in strong if row["new"] is not None)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["checkpoint"] == "untrained"
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "SIMULATED" in page and page.count("<details>") == 3 and "<summary>Cartilage" in page
-    # 2 images of 3 kinds; the strongest images are no better than interpolated, the weakest gain.
+    assert "SIMULATED" in page and page.count("<details>") == 5 and "<summary>Cartilage" in page
+    # 2 images of 5 kinds; the strongest images are no better than interpolated, the weakest gain.
     told = evaluation.headline(rows)
     assert html.escape(told) in page and told in (tmp_path / "out" / "metrics.md").read_text()
     geometric = np.exp(np.log([row["new"] for row in rows if row["scale"] == 2]).mean())
-    assert f"{geometric:.2g} times that of Lanczos" in told and "over 6 images" in told
+    assert f"{geometric:.2g} times that of Lanczos" in told and "over 10 images" in told
 
 
 def test_it_takes_no_data(tmp_path):
