@@ -2,10 +2,12 @@
 
     python -m benchmarks.calibration                                     # of the networks that come with the package
     python -m benchmarks.calibration --run=runs/default --pack=FILE.npz  # fit the calibration of a denoiser, pack both
-    python -m benchmarks.calibration --restorer=runs/restorer --pack-restorer=FILE.npz   # the same of a map restorer
+    python -m benchmarks.calibration --restorer=runs/restorer --pack-between=FILE.npz    # the same of a map restorer
+    python -m benchmarks.calibration --refiner=runs/refiner --pack-between=FILE.npz      # or of its companion
 
 The calibration is fitted on other cells than those it is tried on, and both have more background, noise and droplets
-than the training's. Measured pixels have the denoiser's calibration, pixels between them the restorer's.
+than the training's. Measured pixels have the denoiser's calibration; pixels between them have that of the restorer's
+companion, or of a restorer that has none.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import numpy as np
 
 import deeper_jax
 from deeper_jax.cli.command_line import run_quietly
-from deeper_jax.enhancement.finer_map import refined_spectra
+from deeper_jax.enhancement.finer_map import networks_between, refined_spectra
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
@@ -41,28 +43,32 @@ def main() -> None:
     parser.add_argument("--run", help="a run of configs/default_denoiser.py; the package's denoiser without it")
     parser.add_argument("--pack", help="fit the denoiser's calibration and write the weights with it to this .npz file")
     parser.add_argument("--restorer", default=str(DEFAULT_RESTORER), help="a run of configs/map_restorer.py")
-    parser.add_argument("--pack-restorer", help="the same of the restorer's")
+    parser.add_argument("--refiner", help="a run of configs/map_restorer.py:finer=true; the package's without it")
+    parser.add_argument("--pack-between", help="the same of the network that answers between pixels, as float16")
     options = parser.parse_args()
     run_quietly("calibration.py", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> None:
-    model, restorer = deeper_jax.load(options.run), deeper_jax.load(options.restorer)
+    model, networks = deeper_jax.load(options.run), networks_between(deeper_jax.load(options.restorer))
+    if options.refiner:
+        networks = [networks[0], deeper_jax.load(options.refiner)]
     settings = {}
     for loaded, path, kinds in (
         (model, options.pack, MEASURED),
-        (restorer, options.pack_restorer, tuple(NEW.values())),
+        (networks[-1], options.pack_between, tuple(NEW.values())),
     ):
         own = loaded.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
         if path:
-            fitted = [case for how, _, case in cases(model, restorer, FIT_SEEDS) if how in kinds]
+            fitted = [case for how, _, case in cases(model, networks, FIT_SEEDS) if how in kinds]
             own = fit_calibration(fitted)
             record = {key: value for key, value in loaded.record.items() if key not in ("checkpoint", "source")}
-            write_weights_file(path, loaded.params, loaded.stats, {**record, "calibration": own})
+            record["calibration"] = own
+            write_weights_file(path, loaded.params, loaded.stats, record, half=loaded is not model)
             print(f"Fitted on {len(fitted)} cases: {own}. Written to {path}.", flush=True)
         settings |= dict.fromkeys(kinds, own)
     found: dict[tuple[str, float], list[float]] = {}
-    for how, level, case in cases(model, restorer, TEST_SEEDS):
+    for how, level, case in cases(model, networks, TEST_SEEDS):
         found.setdefault((how, level), []).append(coverage(case, **settings[how]))
     print("| light | " + " | ".join(str(level) for level in LEVELS) + " |")
     print("| --- |" + " --- |" * len(LEVELS))
@@ -71,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
 
 
-def cases(model: Any, restorer: Any, seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
+def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
     """(how, level, Case) of each simulated cell."""
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
     for level in LEVELS:
@@ -83,30 +89,32 @@ def cases(model: Any, restorer: Any, seeds: tuple[int, ...]) -> Iterator[tuple[s
                 cell = simulate(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
                 cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
                 part = _measured if scale == 1 else functools.partial(_between, scale=scale)
-                for how, case in part(cube, truth, model, restorer):
+                for how, case in part(cube, truth, model, networks):
                     yield how, level, case
 
 
-def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any) -> Iterator[tuple[str, Case]]:
+def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any]) -> Iterator[tuple[str, Case]]:
     spectra, truth = cube.reshape(-1, cube.shape[-1]), truth.reshape(-1, truth.shape[-1])
     noise_model = estimate_noise(spectra)
     measured, every = MeasuredSpectra(cube, np.ones(cube.shape[:2], bool)), slice(0, len(spectra))
-    fitted = fit_map(measured, noise_model, model.network, restorer.restore_grid)
+    fitted = fit_map(measured, noise_model, model.network, networks[0].restore_grid)
     by_itself = alone(spectra, noise_model, model.network)
     together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate(every), model.network)
     for how, estimate in zip(MEASURED, (together, by_itself), strict=True):
         yield how, Case(estimate.spectra - truth, estimate.std, estimate.noise)
 
 
-def _between(cube: np.ndarray, truth: np.ndarray, model: Any, restorer: Any, scale: int) -> Iterator[tuple[str, Case]]:
+def _between(
+    cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any], scale: int
+) -> Iterator[tuple[str, Case]]:
     raster = Raster.of((scale, scale))
     low = cube[raster.places]
     present = np.ones(low.shape[:2], bool)
     noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
-    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, restorer.restore_grid)
+    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, networks[0].restore_grid)
     if fitted is None:
         return
-    fine, std = refined_spectra(fitted, present, restorer, raster)
+    fine, std = refined_spectra(fitted, present, networks, raster)
     between = ~raster.spread(present)
     noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
     yield NEW[scale], Case((fine - truth)[between], std[between], noise[between])

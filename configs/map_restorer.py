@@ -2,7 +2,7 @@
 
     python train.py --config=configs/map_restorer.py --workdir=runs/restorer
     python train.py --config=configs/map_restorer.py:finer=true --workdir=runs/refiner
-    deeper-jax pack --half runs/restorer deeper_jax/pretrained/restorer.npz
+    deeper-jax pack --half runs/restorer restorer.npz    # benchmarks.calibration packs it with a calibration
 
 `finer=true` is the companion for the pixels between those of a coarse scan: it learns from cells and cartilage as
 DeepeR has them, of strong images, because between pixels a network gains by knowing the sample.

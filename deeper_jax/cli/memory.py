@@ -1,7 +1,6 @@
 """`deeper-jax memory`: what a training step will need of a device's memory, before anything is trained."""
 
 import argparse
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from deeper_jax.cli.configs import FORM, load_config
@@ -37,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--device-memory is {options.device_memory:g}; give the device's memory in GiB, above 0.")
     config = load_config(options.config, options.settings)
 
+    from deeper_jax.inference.machine import core_count
     from deeper_jax.tasks.memory import StepMemory, own_memory, step_memory
     from deeper_jax.tasks.registry import task_of
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         return step_memory(own, setting[1])
 
     # The compiler takes one core for each program.
-    with ThreadPoolExecutor(min(len(settings), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(len(settings), core_count())) as pool:
         for (remat, size), need in zip(settings, pool.map(need_of, settings), strict=True):
             together = need.state + need.temporary
             needs[remat, size] = together

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
+from deeper_jax.enhancement.convex_shares import convex_shares
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.spectra.interpolation import interpolate_raster
 from deeper_jax.spectra.raster import Raster
@@ -123,9 +123,5 @@ def _shown(usual: np.ndarray, products: np.ndarray, target: np.ndarray, left: fl
 
 
 def _nearest(usual: np.ndarray, products: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
-    """Shares w = usual + d, 0 or more and together 1, of the least d.products.d - 2 target.d + ridge |d|^2."""
-    root = np.linalg.cholesky(products + ridge * np.eye(len(usual)))
-    heavy = 1e3 * np.sqrt(np.trace(products) + ridge * len(usual))
-    rows = np.vstack([root.T, np.full(len(usual), heavy)])
-    shares, _ = nnls(rows, np.append(np.linalg.solve(root, target + ridge * usual), heavy))
-    return shares / shares.sum()
+    """The best shares if those that differ from the usual ones cost `ridge` times the square of the difference."""
+    return convex_shares(products + ridge * np.eye(len(usual)), target + ridge * usual)

@@ -8,11 +8,12 @@ import numpy as np
 
 from deeper_jax.enhancement.between_pixels import scores_between
 from deeper_jax.enhancement.enhanced_map import on_finer_grid
-from deeper_jax.enhancement.map_denoiser import FittedMap
+from deeper_jax.enhancement.map_denoiser import FittedMap, placed
 from deeper_jax.enhancement.super_resolved_map import interpolated
 from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.spectra.raster import Raster, finer_coordinates
+from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER, load_as
 
 # Shares of the interpolation and of each network that are best on most samples: of the restorer alone, by the raster's
 # wider step, and of the restorer and its companion. Chosen on three simulated cells and two sections of cartilage.
@@ -32,6 +33,13 @@ def check_refinable(image: Any, raster: Raster) -> None:
         finer_coordinates(values, step, offset)
 
 
+def networks_between(restorer: LoadedMapRestorer) -> list[LoadedMapRestorer]:
+    """What answers between the pixels of a scan: the map restorer, and its companion if it is the package's own."""
+    if restorer.path != str(DEFAULT_RESTORER):
+        return [restorer]
+    return [restorer, load_as(DEFAULT_REFINER, LoadedMapRestorer)]
+
+
 def refined_spectra(
     fitted: FittedMap, present: np.ndarray, networks: Sequence[LoadedMapRestorer], raster: Raster
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -42,12 +50,11 @@ def refined_spectra(
     Args:
         fitted: `fit_map` of the map.
         present: [h, w], where a spectrum was measured, P of them.
-        networks: the map restorer and, if there is one, its companion.
+        networks: see `networks_between`.
         raster: where the map's pixels lie.
     """
     sampled = raster.spread(present)
-    restored = np.zeros(fitted.on_grid.shape)
-    restored[present] = fitted.scores
+    restored = placed(fitted.scores, present)
     usual = _ALONE[max(raster.step)] if len(networks) == 1 else _BOTH
     scores, std, _ = scores_between(fitted.on_grid, restored, present, raster, networks, usual, fitted.shares)
     # The pixels that were measured have their answer.

@@ -3,10 +3,10 @@
 import ctypes
 import ctypes.util
 import logging
-import os
 import sys
 
 from deeper_jax.errors import InputError
+from deeper_jax.inference.machine import machine_memory
 
 # Bytes above which a user is told beforehand.
 _TOLD = 2e9
@@ -24,14 +24,6 @@ def release_memory() -> None:
         ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6").malloc_trim(0)
     except (OSError, AttributeError):
         return
-
-
-def machine_memory() -> float:
-    """Bytes of memory that the machine has in all; infinite where it does not tell."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
 
 
 def check_memory(needed: float, what: str, remedy: str) -> None:

@@ -138,8 +138,8 @@ def fit_map(
     if len(parts.components) < 2:
         return None
     measured, noise = _scores_and_noise(spectra, parts)
-    on_grid = _on_grid(measured, present)
-    found = best_scores(on_grid, present, [_on_grid(each, present) for each in noise], restore)
+    on_grid = placed(measured, present)
+    found = best_scores(on_grid, present, [placed(each, present) for each in noise], restore)
     del measured, noise
     scores, std = (each.reshape(-1, each.shape[-1])[_places(present)] for each in (found.scores, found.std))
     by_network = found.weights.get("network", np.zeros(len(parts.components))) * parts.certain
@@ -166,7 +166,7 @@ def _places(present: np.ndarray) -> np.ndarray | slice:
     return slice(None) if present.all() else present.ravel()
 
 
-def _on_grid(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
+def placed(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Rows [P, K] of the measured pixels on their grid, 0 elsewhere; the same array where all were measured."""
     if present.all():
         return rows.reshape(*present.shape, rows.shape[1])

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
-from deeper_jax.inference.programs import core_count
+from deeper_jax.inference.machine import core_count
 
 # Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
 _BLOCK = 1 << 17

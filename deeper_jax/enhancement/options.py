@@ -2,19 +2,18 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deeper_jax.enhancement.progress import Progress
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.values import is_deviation
 
 OUTSIDE = ("error", "keep", "drop")
 LARGEST_SCALE = 4
 COSMIC_RAYS = ("remove", "mark", "keep")
-Progress = bool | Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +91,11 @@ class EnhanceOptions:
         if not numbers or len(given) != 2 or not all(1 <= each <= LARGEST_SCALE for each in given):
             raise InputError(f"scale is {self.scale!r}; give a whole number from 1 to {LARGEST_SCALE}, or two: (y, x).")
         return int(given[0]), int(given[1])
+
+    @property
+    def makes_finer(self) -> bool:
+        """Whether the answer has more pixels than the map."""
+        return self.super_resolver is not None or self.scales != (1, 1)
 
     @classmethod
     def of(cls, **settings: Any) -> "EnhanceOptions":

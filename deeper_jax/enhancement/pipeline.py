@@ -3,39 +3,37 @@
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
-from deeper_jax.enhancement.checked_spectra import TOGETHER, checked_blocks
+from deeper_jax.enhancement.checked_spectra import checked_blocks
 from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
+from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
-from deeper_jax.enhancement.finer_map import check_refinable, refined, refined_spectra
+from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra
 from deeper_jax.enhancement.free_memory import check_memory, release_memory
-from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
+from deeper_jax.enhancement.map_denoiser import FittedMap
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
-from deeper_jax.enhancement.options import EnhanceOptions, Progress
+from deeper_jax.enhancement.options import EnhanceOptions
+from deeper_jax.enhancement.progress import progress_bar
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
-from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
 from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise, smooth_intensity
+from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
 from deeper_jax.spectra.raster import Raster
-from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER, load_as
+from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
 
 if TYPE_CHECKING:
     import xarray
 
-# Spectra between two steps of the bar: whole batches of the networks.
-_PART = 1024
 # Bytes of a map that is read at once.
 SMALL = 1 << 29
 _log = logging.getLogger(__name__)
@@ -96,16 +94,14 @@ def enhance(source: "str | Path | xarray.DataArray", model: Any = None, **option
 
 def variables_after(options: EnhanceOptions) -> list[str]:
     """Names of the answer's variables after `intensity`, those that only some answers have among them."""
-    finer = options.super_resolver is not None or options.scales != (1, 1)
-    return ["uncertainty", *ON_MEASURED_GRID, *COMPONENTS, *["denoised"] * finer]
+    return ["uncertainty", *ON_MEASURED_GRID, *COMPONENTS, *["denoised"] * options.makes_finer]
 
 
 def _in_pieces(options: EnhanceOptions) -> bool:
     """Whether the answer goes to its file as it is made, and never is in memory."""
     from deeper_jax.maps.writing import written_in_pieces
 
-    finer = options.super_resolver is not None or options.scales != (1, 1)
-    return options.output is not None and written_in_pieces(Path(options.output)) and not finer
+    return options.output is not None and written_in_pieces(Path(options.output)) and not options.makes_finer
 
 
 def _check_memory(data: "xarray.DataArray", options: EnhanceOptions, super_resolver: Any, in_pieces: bool) -> None:
@@ -166,13 +162,13 @@ def _enhanced(
             )
 
     rays, noise_models = _rays_and_noise(data, spectra, options)
-    denoising = _Denoising(model, restorer, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
+    denoising = Denoising(model, restorer, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
     denoising.begin(options)
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
     keep = ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None)
     result = EnhancedMap(data, spectra, keep, file, falling)
-    with _bar(len(spectra), options.progress) as bar:
+    with progress_bar(len(spectra), options.progress) as bar:
         blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
         for block in blocks:
             result.put(block)
@@ -203,9 +199,7 @@ def _enhanced(
         enhanced.attrs["restorer"] = json.dumps(model_record(restorer))
     if finer and restorer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        networks = [restorer]
-        if restorer.path == str(DEFAULT_RESTORER):
-            networks.append(load_as(DEFAULT_REFINER, LoadedMapRestorer))
+        networks = networks_between(restorer)
         return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, networks, raster)
     if super_resolver is None:
         return enhanced
@@ -303,102 +297,3 @@ def as_map(source: Any, entry: str | int | None) -> Any:
 def _loaded(model: Any, super_resolver: Any) -> tuple[SpectralDenoiser, SuperResolver | None]:
     denoiser = load_as(model, SpectralDenoiser)
     return denoiser, None if super_resolver is None else load_as(super_resolver, SuperResolver)
-
-
-class _Denoising:
-    """The estimate of a map's spectra, by consecutive rows.
-
-    Attributes:
-        fitted: what the spectra have in common, where that was looked for and found.
-        use_map: whether it was looked for.
-    """
-
-    def __init__(
-        self,
-        model: SpectralDenoiser,
-        restorer: LoadedMapRestorer | None,
-        spectra: MeasuredSpectra,
-        noise_model: NoiseModel,
-        axis: np.ndarray,
-    ) -> None:
-        self._model, self._restorer, self._spectra = model, restorer, spectra
-        self._noise_model, self._axis = noise_model, axis
-        self.fitted: FittedMap | None = None
-        self.use_map = False
-        self._by_itself: Estimate | None = None
-
-    def begin(self, options: EnhanceOptions) -> None:
-        """Find out what takes all spectra."""
-        count = f"{len(self._spectra):,} {'spectrum' if len(self._spectra) == 1 else 'spectra'}"
-        _log.info("denoising %s of %d channels", count, len(self._axis))
-        self.use_map = options.use_map and self._model.knows_uncertainty
-        if not self._model.knows_uncertainty:
-            every = self._spectra.rows(slice(0, len(self._spectra)))
-            self._by_itself = _by_fixed_axis(self._model, every, self._noise_model, self._axis, options.progress)
-        elif self.use_map and self._restorer:
-            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorer.restore_grid)
-
-    @property
-    def together(self) -> int:
-        """Spectra that are best estimated together: whole batches of the network where it sees all."""
-        return TOGETHER // self._spectra.shape[1] if self.fitted else _PART
-
-    def estimate(self, rows: slice) -> tuple[Estimate, np.ndarray]:
-        """Of these rows, with calibrated deviations; and the spectra [n, L] by what is common to all."""
-        if self._by_itself is not None:
-            found = common = Estimate(*(each[rows] for each in self._by_itself))
-        elif self.fitted is None:
-            found = common = alone(self._spectra.rows(rows), self._noise_model, self._network)
-        else:
-            common = self.fitted.estimate(rows)
-            found = with_exceptions(self._spectra.rows(rows), common, self._network)
-        return found._replace(std=self._model.calibrated(found.std, found.noise)), common.spectra
-
-    def _network(self, spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        answer, error = self._model.on_axis(spectra, std, self._axis)
-        assert error is not None
-        return answer, error
-
-
-def _by_fixed_axis(
-    model: SpectralDenoiser, spectra: np.ndarray, noise_model: NoiseModel, axis: np.ndarray, progress: Progress
-) -> Estimate:
-    noise = noise_model.std(smooth_intensity(spectra))
-    with _bar((1 + DRAWS) * len(spectra), progress) as bar:
-
-        def denoise(noisy: np.ndarray) -> np.ndarray:
-            answer = np.empty(noisy.shape)
-            for rows in _parts(len(noisy)):
-                answer[rows] = model.denoise(noisy[rows], axis, outside="keep")
-                bar.update(len(answer[rows]))
-            return answer
-
-        answer = denoise(spectra)
-        return Estimate(answer, parametric_bootstrap(denoise, answer, noise), noise)
-
-
-class _Told:
-    """A bar that is a function of the caller's."""
-
-    def __init__(self, total: int, tell: Callable[[int, int], None]) -> None:
-        self._done, self._total, self._tell = 0, total, tell
-
-    def __enter__(self) -> "_Told":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self, count: int) -> None:
-        self._done += count
-        self._tell(self._done, self._total)
-
-
-def _bar(total: int, progress: Progress) -> Any:
-    if callable(progress):
-        return _Told(total, progress)
-    return tqdm(total=total, desc="denoising", unit="spectra", delay=1.5, disable=not progress or total == 1)
-
-
-def _parts(total: int) -> list[slice]:
-    return [slice(start, start + _PART) for start in range(0, total, _PART)]

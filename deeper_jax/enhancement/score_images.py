@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 from scipy.special import stdtrit
 
+from deeper_jax.enhancement.convex_shares import convex_shares
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
 
 # From score images [h, w, K] and measured pixels [h, w] to the restored images and the deviation of their error.
@@ -125,17 +125,11 @@ def _held_out(squares: np.ndarray, starts: np.ndarray, pixels: int, splits: int)
 
 
 def _mixture(products: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Shares of the ways, 0 or more and together 1, that come nearest to the target."""
+    """Shares of the ways that come nearest to the target."""
     count = len(target)
     if count == 1 or not products.any():
         return np.eye(count)[0]
-    products = products + _RIDGE * np.trace(products) / count * np.eye(count)
-    root = np.linalg.cholesky(products)
-    # A heavy last row makes the sum 1.
-    heavy = 1e3 * np.sqrt(np.trace(products))
-    rows = np.vstack([root.T, np.full(count, heavy)])
-    shares, _ = nnls(rows, np.append(np.linalg.solve(root, target), heavy))
-    return shares / shares.sum()
+    return convex_shares(products + _RIDGE * np.trace(products) / count * np.eye(count), target)
 
 
 def _ways(restore: Restore | None) -> dict[str, Restore]:

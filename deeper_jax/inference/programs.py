@@ -6,7 +6,6 @@ example counts: their answers are those of its own size, to 1e-6 of the largest 
 """
 
 import functools
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from deeper_jax.inference.machine import core_count
 from deeper_jax.models.functional import FunctionalModel
 
 # Programs that one network keeps: some 5000 mappings.
@@ -66,11 +66,6 @@ class Programs:
             return np.concatenate([answer(start) for start in starts])
         with ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(answer, starts)))
-
-
-def core_count() -> int:
-    """Processor cores that this process may use, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _batch_size(count: int, largest: int) -> int:

@@ -67,6 +67,11 @@ def result_layers(result: Any, measured: Any = None) -> list[Layer]:
     return layers
 
 
+def is_enhanced(dataset: Any) -> bool:
+    """Whether a data set (`xarray.Dataset`) holds what `result_layers` shows."""
+    return {"intensity", "measured", "uncertainty", "flagged", "cosmic_ray"} <= set(dataset.data_vars)
+
+
 def own_measured(result: Any) -> Any:
     """The map as measured (`xarray.DataArray`) that an enhanced map holds, under the names that maps have."""
     measured = result["measured"]

@@ -47,8 +47,7 @@ class Picture(NamedTuple):
     def layer_settings(self, *, spectral: bool = True) -> dict[str, Any]:
         """Keyword arguments of a layer of such an array; `spectral` false: of one number a pixel of a map."""
         kept = slice(None) if spectral else slice(1, None)
-        settings = {name: getattr(self, name)[kept] for name in ("scale", "translate", "units", "axis_labels")}
-        return settings
+        return {name: getattr(self, name)[kept] for name in ("scale", "translate", "units", "axis_labels")}
 
     def pixel_at(self, position: Sequence[float]) -> tuple[int, ...] | None:
         """The index on the array's grid of a place in the world, None where there is no pixel.

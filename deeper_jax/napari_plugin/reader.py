@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deeper_jax.errors import InputError
-from deeper_jax.napari_plugin.layers import Layer, map_layers, result_layers
+from deeper_jax.napari_plugin.layers import Layer, is_enhanced, map_layers, result_layers
 from deeper_jax.napari_plugin.messages import tell
 
 # Other readers of napari know these; they are taken only where they hold spectra.
@@ -42,8 +42,7 @@ def layers_of_file(path: str | Path) -> list[Layer]:
 
     format_of(Path(path))
     own = read_own(path)
-    enhanced = own is not None and {"measured", "uncertainty", "flagged", "cosmic_ray"} <= set(own.data_vars)
-    return result_layers(own) if enhanced else map_layers(read_map(path))
+    return result_layers(own) if own is not None and is_enhanced(own) else map_layers(read_map(path))
 
 
 def _may_be_spectra(path: Path) -> bool:

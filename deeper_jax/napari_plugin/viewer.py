@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from deeper_jax.errors import InputError
-from deeper_jax.napari_plugin.layers import map_layers, result_layers
+from deeper_jax.napari_plugin.layers import is_enhanced, map_layers, result_layers
 
 
 def show_map(data: Any, viewer: Any = None) -> Any:
@@ -44,7 +44,7 @@ def _layers(data: Any) -> list[Any]:
 
         return layers_of_file(data)
     if hasattr(data, "data_vars"):
-        if not {"measured", "intensity", "uncertainty"} <= set(data.data_vars):
+        if not is_enhanced(data):
             found = ", ".join(map(str, data.data_vars))
             raise InputError(f"show_map: found a data set of {found}, expected that of enhance(); give its intensity.")
         return result_layers(data)

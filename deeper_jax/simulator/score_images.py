@@ -20,7 +20,7 @@ Array = jax.Array
 
 # Images of a phantom that the components are mixed of.
 SUBSTANCES = 5
-# Steps of a raster in rows and columns, and how often each is drawn if every pixel of the raster counts.
+# Steps of a raster in rows and columns: those of the grid itself, and coarser ones, which are drawn so often.
 STEPS = ((1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1), (1, 3), (3, 1), (1, 4), (4, 1), (2, 4), (3, 2))
 _COARSE = (0.27, 0.18, 0.18, 0.06, 0.06, 0.045, 0.045, 0.04, 0.04, 0.04, 0.04)
 # Of components: those whose image is white, as the offsets of read-outs are.

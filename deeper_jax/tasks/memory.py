@@ -1,7 +1,6 @@
 """What a training step will need of a device's memory, from the compiled program: nothing is allocated or run."""
 
 import functools
-import os
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +9,7 @@ from flax import nnx
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from deeper_jax.inference.machine import machine_memory
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.tasks.registry import task_of
 from deeper_jax.training.optimizers import make_optimizer
@@ -42,10 +42,10 @@ def step_memory(config: ConfigDict, batch_size: int) -> StepMemory:
     )
 
 
-def own_memory() -> int:
+def own_memory() -> float:
     """Bytes of the first device that JAX computes on here; those of the machine where that is a CPU."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    return int(stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return float(stats.get("bytes_limit") or machine_memory())
 
 
 def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) -> tuple[Any, TrainState]:

@@ -174,10 +174,12 @@ def _mean_over_devices(gradient: Gradient, mesh: Mesh, batch_statistics: str) ->
 
     def local(params: PyTree, stats: PyTree, batch: PyTree) -> Any:
         (value, (mean, stats)), grads = gradient(params, stats, batch)
-        # All at once: statistics of the whole batch are the same on every device already.
-        own = None if batch_statistics == "all" else stats
-        value, mean, grads, own = jax.lax.pmean((value, mean, grads, own), DATA_AXIS)
-        return (value, (mean, stats if own is None else own)), grads
+        if batch_statistics == "device":
+            value, mean, grads, stats = jax.lax.pmean((value, mean, grads, stats), DATA_AXIS)
+        else:
+            # The statistics are the same on every device already.
+            value, mean, grads = jax.lax.pmean((value, mean, grads), DATA_AXIS)
+        return (value, (mean, stats)), grads
 
     everywhere, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
     return jax.shard_map(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from deeper_jax.enhancement.measured_spectra import on_all_cores
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 
 # Numbers of one cube that are looked at together.
@@ -78,9 +79,6 @@ def per_line(work: Callable[..., Any], *cubes: Cube, together: int = 1) -> Any:
         cubes: of one shape but for the last axis.
         together: lines that must not be parted.
     """
-    # Who only looks at a pixel's bands, as napari does, need not import JAX.
-    from deeper_jax.enhancement.measured_spectra import on_all_cores
-
     first = cubes[0]
     if first.ndim < 2:
         return work(*map(_plain, cubes))

@@ -144,7 +144,10 @@ def _chunks_of(shape: tuple[int, ...], chunk: tuple[int, ...]) -> list[_Chunk]:
 
 
 def _packed(values: np.ndarray) -> bytes:
-    """Numbers as HDF5 stores a chunk: the first bytes of all, then the second ones, and so on, and then gzip."""
+    """Numbers as HDF5 stores a chunk: the first bytes of all, then the second ones, and so on, and then gzip.
+
+    HDF5 itself would pack one chunk after another, on one core.
+    """
     content = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize)
     return zlib.compress(np.ascontiguousarray(content.T).data, PACKED["complevel"])
 
