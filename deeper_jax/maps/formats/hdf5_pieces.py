@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from deeper_jax.maps.formats.description import plain_attrs
 from deeper_jax.maps.formats.hdf5 import PACKED, chunk_of, write
+from deeper_jax.maps.formats.hdf5_chunks import packed_chunk
 
 if TYPE_CHECKING:
     import xarray
@@ -108,7 +108,7 @@ class Hdf5Pieces:
             values = self._rest[name][chunk.start - first : chunk.stop - first]
             whole = np.zeros((int(np.prod(self._shape[:-1], dtype=int)), values.shape[1]), values.dtype)
             whole[: len(values)] = values
-            return _packed(whole)
+            return packed_chunk(whole)
 
         for (name, chunk), content in zip(jobs, self._pool.map(packed, jobs), strict=True):
             self._file[name].id.write_direct_chunk(chunk.place, content)
@@ -141,15 +141,6 @@ def _chunks_of(shape: tuple[int, ...], chunk: tuple[int, ...]) -> list[_Chunk]:
         inside = [min(size, length - at) for at, size, length in zip(place, sizes, grid, strict=True)]
         found.append(_Chunk((*place, 0), start, start + int(np.prod(inside, dtype=int))))
     return found
-
-
-def _packed(values: np.ndarray) -> bytes:
-    """Numbers as HDF5 stores a chunk: the first bytes of all, then the second ones, and so on, and then gzip.
-
-    HDF5 itself would pack one chunk after another, on one core.
-    """
-    content = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize)
-    return zlib.compress(np.ascontiguousarray(content.T).data, PACKED["complevel"])
 
 
 def _nothing(dtype: np.dtype) -> Any:
