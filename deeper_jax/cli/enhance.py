@@ -102,7 +102,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
     page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
     _check_targets(source, output, page, options)
 
-    from deeper_jax.cli.command_line import keep_compiled_programs
+    from deeper_jax.cli.compiled_programs import keep_compiled_programs
     from deeper_jax.enhancement.pipeline import enhance
     from deeper_jax.maps import read_map
 

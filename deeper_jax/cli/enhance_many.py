@@ -257,7 +257,7 @@ class Worker:
 
     def __init__(self, options: argparse.Namespace) -> None:
         """Load the models. Raises InputError."""
-        from deeper_jax.cli.command_line import keep_compiled_programs
+        from deeper_jax.cli.compiled_programs import keep_compiled_programs
         from deeper_jax.tasks.load import DEFAULT_RESTORER, load
 
         keep_compiled_programs()

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from deeper_jax.cli.command_line import keep_compiled_programs
+from deeper_jax.cli.compiled_programs import keep_compiled_programs
 from deeper_jax.cli.configs import FORM, load_config
 from deeper_jax.errors import InputError
 

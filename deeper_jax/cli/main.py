@@ -1,5 +1,6 @@
 """The `deeper-jax` command: `deeper-jax COMMAND --help` explains each."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and do what it says; a mistake is one sentence and exit status 2."""
     if arguments is None:
         stop_when_asked("deeper-jax")
+        # XLA tells on the terminal of every stored program that it takes for another machine's, and compiles it anew.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = Parser(prog="deeper-jax", description="Denoise Raman maps and make them finer; train the networks.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)

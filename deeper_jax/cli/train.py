@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from deeper_jax.cli.command_line import extras_named, keep_compiled_programs
+from deeper_jax.cli.command_line import extras_named
+from deeper_jax.cli.compiled_programs import keep_compiled_programs
 from deeper_jax.cli.configs import FORM, load_config, setting_lines, shipped_configs
 
 
