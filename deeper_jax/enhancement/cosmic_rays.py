@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import find_peaks, peak_widths
 
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
 from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
+from deeper_jax.spectra.peaks import peaks_of
 from deeper_jax.spectra.sharp_features import SharpFeatures, height_over_surroundings, sharp_features
 
 # Standard deviations of noise that a feature is higher than, and that its flanks and its likes elsewhere are.
@@ -190,11 +190,11 @@ def sharpest_band(spectra: np.ndarray, noise_model: NoiseModel) -> float | None:
     spread = np.maximum(1.4826 * np.median(np.abs(spectra - median), axis=0), noise_model.std(median))
     mean = np.minimum(spectra, median + 5 * spread).mean(0)  # without features of few spectra
     noise = noise_model.std(mean) / np.sqrt(len(spectra))
-    peaks, properties = find_peaks(mean, prominence=0)
-    clear = properties["prominences"] > np.maximum(10 * noise[peaks], 0.02 * np.ptp(mean))
+    peaks = peaks_of(mean)
+    clear = peaks.prominence > np.maximum(10 * noise[peaks.channel], 0.02 * np.ptp(mean))
     if clear.sum() < _BANDS:
         return None
-    width = float(np.sort(peak_widths(mean, peaks[clear], rel_height=0.5)[0])[1])
+    width = float(np.sort(peaks.width[clear])[1])
     return width if _NARROWEST <= width <= _WIDEST else None
 
 

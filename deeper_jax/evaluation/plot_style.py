@@ -56,6 +56,14 @@ def save_png(figure: Figure, path: str | Path) -> None:
     FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})
 
 
+def drawn(figure: Figure) -> npt.NDArray[np.uint8]:
+    """The pixels of a figure as `save_png` would write them, [H, W, 3]: red, green and blue."""
+    _leave_dollars(figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
 def _leave_dollars(figure: Figure) -> None:
     """Let nothing be read as TeX but the numbers at axes: a user's name or unit may hold dollars."""
     numbers: set[Text] = set()

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import find_peaks, peak_widths
 
 from deeper_jax.enhancement.report.cubes import Cube, per_line, rows_of
+from deeper_jax.spectra.peaks import peaks_of
 from deeper_jax.unmixing.peak_maps import band_area
 
 # Closer to the laser lies its own line, not the sample's.
@@ -95,17 +95,13 @@ def _beside_the_laser(axis: np.ndarray) -> list[slice]:
 
 def _prominent(spectrum: np.ndarray, axis: np.ndarray) -> list[tuple[float, Band]]:
     """(prominence, band) of the peaks of one part; none that the part's ends cut, wide ones only if all are."""
-    least = 1e-9 * float(np.ptp(spectrum)) or np.inf
-    peaks, found = find_peaks(spectrum, prominence=least)
-    if not len(peaks):
-        return []
-    measures = (found["prominences"], found["left_bases"], found["right_bases"])
-    channels, _, left, right = peak_widths(spectrum, peaks, rel_height=0.5, prominence_data=measures)
+    peaks = peaks_of(spectrum)
+    channels, prominence = peaks.width, peaks.prominence
     step = (axis[-1] - axis[0]) / (len(axis) - 1)
-    whole = (left > 0.5) & (right < len(axis) - 1.5)
+    whole = (prominence >= 1e-9 * np.ptp(spectrum)) & (peaks.left > 0.5) & (peaks.right < len(axis) - 1.5)
     narrow = whole & (channels * step <= _WIDEST)
     return [
-        (float(found["prominences"][i]), _band(axis, int(peaks[i]), float(channels[i] * step)))
+        (float(prominence[i]), _band(axis, int(peaks.channel[i]), float(channels[i] * step)))
         for i in np.flatnonzero(narrow if narrow.any() else whole)
     ]
 
