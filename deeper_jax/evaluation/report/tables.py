@@ -1,11 +1,14 @@
 """Tables of strings and the sections that they stand in, and their Markdown."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from deeper_jax.evaluation.statistics import Summary, summarise
-from deeper_jax.evaluation.summary import Scores
+if TYPE_CHECKING:
+    from deeper_jax.evaluation.statistics import Summary
+    from deeper_jax.evaluation.summary import Scores
 
 # What Markdown, or the HTML and TeX that its readers allow in it, would take for more than the character.
 _MARKUP = re.compile(r"[\\`|$]|<(?=[a-zA-Z/!?])|\](?=[(\[])")
@@ -36,6 +39,9 @@ def score_table(scores: Mapping[str, Scores]) -> TextTable:
     Args:
         scores: by the metric's title, which decides how it is printed.
     """
+    # SciPy's statistics, slow to import, are not for pages that have words in their tables.
+    from deeper_jax.evaluation.statistics import summarise
+
     methods = list(dict.fromkeys(method for values in scores.values() for method in values))
     summaries = {title: {name: summarise(list(v.values())) for name, v in own.items()} for title, own in scores.items()}
     body = [[name, *(mean_and_interval(own.get(name), title) for title, own in summaries.items())] for name in methods]
