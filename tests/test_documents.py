@@ -11,13 +11,18 @@ A comment before a fenced block tells how it is tested, one instruction a line (
 
 The blocks of a page are run in the order in which they stand, in one folder that looks like a fresh clone after
 `make setup` and holds the small files of `inputs`. Python blocks of a page share their names. Text is fenced as `text`.
-The quick test calls what `deeper-jax` would in this process; `make test-all` starts every command as it is printed.
+The quick test calls what the commands would in this process, with small networks in place of the package's own;
+`make test-all` starts every command as it is printed.
 """
 
+import contextlib
 import functools
+import glob
 import importlib.util
+import io
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -29,11 +34,13 @@ import numpy as np
 import pytest
 from maps_wdf import MICRON, X, Y, wdf_bytes
 from paths import ROOT
-from tiny_models import fixed_denoiser, spectra_of_bands, tiny_super_resolver
+from tiny_models import CONFIG, fixed_denoiser, spectra_of_bands, tiny_denoiser, tiny_restorer, tiny_super_resolver
 
 from deeper_jax.cli.main import main
+from deeper_jax.enhancement import finer_map, pipeline
 from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
+from deeper_jax.tasks import load
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(
@@ -134,6 +141,11 @@ def inputs(tmp_path_factory) -> Path:
     record = {"config": {"task": "super_resolution", "seed": 0, "model": network}, "step": 1}
     record |= {"wavenumbers": axis.tolist(), "raster_offset": 1}
     write_weights_file(folder / "resolver.npz", resolver.params, resolver.stats, record)
+    own = tiny_denoiser(random=False)
+    write_weights_file(folder / "own_denoiser.npz", own.params, own.stats, own.record | {"config": CONFIG})
+    own = tiny_restorer()
+    for name in ("restorer", "refiner"):
+        write_weights_file(folder / f"own_{name}.npz", own.params, own.stats, own.record)
     return folder
 
 
@@ -148,6 +160,14 @@ def clone(inputs, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def small_networks(inputs, monkeypatch) -> None:
+    """Networks that compile quickly where the package's own would be taken; other tests are of those."""
+    for name in ("DENOISER", "RESTORER", "REFINER"):
+        for module in (load, pipeline, finer_map):
+            monkeypatch.setattr(module, f"DEFAULT_{name}", inputs / f"own_{name.lower()}.npz", raising=False)
+
+
 def run_block(block: Block, names: dict, *, as_printed: bool = True) -> None:
     if block.language == "python":
         # As many empty lines before it as make an error's line that of the page.
@@ -155,9 +175,9 @@ def run_block(block: Block, names: dict, *, as_printed: bool = True) -> None:
         return
     for command in commands(block):
         if "help" in block.how:
-            check_flags(block, command)
-        elif not as_printed and re.match(r"\S+/deeper-jax [^|<>;&$*]+$", command):
-            main(shlex.split(command)[1:])
+            check_flags(block, command, as_printed)
+        elif not as_printed and re.match(r"\S+/deeper-jax [^|<>;&$?]+$", command):
+            main([word for part in shlex.split(command)[1:] for word in sorted(glob.glob(part)) or [part]])
         else:
             printed = shell(command)
             assert printed.returncode == 0, (
@@ -166,8 +186,21 @@ def run_block(block: Block, names: dict, *, as_printed: bool = True) -> None:
 
 
 @functools.cache
-def help_of(program: str) -> str:
-    return shell(f"{program} --help").stdout
+def help_of(program: str, as_printed: bool) -> str:
+    """What `deeper-jax COMMAND`, `python FILE` or `python -m MODULE` says of itself."""
+    if as_printed:
+        return shell(f"{program} --help").stdout
+    run, *words = shlex.split(program)
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        patch.setattr(sys, "argv", [*(words[1:] if words[0] == "-m" else words), "--help"])
+        if run.endswith("deeper-jax"):
+            main([*words, "--help"])
+        elif words[0] == "-m":
+            runpy.run_module(words[1], run_name="__main__")
+        else:
+            runpy.run_path(words[0], run_name="__main__")
+    return printed.getvalue()
 
 
 def shell(command: str) -> subprocess.CompletedProcess:
@@ -176,16 +209,16 @@ def shell(command: str) -> subprocess.CompletedProcess:
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=850)
 
 
-def check_flags(block: Block, command: str) -> None:
+def check_flags(block: Block, command: str, as_printed: bool) -> None:
     words = shlex.split(command)
     flags = [word.split("=")[0] for word in words if word.startswith("--")]
     program = words[: words.index("-m") + 2] if "-m" in words else words[:2]
-    printed = help_of(shlex.join(program))
+    printed = help_of(shlex.join(program), as_printed)
     assert all(flag in printed for flag in flags), f"{block.where}: {flags} of {command}\n{printed}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_quick_blocks(page, clone):
+def test_quick_blocks(page, clone, small_networks):
     names: dict = {"__name__": "__main__"}
     for block in blocks(page):
         if is_run(block) and "slow" not in block.how:

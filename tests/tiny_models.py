@@ -3,10 +3,12 @@
 import numpy as np
 from flax import nnx
 
+from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.initial_upsampler import start_as_interpolation
+from deeper_jax.models.map_restorer import MapRestorer
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
 from deeper_jax.models.resunet1d import ResUNet1D
 
@@ -24,6 +26,12 @@ def tiny_denoiser(*, random: bool = True) -> NoiseAwareDenoiser:
         shape = module.head.kernel[...].shape
         module.head.kernel[...] = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     return NoiseAwareDenoiser(module, {"config": CONFIG, "step": 7, "versions": {"deeper_jax": "0"}})
+
+
+def tiny_restorer() -> LoadedMapRestorer:
+    """Any map; answers with the Wiener estimate."""
+    config = {"task": "map_restoration", "seed": 0, "model": {"name": "map_restorer", "width": 2, "dtype": "float32"}}
+    return LoadedMapRestorer(MapRestorer(2, rngs=nnx.Rngs(0)), {"config": config, "step": 7, "versions": {}})
 
 
 def fixed_denoiser(axis: np.ndarray):

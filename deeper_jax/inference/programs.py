@@ -3,6 +3,7 @@
 Every program takes memory, and 100 to 200 of the 65,530 mappings that Linux grants a process. Sizes are therefore
 padded to a few, and programs that have not been used for long are dropped. The networks are told how much of an
 example counts: their answers are those of its own size, to 1e-6 of the largest value (measured on both networks).
+Networks that differ in their weights alone share programs: loaded a second time, one has nothing to compile.
 """
 
 import functools
@@ -14,10 +15,10 @@ import jax
 import numpy as np
 
 from deeper_jax.inference.machine import core_count
-from deeper_jax.models.functional import FunctionalModel
+from deeper_jax.models.functional import Architecture, FunctionalModel, plain_tree
 
-# Programs that one network keeps: some 5000 mappings.
-KEPT = 32
+# Programs that a process keeps: some 10,000 mappings.
+KEPT = 64
 # Examples in a batch where there are too few for the largest.
 _FEW, _SMALL_BATCH = 4, 16
 
@@ -32,11 +33,7 @@ class Programs:
     """The compiled programs of one network."""
 
     def __init__(self, model: FunctionalModel) -> None:
-        self._compiled = functools.lru_cache(KEPT)(functools.partial(_compile, model))
-
-    def count(self) -> int:
-        """How many there are."""
-        return self._compiled.cache_info().currsize
+        self._architecture = model.architecture()
 
     def in_batches(self, params: Any, stats: Any, examples: np.ndarray, largest: int, *extent: int) -> np.ndarray:
         """The network's answers, in batches of one size.
@@ -53,7 +50,7 @@ class Programs:
             return examples
         workers = core_count() if jax.default_backend() == "cpu" else 1
         size = _batch_size(-(-len(examples) // workers), largest)
-        program = self._compiled((size, *examples.shape[1:]), len(extent))
+        program = compiled(self._architecture, (size, *examples.shape[1:]), len(extent))
 
         def answer(start: int) -> np.ndarray:
             batch = examples[start : start + size]
@@ -74,12 +71,14 @@ def _batch_size(count: int, largest: int) -> int:
     return largest if count >= largest else min(_SMALL_BATCH, largest)
 
 
-def _compile(model: FunctionalModel, shape: tuple[int, ...], numbers: int) -> Callable[..., jax.Array]:
-    """The network compiled for examples of one shape and so many whole numbers that tell their extent."""
+@functools.lru_cache(KEPT)
+def compiled(network: Architecture, shape: tuple[int, ...], numbers: int) -> Callable[..., jax.Array]:
+    """A network compiled for examples of one shape and so many whole numbers that tell their extent."""
 
     # A function of its own for each: JAX keeps what it compiled as long as the function lives.
     def evaluate(params: Any, stats: Any, *inputs: jax.Array) -> jax.Array:
-        return model.evaluate(params, stats, *inputs)
+        return network.evaluate(params, stats, *inputs)
 
     inputs = [jax.ShapeDtypeStruct(shape, np.float32), *[jax.ShapeDtypeStruct((), np.int32)] * numbers]
-    return jax.jit(evaluate).lower(model.params, model.stats, *inputs).compile()
+    weights = [plain_tree(part) for part in network.weights()]
+    return jax.jit(evaluate).lower(*weights, *inputs).compile()

@@ -4,7 +4,7 @@ The module is split once, here; the jitted steps then carry only arrays, and `ja
 module graph in Python (`nnx.jit` does so at every call, which costs small models dearly).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -23,6 +23,11 @@ def _string_keys(tree: PyTree) -> PyTree:
     return tree
 
 
+def plain_tree(state: Any) -> PyTree:
+    """A module's parameters or statistics as nested dictionaries of arrays with string keys."""
+    return _string_keys(nnx.to_pure_dict(state))
+
+
 def check_finite(source: Any, weights: PyTree) -> None:
     """Raise InputError naming `source` if one of the weights, arrays in dictionaries, is NaN or infinite."""
     leaves = jax.tree_util.tree_leaves_with_path(weights)
@@ -34,6 +39,39 @@ def check_finite(source: Any, weights: PyTree) -> None:
             f"{source}: found NaN or infinite weights ({', '.join(bad[:5])}{' ...' if len(bad) > 5 else ''}), expected "
             "finite ones, which a training that diverged does not leave; take an earlier checkpoint or another file."
         )
+
+
+class Architecture(NamedTuple):
+    """What networks share that differ in their weights alone; it may be a key.
+
+    Attributes:
+      graph: of the module in evaluation mode.
+      structure: of its parameters and running statistics.
+      shapes: of each of these, with its dtype.
+    """
+
+    graph: Any
+    structure: Any
+    shapes: tuple[tuple[tuple[int, ...], np.dtype], ...]
+
+    def weights(self) -> tuple[Any, Any]:
+        """Shapes in place of parameters and of running statistics."""
+        return jax.tree.unflatten(self.structure, [jax.ShapeDtypeStruct(*shape) for shape in self.shapes])
+
+    def evaluate(self, params: PyTree, stats: PyTree, *inputs: jax.Array) -> jax.Array:
+        """As `FunctionalModel.evaluate`."""
+        return _merge(self.graph, self.weights(), (params, stats))(*inputs)
+
+
+def _merge(graph: Any, like: tuple[Any, Any], weights: tuple[PyTree, PyTree]) -> Any:
+    """The module of a graph with these parameters and statistics, whose places are those of `like`."""
+    states = []
+    for template, tree in zip(like, weights, strict=True):
+        # A state of its own: the module's writes must not reach the template.
+        state = jax.tree.map(lambda leaf: leaf, template)
+        nnx.replace_by_pure_dict(state, nnx.restore_int_paths(tree))
+        states.append(state)
+    return nnx.merge(graph, *states)
 
 
 class FunctionalModel:
@@ -52,29 +90,24 @@ class FunctionalModel:
             module.train() if training else module.eval()
             split: Any = nnx.split(module, nnx.Param, ...)
             self._graphs[training], params, stats = split
-        self._params_like, self._stats_like = params, stats
-        self.params = _string_keys(nnx.to_pure_dict(params))
-        self.stats = _string_keys(nnx.to_pure_dict(stats))
+        self._like = params, stats
+        self.params, self.stats = plain_tree(params), plain_tree(stats)
 
-    def _merge(self, params: PyTree, stats: PyTree, *, training: bool) -> Any:
-        states = []
-        for like, tree in ((self._params_like, params), (self._stats_like, stats)):
-            # A state of its own: the module's writes must not reach the template.
-            state = jax.tree.map(lambda leaf: leaf, like)
-            nnx.replace_by_pure_dict(state, nnx.restore_int_paths(tree))
-            states.append(state)
-        return nnx.merge(self._graphs[training], *states)
+    def architecture(self) -> Architecture:
+        """All of it but the weights."""
+        leaves, structure = jax.tree.flatten(self._like)
+        return Architecture(self._graphs[False], structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
 
     def train(self, params: PyTree, stats: PyTree, inputs: jax.Array) -> tuple[jax.Array, PyTree]:
         """Forward pass in training mode: the output and the updated running statistics."""
-        module = self._merge(params, stats, training=True)
+        module = _merge(self._graphs[True], self._like, (params, stats))
         output = module(inputs)
         split: Any = nnx.split(module, nnx.Param, ...)
-        return output, _string_keys(nnx.to_pure_dict(split[2]))
+        return output, plain_tree(split[2])
 
     def evaluate(self, params: PyTree, stats: PyTree, *inputs: jax.Array) -> jax.Array:
         """Forward pass in evaluation mode: running statistics are used and left alone."""
-        return self._merge(params, stats, training=False)(*inputs)
+        return _merge(self._graphs[False], self._like, (params, stats))(*inputs)
 
     def count(self) -> int:
         """Number of trainable parameters."""

@@ -1,5 +1,7 @@
 """`deeper_jax.load`: from a path to a model that takes arrays."""
 
+import functools
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,10 +78,18 @@ def load_as(model: str | Path | LoadedModel | None, kind: type[Model]) -> Model:
 def _untrained(record: dict[str, Any], path: Path) -> tuple[Task, Any]:
     """The task and the model of a record, with shapes instead of weights: random ones would be thrown away at once."""
     try:
-        task = task_of(record["config"])
-        return task, task.wrap(nnx.eval_shape(lambda: task.build(record["config"])), record)
+        task, parts = _shapes(json.dumps(record["config"]))
+        return task, task.wrap(nnx.merge(*parts), record)
     except InputError as error:
         raise InputError(f"{path}: its record does not fit a network here: {error}") from error
+
+
+@functools.lru_cache(8)
+def _shapes(config: str) -> tuple[Task, tuple[Any, Any]]:
+    """The task of a config in JSON, and its network as graph and shapes: tracing it takes longer than all the rest."""
+    settings = json.loads(config)
+    task = task_of(settings)
+    return task, nnx.split(nnx.eval_shape(lambda: task.build(settings)))
 
 
 def _load_run(path: Path) -> tuple[Task, Any]:

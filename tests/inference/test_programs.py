@@ -1,5 +1,6 @@
 """Few compiled programs whatever the shapes, and the same answers as of a program for each shape."""
 
+import functools
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ from flax import nnx
 from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 
 from deeper_jax.inference import programs
+from deeper_jax.inference.noise_aware_denoiser import NoiseAwareDenoiser
 from deeper_jax.inference.programs import padded_size
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.noise_aware_unet import NoiseAwareUNet
@@ -57,7 +59,7 @@ def mappings() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells the mappings")
 def test_of_dozens_of_shapes_few_programs_stay(monkeypatch):
-    monkeypatch.setattr(programs, "KEPT", 2)
+    monkeypatch.setattr(programs, "compiled", functools.lru_cache(4)(programs.compiled.__wrapped__))
     model, resolver = tiny_denoiser(), tiny_super_resolver(np.linspace(800, 989, 12))
     rng = np.random.default_rng(0)
 
@@ -74,3 +76,18 @@ def test_of_dozens_of_shapes_few_programs_stay(monkeypatch):
     once = mappings()
     every_shape()
     assert live_programs() <= before + 4 and mappings() <= once + 50
+
+
+def test_networks_alike_share_programs_and_each_answers_with_its_own_weights():
+    spectra, _ = spectra_of_bands(5)
+    one, other = tiny_denoiser(random=False), tiny_denoiser()
+    np.testing.assert_allclose(one.denoise(spectra, noise=2.0), spectra, rtol=1e-5)
+    misses = programs.compiled.cache_info().misses
+    shared = other.denoise(spectra, noise=2.0)
+    assert programs.compiled.cache_info().misses == misses
+    programs.compiled.cache_clear()
+    np.testing.assert_array_equal(other.denoise(spectra, noise=2.0), shared)
+    assert np.abs(shared - spectra).max() > 1
+    # Of another width: the same shape of input, another program.
+    wide = NoiseAwareDenoiser(NoiseAwareUNet(length=64, width=6, rngs=nnx.Rngs(0)), {})
+    np.testing.assert_allclose(wide.denoise(spectra, noise=2.0), spectra, rtol=1e-5)

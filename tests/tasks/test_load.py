@@ -28,6 +28,14 @@ def test_the_packages_own_denoiser_says_what_it_is():
     assert "SIMULATED" in words and "5,000 steps" in words and "261,282" in words
 
 
+def test_what_is_loaded_twice_is_two_models():
+    one, two = deeper_jax.load(), deeper_jax.load()
+    assert one.params is not two.params and one.record is not two.record
+    one.params["head"]["bias"] = one.params["head"]["bias"] + 1
+    assert not np.array_equal(deeper_jax.load().params["head"]["bias"], one.params["head"]["bias"])
+    np.testing.assert_array_equal(deeper_jax.load().params["head"]["bias"], two.params["head"]["bias"])
+
+
 def test_a_model_of_one_axis_names_it_and_its_data():
     model = fixed_denoiser(AXIS)
     assert "64 channels, 800-989 cm⁻¹" in repr(model) and "unknown data" in repr(model)
