@@ -6,7 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours
+from deeper_jax.enhancement.measured_spectra import (
+    MeasuredSpectra,
+    averaged_with_neighbours,
+    on_all_cores,
+    slices_of,
+)
 from deeper_jax.spectra.noise import NoiseModel
 
 # Fewer spectra than this have too little in common to say what is noise.
@@ -19,6 +24,8 @@ _CERTAIN = 1.2
 _UNEVEN = 2.0
 # Of the test on held-out channels: neighbours that stay together, components, and how far above noise they must be.
 _CHANNELS_TOGETHER, _TESTED, _DEVIATIONS = 3, 24, 4.0
+# Numbers of a map that are multiplied together by one core.
+_PRODUCT = 1 << 20
 
 
 class MapComponents(NamedTuple):
@@ -84,11 +91,9 @@ def find_components(
 
     rest, smoothed = _products(spectra, centred, sigma)
     everywhere = np.arange(channels)
-    values = rest.values(everywhere)
+    values, vectors = rest.leading(everywhere, channels)
     noise = max(1.0, float(np.median(values)) / _median_of_noise(pixels, channels))
     edge = _MARGIN * noise * (np.sqrt(pixels) + np.sqrt(channels))
-    # The edge only rises.
-    vectors = rest.vectors(everywhere, int((values > edge).sum()))
     strong = vectors[: int((values > _CERTAIN * edge).sum())]
     edge *= np.sqrt(1 + 2 * rest.without(strong).neighbour_correlation())
     kept = int((values > edge).sum()) if pixels >= SMALLEST_MAP else 0
@@ -102,7 +107,7 @@ def find_components(
         hidden = smoothed.without(found)
         passed = _held_out(hidden, channels)
         count = len(passed) if passed.all() else int(passed.argmin())
-        more = hidden.vectors(everywhere, count)
+        more = hidden.leading(everywhere, count)[1]
         found = np.concatenate([found, more])
         values = np.append(values[:kept], np.sqrt(rest.power(more)))
         # By themselves their pixels tell next to nothing.
@@ -130,18 +135,15 @@ class _Products(NamedTuple):
     gram: np.ndarray
     tested: np.ndarray
 
-    def values(self, channels: np.ndarray) -> np.ndarray:
-        """Singular values of X in these channels, largest first."""
-        squares = scipy.linalg.eigvalsh(self.gram[np.ix_(channels, channels)])
-        return np.sqrt(np.maximum(squares[::-1], 0.0))
-
-    def vectors(self, channels: np.ndarray, count: int) -> np.ndarray:
-        """The right singular vectors [count, M] of the largest."""
+    def leading(self, channels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The largest singular values of X in these channels, [count], and their right singular vectors [count, M]."""
         size = len(channels)
         if not count:
-            return np.zeros((0, size))
+            return np.zeros(0), np.zeros((0, size))
         gram = self.gram[np.ix_(channels, channels)]
-        return _upright(scipy.linalg.eigh(gram, subset_by_index=(size - count, size - 1))[1].T[::-1])
+        some = None if count >= size else (size - count, size - 1)
+        squares, vectors = scipy.linalg.eigh(gram, subset_by_index=some, driver="evr" if some else "evd")
+        return np.sqrt(np.maximum(squares[::-1], 0.0)), _upright(vectors.T[::-1])
 
     def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
         """(X[:, inside] @ vectors.T).T @ Y[:, outside]."""
@@ -168,11 +170,9 @@ class _FewRows(NamedTuple):
     found_in: np.ndarray
     tested_on: np.ndarray
 
-    def values(self, channels: np.ndarray) -> np.ndarray:
-        return np.linalg.svd(self.found_in[:, channels], compute_uv=False)
-
-    def vectors(self, channels: np.ndarray, count: int) -> np.ndarray:
-        return _upright(np.linalg.svd(self.found_in[:, channels], full_matrices=False)[2][:count])
+    def leading(self, channels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        _, values, vectors = np.linalg.svd(self.found_in[:, channels], full_matrices=False)
+        return values[:count], _upright(vectors[:count])
 
     def common(self, vectors: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
         return (self.found_in[:, inside] @ vectors.T).T @ self.tested_on[:, outside]
@@ -204,16 +204,23 @@ def _products(
         rows = prepared(spectra.rows(every), every)
         smooth = None if sigma is None else _FewRows(averaged_with_neighbours(rows, spectra.present, sigma), rows)
         return _FewRows(rows, rows), smooth
-    own, both, averaged = (np.zeros((channels, channels)) for _ in range(3))
     if sigma is None:
+        own = np.zeros((channels, channels))
         for each in spectra.blocks():
             block = prepared(spectra.rows(each), each)
             own += block.T @ block
         return _Products(own, own), None
-    for block, near in spectra.smoothed(sigma, prepared):
-        own += block.T @ block
-        both += near.T @ block
-        averaged += near.T @ near
+    sums = [np.zeros((channels, channels)) for _ in range(3)]
+    for own, averaged in spectra.smoothed(sigma, prepared):
+
+        def products(rows: slice, own: np.ndarray = own, averaged: np.ndarray = averaged) -> tuple[np.ndarray, ...]:
+            block, near = own[rows], averaged[rows]
+            return block.T @ block, near.T @ block, near.T @ near
+
+        for found in on_all_cores(products, slices_of(len(own), channels, _PRODUCT)):
+            for total, product in zip(sums, found, strict=True):
+                total += product
+    own, both, averaged = sums
     return _Products(own, own), _Products(averaged, both)
 
 
@@ -228,10 +235,8 @@ def _held_out(products: _Products | _FewRows, channels: int) -> np.ndarray:
     power: list[np.ndarray] = []
     for half, other in ((first, ~first), (~first, first)):
         inside, outside = np.flatnonzero(half), np.flatnonzero(other)
-        values = products.values(inside)
-        count = min(_TESTED, len(values))
-        vectors = products.vectors(inside, count)
-        common = products.common(vectors, inside, outside) / np.maximum(values[:count, None], 1e-300)
+        values, vectors = products.leading(inside, min(_TESTED, len(inside)))
+        common = products.common(vectors, inside, outside) / np.maximum(values[:, None], 1e-300)
         power.append((common**2).mean(1))
     count = min(map(len, power))
     mean = (power[0][:count] + power[1][:count]) / 2

@@ -31,8 +31,8 @@ _WINDOW = 15
 REPRESENTATIVES = 512
 # Pixels over which neighbours are averaged to find what they agree on (standard deviation).
 SMOOTHING = 1.0
-# Pairs of halves that the scores are split into, to see which estimate of them is best.
-SPLITS = 2
+# Pairs of halves that the scores are split into, to see which estimate of them is best; of so many pixels one tells it.
+SPLITS, _MANY = 2, 20_000
 # What serves as noise is kept in single precision: random numbers are no worse for it.
 NOISE_TYPE = np.float32
 
@@ -208,24 +208,25 @@ def _representative(scores: np.ndarray) -> np.ndarray:
 
 
 def _scores_and_noise(spectra: MeasuredSpectra, parts: MapComponents) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The scores [P, K], and SPLITS images [P, K] of what the components leave of the map, of variance 1 each."""
+    """The scores [P, K], and for each split an image [P, K] of what the components leave of the map, of variance 1."""
     count, channels = len(parts.components), spectra.shape[1]
-    directions = np.random.default_rng(0).standard_normal((channels, SPLITS * count))
+    splits = SPLITS if len(spectra) < _MANY else 1
+    directions = np.random.default_rng(0).standard_normal((channels, splits * count))
     directions -= parts.components.T @ (parts.components @ directions)
     # The directions are at right angles to the components, so nothing need be taken from the map first.
     both = np.concatenate([parts.components.T, directions], 1)
     scores = np.empty((len(spectra), count))
-    images = [np.empty((len(spectra), count), NOISE_TYPE) for _ in range(SPLITS)]
+    images = [np.empty((len(spectra), count), NOISE_TYPE) for _ in range(splits)]
 
     def project(rows: slice) -> np.ndarray:
         found = parts.white(spectra.rows(rows), rows) @ both
-        scores[rows], *noise = np.split(found, 1 + SPLITS, axis=1)
+        scores[rows], *noise = np.split(found, 1 + splits, axis=1)
         for image, each in zip(images, noise, strict=True):
             image[rows] = each
         return (found[:, count:] ** 2).sum(0)
 
     power = np.sum(on_all_cores(project, spectra.blocks()), axis=0) / len(spectra)
-    for image, each in zip(images, np.split(power, SPLITS), strict=True):
+    for image, each in zip(images, np.split(power, splits), strict=True):
         image /= np.sqrt(each).astype(NOISE_TYPE)
     return scores, images
 

@@ -1,11 +1,13 @@
 """The measured spectra of a map, in blocks: whoever works through them never holds more than a few."""
 
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
+from threadpoolctl import ThreadpoolController
 
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
 from deeper_jax.inference.machine import core_count
@@ -16,6 +18,8 @@ _BLOCK = 1 << 17
 _SLAB = 1 << 22
 # Standard deviations to which a Gaussian reaches, as SciPy cuts it.
 _REACH = 4.0
+# Pixels of a line whose averages are taken together.
+_WIDE = 16
 Result = TypeVar("Result")
 
 
@@ -126,17 +130,48 @@ class MeasuredSpectra:
             rows = slice(int(before[first]), int(before[last]))
             inner = slice(int(before[start]) - rows.start, int(before[stop]) - rows.start)
             if inner.start < inner.stop:
-                own = prepared(self.rows(rows), rows)
+                own = np.empty((rows.stop - rows.start, self.shape[1]))
+
+                def prepare(part: slice, own: np.ndarray = own, begin: int = rows.start) -> None:
+                    own[part.start - begin : part.stop - begin] = prepared(self.rows(part), part)
+
+                on_all_cores(prepare, slices_of(len(own), self.shape[1], start=rows.start))
                 yield own[inner], averaged_with_neighbours(own, grid[first:last], sigma)[inner]
 
 
 def averaged_with_neighbours(rows: np.ndarray, present: np.ndarray, sigma: float) -> np.ndarray:
     """Rows [P, M] of the measured pixels averaged with those around: a Gaussian of so many pixels."""
-    axes = tuple(range(present.ndim))
-    values, weights = np.zeros((*present.shape, rows.shape[1])), present.astype(np.float64)
+    if present.all():
+        return _blurred(rows.reshape(*present.shape, -1), sigma, present.ndim).reshape(rows.shape)
+    values = np.zeros((*present.shape, rows.shape[1]))
     values[present] = rows
-    total = gaussian_filter(weights, sigma, truncate=_REACH)[present]
-    return gaussian_filter(values, sigma, axes=axes, truncate=_REACH)[present] / np.maximum(total, 1e-9)[:, None]
+    total = _blurred(present[..., None].astype(np.float64), sigma, present.ndim)[present]
+    return _blurred(values, sigma, present.ndim)[present] / np.maximum(total, 1e-9)
+
+
+def _blurred(values: np.ndarray, sigma: float, axes: int) -> np.ndarray:
+    """SciPy's `gaussian_filter` over the first axes, by products of matrices: many values lie beside each other."""
+    reach = int(_REACH * sigma + 0.5)
+    for axis in range(axes):
+        length = values.shape[axis]
+        lines = values.reshape(int(np.prod(values.shape[:axis])), length, -1)
+        blurred = np.empty_like(lines)
+
+        def blur(part: slice, lines: np.ndarray = lines, blurred: np.ndarray = blurred) -> None:
+            length = lines.shape[1]
+            first, last = max(0, part.start - reach), min(length, part.stop + reach)
+            kernel = _gaussian_rows(last - first, part.start - first, part.stop - first, sigma)
+            np.matmul(kernel, lines[:, first:last], out=blurred[:, part])
+
+        on_all_cores(blur, slices_of(length, 1, _WIDE))
+        values = blurred.reshape(values.shape)
+    return values
+
+
+@functools.lru_cache(64)
+def _gaussian_rows(length: int, start: int, stop: int, sigma: float) -> np.ndarray:
+    """Rows of the matrix [length, length] that a Gaussian filter is, mirrored at both ends."""
+    return gaussian_filter1d(np.eye(length), sigma, axis=0, truncate=_REACH)[start:stop]
 
 
 def slices_of(count: int, channels: int, numbers: int = _BLOCK, start: int = 0) -> list[slice]:
@@ -151,5 +186,12 @@ def on_all_cores(work: Callable[[slice], Result], slices: list[slice]) -> list[R
     cores = core_count()
     if cores == 1 or len(slices) < 2:
         return [work(each) for each in slices]
-    with ThreadPoolExecutor(cores) as pool:
+    # Of every thread's products of matrices all cores would take a part, and wait for each other at each.
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         return list(pool.map(work, slices))
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Those of this process that have threads of their own; looking for them takes milliseconds."""
+    return ThreadpoolController()

@@ -5,12 +5,12 @@ import numpy as np
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import LoadedModel
 from deeper_jax.inference.programs import padded_size
-from deeper_jax.inference.tiling import apply_tiled
+from deeper_jax.inference.tiling import apply_tiled, even_tile
 from deeper_jax.spectra.interpolation import interpolate_raster
 from deeper_jax.spectra.raster import Raster
 
-# Pixels of a side that go through the network together, and that neighbouring tiles share: as far as it sees.
-TILE, OVERLAP = 128, 24
+# Pixels of a side that go through the network together at most, and that neighbouring tiles share: as far as it sees.
+TILE, OVERLAP = 160, 24
 _MULTIPLE = 8
 ONE_GRID = Raster((1, 1), (0, 0))
 
@@ -52,7 +52,12 @@ class LoadedMapRestorer(LoadedModel):
             interpolated = np.moveaxis(interpolate_raster(np.moveaxis(fine, -1, 0), mask, *raster), 0, -1)
         planes = np.concatenate([fine, interpolated, mask[..., None]], -1).astype(np.float32)
         count = scores.shape[-1]
-        answer = apply_tiled(planes, lambda tile: self._tile(tile, count), scale=1, tile=TILE, overlap=OVERLAP)
+        height, width = mask.shape
+        tile = (even_tile(height, TILE, OVERLAP, _MULTIPLE), even_tile(width, TILE, OVERLAP, _MULTIPLE))
+        padded = _padded(count, (height, width), tile)
+        answer = apply_tiled(
+            *(planes, lambda part: self._tile(part, count, padded)), scale=1, tile=tile, overlap=OVERLAP
+        )
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
 
     def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,14 +84,24 @@ class LoadedMapRestorer(LoadedModel):
         settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
         return np.hypot(settings["factor"] * deviation, settings["noise_share"] * noise)
 
-    def _tile(self, planes: np.ndarray, count: int) -> np.ndarray:
-        """[H, W, 2 K + 1] to [H, W, 2 K], padded to one of few sizes: pixels not measured, components of nothing."""
+    def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int]) -> np.ndarray:
+        """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured."""
         height, width, _ = planes.shape
-        padded = -(-count // 4) * 4
-        sides = [padded_size(side, _MULTIPLE) for side in (height, width)]
-        images = np.zeros((1, 3, padded, *sides), np.float32)
+        images = np.zeros((1, 3, *shape), np.float32)
         inside = images[0, :, :count, :height, :width]
         inside[0], inside[1] = np.moveaxis(planes[..., :count], -1, 0), np.moveaxis(planes[..., count:-1], -1, 0)
         inside[2] = planes[..., -1]
         answer = self._answers(images, 1)[0, :, :count, :height, :width]
         return np.concatenate([np.moveaxis(answer[0], 0, -1), np.exp(np.moveaxis(answer[1], 0, -1))], -1)
+
+
+def _padded(count: int, image: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int]:
+    """The shape [K, H, W] that a tile of `count` components is given: one of few, since each has to be compiled.
+
+    All tiles of a large image are of one size, and compiling takes less time than what padding adds to many of them.
+    """
+    height, width = (
+        side if side < size else padded_size(side, _MULTIPLE) for side, size in zip(tile, image, strict=True)
+    )
+    multiple = 2 if tile != image else 4
+    return -(-count // multiple) * multiple, height, width

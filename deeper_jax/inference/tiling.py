@@ -5,6 +5,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 
+def even_tile(length: int, largest: int, overlap: int, multiple: int) -> int:
+    """The side of as few tiles as cover `length` pixels, so that they overlap by little more than `overlap`.
+
+    It is a multiple of `multiple`, as is `largest`, or `length` itself where one tile will do.
+    """
+    if length <= largest:
+        return length
+    count = -(-(length - overlap) // (largest - overlap))
+    side = -(-(length + (count - 1) * overlap) // count)
+    return -(-side // multiple) * multiple
+
+
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of tiles that cover `length` pixels and overlap by at least `overlap`.
 
@@ -43,7 +55,7 @@ def apply_tiled(
     network: Callable[[np.ndarray], np.ndarray],
     *,
     scale: int,
-    tile: int,
+    tile: int | tuple[int, int],
     overlap: int,
     progress: Callable[[Iterator], Iterator] = iter,
 ) -> np.ndarray:
@@ -53,7 +65,7 @@ def apply_tiled(
         image: [h, w, L] float32.
         network: takes one tile [t_h, t_w, L] and gives [scale * t_h, scale * t_w, M].
         scale: of the network.
-        tile: largest tile, pixels of `image`. A shorter side of the image is taken whole.
+        tile: largest tile, pixels of `image`, of both sides or of each. A shorter side of the image is taken whole.
         overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
         progress: wraps the iteration over tiles, to show a bar.
 
@@ -61,7 +73,8 @@ def apply_tiled(
         [scale * h, scale * w, M] float32. Beside it and the image only one tile's work is held in memory.
     """
     height, width = image.shape[:2]
-    sides = [min(tile, size) for size in (height, width)]
+    largest = (tile, tile) if isinstance(tile, int) else tile
+    sides = [min(each, size) for each, size in zip(largest, (height, width), strict=True)]
     starts = [tile_starts(size, side, overlap) for size, side in zip((height, width), sides, strict=True)]
     weights = [blend_weights([scale * s for s in axis], scale * side) for axis, side in zip(starts, sides, strict=True)]
     output: np.ndarray | None = None

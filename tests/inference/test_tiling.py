@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deeper_jax.inference.tiling import apply_tiled, blend_weights, tile_starts
+from deeper_jax.inference.tiling import apply_tiled, blend_weights, even_tile, tile_starts
 
 
 @pytest.mark.parametrize("length", [8, 9, 15, 31, 32, 33, 61, 100])
@@ -49,3 +49,13 @@ def test_zero_padding_at_tile_edges_leaves_no_trace():
 
     output = apply_tiled(image, blur, scale=1, tile=16, overlap=6)
     np.testing.assert_allclose(output, blur(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 160, 161, 250, 297, 500, 1000, 1024])
+def test_even_tiles_are_as_few_as_can_be_and_hardly_overlap_more_than_asked(length):
+    side = even_tile(length, 160, 24, 8)
+    starts = tile_starts(length, side, 24)
+    assert side <= 160 and (length <= 160 or side % 8 == 0)
+    assert len(starts) == len(tile_starts(length, min(length, 160), 24))
+    # Eight pixels more a tile at most.
+    assert len(starts) * side <= length + (len(starts) - 1) * 24 + len(starts) * 7
