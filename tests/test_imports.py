@@ -164,7 +164,7 @@ def test_the_public_names_are_there_and_no_others():
 def test_what_the_benchmarks_import_of_the_package_is_there():
     """They are run by hand, so that nothing else would tell."""
     missing = []
-    for path in (ROOT / "benchmarks").glob("*.py"):
+    for path in (ROOT / "benchmarks").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "deeper_jax":
                 module = importlib.import_module(node.module)

@@ -1,0 +1,1 @@
+"""What `enhance` makes of maps, beside what else is done to them."""

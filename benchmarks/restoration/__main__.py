@@ -1,0 +1,32 @@
+"""What `enhance` makes of maps with the map restorer, beside what else is done to them.
+
+    python -m benchmarks.restoration cells                    # simulated cells, on the grid that was measured
+    python -m benchmarks.restoration dose                     # the same light on every pixel, or longer on fewer
+    python -m benchmarks.restoration real_finer --maps FILES  # measured maps, of which some pixels are given
+    python -m benchmarks.restoration cost                     # seconds and peak memory, in a new process each
+
+Each part says under --help what it compares and how.
+"""
+
+import argparse
+import logging
+
+from benchmarks.restoration import cells, cost, dose, finer, real_finer, thinned
+from deeper_jax.cli.command_line import run_quietly
+
+PARTS = {"cells": cells, "cost": cost, "dose": dose, "finer": finer, "real_finer": real_finer, "thinned": thinned}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(dest="part", required=True)
+    for name, part in PARTS.items():
+        part.add_options(parts.add_parser(name, description=part.__doc__, formatter_class=parser.formatter_class))
+    options = parser.parse_args(arguments)
+    # What `enhance` tells of its steps would stand between the rows of the tables.
+    logging.getLogger("deeper_jax").setLevel(logging.WARNING)
+    run_quietly(f"restoration {options.part}", lambda: PARTS[options.part].run(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The benchmarks of restoration run, each on the smallest case, and say what they should."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from benchmarks.restoration import samples
+from benchmarks.restoration.__main__ import main
+from benchmarks.restoration.real_finer import jackknife
+from deeper_jax.simulator.config import default_wavenumbers
+
+AXIS = default_wavenumbers()
+
+
+class Sample(NamedTuple):
+    low: jax.Array
+    low_truth: jax.Array
+
+
+def simulate(key, height, width, axis, config):
+    """A smooth sample in no time."""
+    y, x = jnp.mgrid[:height, :width]
+    images = jnp.stack([2 + jnp.sin(x / 3), 2 + jnp.cos(y / 4), 3.0 * (jnp.hypot(y - 8, x - 7) < 5)], -1)
+    bands = jnp.exp(-0.5 * ((axis - jnp.array([[800.0], [1100.0], [1450.0]])) / 15) ** 2)
+    truth = config.signal_level[0] * (30 + 60 * images @ bands)
+    return Sample(jax.random.poisson(key, truth), truth)
+
+
+@pytest.fixture(autouse=True)
+def quick_samples(monkeypatch):
+    for kind, (_, config) in list(samples.SIMULATED.items()):
+        monkeypatch.setitem(samples.SIMULATED, kind, (simulate, config))
+
+
+@pytest.fixture(scope="module")
+def map_file(tmp_path_factory):
+    """A map of 20 x 18 pixels, photo-electrons."""
+    path = tmp_path_factory.mktemp("maps") / "smooth.npz"
+    config = samples.quiet(samples.SIMULATED["cell"][1], 1.0)
+    cube = np.asarray(simulate(jax.random.key(0), 20, 18, AXIS, config).low, np.float32)
+    np.savez(path, cube=cube, wavenumber=AXIS)
+    return path
+
+
+def rows(capsys, *arguments):
+    """The cells of the printed table."""
+    main([str(each) for each in arguments])
+    lines = [line.rsplit("\r")[-1] for line in capsys.readouterr().out.splitlines()]
+    table = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if line.startswith("|")]
+    return table[2:]
+
+
+def test_measured_maps_made_finer(capsys, map_file):
+    (row,) = rows(capsys, "real_finer", "--maps", map_file, "--scales=2", "--starts=1")
+    assert row[:3] == ["smooth.npz", "2", "10 x 9"]
+    ratio, low, high = (float(each.strip("()")) for each in row[5].replace(" to ", " ").split())
+    assert 0 < low < ratio < high < 3 and row[6] in ("better", "tie", "worse")
+
+
+def test_the_interval_of_a_ratio_holds_it():
+    draw, noise, held = np.random.default_rng(0), np.full((5, 5), 2.0), 0
+    for _ in range(200):
+        ours, best = (noise + mean * draw.gamma(3.0, 1 / 3, (5, 5)) for mean in (0.8, 1.0))
+        ratio = jackknife(np.stack([ours, best, noise]))
+        assert_allclose(ratio.value, (ours - noise).sum() / (best - noise).sum())
+        held += ratio.low < 0.8 < ratio.high
+    assert 180 <= held <= 199
+
+
+@pytest.mark.parametrize("arguments", [["cells"], ["dose", "--steps=1,2"]])
+def test_simulated_samples(capsys, arguments):
+    table = rows(capsys, *arguments, "--samples=1", "--side=12", "--levels=1")
+    assert len(table) == 2
+    assert all(0 < float(cell) < 20 for row in table for cell in row[2:])
+
+
+def test_simulated_samples_made_finer(capsys):
+    table = rows(capsys, "finer", "--samples=1", "--side=16", "--levels=1", "--scales=2")
+    assert [row[:3] for row in table] == [["cell", "1", "2"], ["cartilage", "1", "2"]]
+
+
+def test_the_cost_of_a_small_map(capsys):
+    (row,) = rows(capsys, "cost", "--sizes", "8,8,60,2")
+    assert row[0] == "8 x 8 x 60" and float(row[2]) > 0.5
