@@ -6,9 +6,17 @@ import subprocess
 import time
 from pathlib import Path
 
+DEVICES = "--xla_force_host_platform_device_count"
+# A folder whose PyTorch cannot be imported: TensorBoard's writer imports it where it is there, which takes seconds.
+WITHOUT_TORCH = Path(__file__).parent / "without_torch"
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "XLA_FLAGS": ""}
+
+def environment(*paths: Path, devices: int = 1) -> dict[str, str]:
+    """Of a process with so many devices, which imports from `paths` too; XLA's other flags are those of the tests."""
+    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if not flag.startswith(DEVICES)]
+    flags += [f"{DEVICES}={devices}"] if devices > 1 else []
+    places = [*map(str, paths), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "XLA_FLAGS": " ".join(flags), "PYTHONPATH": os.pathsep.join(places)}
 
 
 def losses(workdir: Path) -> dict[int, float]:

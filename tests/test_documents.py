@@ -34,6 +34,7 @@ import numpy as np
 import pytest
 from maps_wdf import MICRON, X, Y, wdf_bytes
 from paths import ROOT
+from processes import environment
 from tiny_models import CONFIG, fixed_denoiser, spectra_of_bands, tiny_denoiser, tiny_restorer, tiny_super_resolver
 
 from deeper_jax.cli.main import main
@@ -204,9 +205,8 @@ def help_of(program: str, as_printed: bool) -> str:
 
 
 def shell(command: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": "", "MPLBACKEND": "agg"}
-    environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}"
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=850)
+    variables = environment(ROOT) | {"MPLBACKEND": "agg", "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=variables, timeout=850)
 
 
 def check_flags(block: Block, command: str, as_printed: bool) -> None:

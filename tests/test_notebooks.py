@@ -1,12 +1,12 @@
 """The notebooks run from the first cell to the last, in this interpreter and with this checkout's package."""
 
-import os
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from processes import environment
 
 import deeper_jax
 
@@ -22,8 +22,8 @@ def run(notebook: nbformat.NotebookNode, package: Path) -> nbformat.NotebookNode
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "notebooks")}}
     )
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    return client.execute(env={**environment, "PYTHONPATH": str(package), "XLA_FLAGS": ""})
+    variables = {name: value for name, value in environment().items() if name != "MPLBACKEND"}
+    return client.execute(env={**variables, "PYTHONPATH": str(package)})
 
 
 def printed(cell: nbformat.NotebookNode) -> str:

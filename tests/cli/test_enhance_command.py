@@ -1,7 +1,6 @@
 """`deeper-jax enhance` as a user runs it: instruments' files in, maps and pages out, mistakes in one sentence."""
 
 import html
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from paths import ROOT
+from processes import environment
 from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
 
 from deeper_jax.cli.main import main
@@ -42,7 +42,7 @@ def scan(tmp_path):
 
 def in_a_process(*arguments) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "deeper_jax", "enhance", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "XLA_FLAGS": ""})
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment())
 
 
 def refused(capsys, *arguments) -> str:

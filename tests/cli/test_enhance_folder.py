@@ -1,7 +1,6 @@
 """`deeper-jax enhance` on many files: all that can be done is done, what fails is told, nothing is overwritten."""
 
 import csv
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 from paths import ROOT
+from processes import environment
 from tiny_models import spectra_of_bands
 
 from deeper_jax.cli.main import main
@@ -150,16 +150,12 @@ def test_pages_are_linked_and_several_processes_give_the_same(scans, weights, tm
     arguments = ["enhance", "scans", "--glob=[ab].npz", weights]
     main([*arguments, "--output-dir=one", "--no-page"])
     command = [sys.executable, "-m", "deeper_jax", *arguments, "--output-dir=two", "--jobs=2"]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(ROOT))
     assert done.returncode == 0, done.stderr
     for name in "ab":
         one, two = (read_data_set(f"{folder}/{name}_enhanced.h5") for folder in ("one", "two"))
         assert one.identical(two)
     assert 'href="a_enhanced.html"' in (tmp_path / "two" / "summary.html").read_text()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.slow
@@ -175,7 +171,7 @@ def test_thirty_files_in_less_than_half_the_time_of_thirty_calls(weights, tmp_pa
 
     def timed(*arguments: str) -> tuple[float, subprocess.CompletedProcess]:
         begun = time.monotonic()
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=_environment())
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment(ROOT))
         return time.monotonic() - begun, done
 
     together, done = timed(*sources, "--output-dir=out")
@@ -200,7 +196,7 @@ def test_the_array_job_shares_a_list_and_resumes(scans, tmp_path):
             ["bash", str(ROOT / "scripts" / "slurm_enhance.sh"), "files.txt", "out", "--no-page"],
             capture_output=True,
             text=True,
-            env=_environment() | numbers | {"DEEPER_JAX": str(command)},
+            env=environment(ROOT) | numbers | {"DEEPER_JAX": str(command)},
         )
         assert done.returncode == 0, done.stderr
         given, files = done.stdout.splitlines()[:6], done.stdout.splitlines()[6:]

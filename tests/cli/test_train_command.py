@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from paths import ROOT
-from processes import environment, losses, wait_for_step
+from processes import WITHOUT_TORCH, environment, losses, wait_for_step
 
 import deeper_jax
 from deeper_jax.cli.main import main
@@ -44,7 +44,7 @@ def start(cells: list[str], workdir: Path) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "train.py", *SETTINGS, *cells, f"--workdir={workdir}"],
         cwd=ROOT,
-        env=environment(),
+        env=environment(WITHOUT_TORCH),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -149,7 +149,11 @@ def test_a_request_to_stop_before_the_first_step_saves_nothing_and_says_so(where
     )
     arguments = ["train", *SETTINGS, *cells, f"--workdir={tmp_path / 'run'}"]
     ended = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=environment(WITHOUT_TORCH),
+        capture_output=True,
+        text=True,
     )
     assert ended.returncode == 128 + signal.SIGTERM
     assert ended.stderr.endswith("\ndeeper-jax: stopped on request before it was done.\n")

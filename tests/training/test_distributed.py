@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 from paths import ROOT
-from processes import losses, wait_for_step
+from processes import WITHOUT_TORCH, environment, losses, wait_for_step
 
 import deeper_jax
 from configs import super_resolution_small, tiny
@@ -63,10 +63,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def environment(devices: int) -> dict[str, str]:
-    return {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
-
-
 class Job:
     """Processes of one distributed run, each with its output in a file."""
 
@@ -81,7 +77,7 @@ class Job:
                     subprocess.Popen(
                         [sys.executable, "train.py", *arguments, *options, f"--heartbeat-timeout={HEARTBEAT}"],
                         cwd=ROOT,
-                        env=environment(devices),
+                        env=environment(WITHOUT_TORCH, devices=devices) | {"JAX_PLATFORMS": "cpu"},
                         stdout=output,
                         stderr=subprocess.STDOUT,
                     )

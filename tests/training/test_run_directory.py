@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from processes import environment
+from processes import WITHOUT_TORCH, environment
 from training_examples import small_config
 
 from deeper_jax.errors import InputError, NotWritten
@@ -131,7 +131,7 @@ def test_a_second_run_is_refused_by_host_and_process_before_anything_is_touched(
 
 def python(code: str, **settings) -> subprocess.Popen:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    env = environment() | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    env = environment(ROOT, ROOT / "tests", WITHOUT_TORCH)
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, text=True, **pipes, **settings)
 
 

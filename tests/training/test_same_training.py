@@ -11,6 +11,7 @@ import optax
 import pytest
 from flax import nnx
 from paths import ROOT
+from processes import environment
 
 from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.registry import build_model
@@ -64,9 +65,10 @@ def in_float64(names: list[str], many: list[int]) -> dict[str, list[float]]:
     [(["ResUNet1D with BatchNorm"], [8]), pytest.param(list(NETWORKS), [2, 8], marks=pytest.mark.slow)],
 )
 def test_in_float64_parameters_are_equal_to_1e_9(names, many):
-    code = "import json, sys, jax; sys.path.append('tests'); jax.config.update('jax_enable_x64', True)"
+    code = "import json, jax; jax.config.update('jax_enable_x64', True)"
     code += f"; from tests.training import test_same_training as t; print(json.dumps(t.in_float64({names}, {many})))"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    variables = environment(ROOT, ROOT / "tests", devices=8)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     differences = json.loads(result.stdout.splitlines()[-1])
     assert set(differences) == set(names)
