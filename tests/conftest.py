@@ -17,7 +17,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # The files that take longest: one of them begun last would keep one of two processes waiting.
-FIRST = ("test_train_command.py", "test_documents.py", "test_distributed.py", "test_same_training.py")
+FIRST = (
+    "test_train_command.py",
+    "test_documents.py",
+    "test_distributed.py",
+    "test_same_training.py",
+    "test_notebooks.py",
+    "test_pieces.py",
+    "test_evaluate.py",
+)
 
 
 def pytest_collection_modifyitems(items):
