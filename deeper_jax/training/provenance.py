@@ -42,7 +42,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
+        # Looked at only: a status that also renews the index, cut off by a full disk, would leave it locked.
+        command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
     try:

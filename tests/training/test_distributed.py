@@ -63,6 +63,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def of_devices(count: int) -> dict[str, str]:
+    return environment(WITHOUT_TORCH, devices=count) | {"JAX_PLATFORMS": "cpu"}
+
+
 class Job:
     """Processes of one distributed run, each with its output in a file."""
 
@@ -77,7 +81,7 @@ class Job:
                     subprocess.Popen(
                         [sys.executable, "train.py", *arguments, *options, f"--heartbeat-timeout={HEARTBEAT}"],
                         cwd=ROOT,
-                        env=environment(WITHOUT_TORCH, devices=devices) | {"JAX_PLATFORMS": "cpu"},
+                        env=of_devices(devices),
                         stdout=output,
                         stderr=subprocess.STDOUT,
                     )
@@ -305,7 +309,7 @@ def test_schedulers_are_found_in_the_environment(how):
         subprocess.Popen(
             [sys.executable, "-c", code],
             cwd=ROOT,
-            env=environment(2) | found_by(how, rank, job),
+            env=of_devices(2) | found_by(how, rank, job),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -334,7 +338,7 @@ def test_outside_a_job_auto_says_what_to_do(tmp_path):
         "--distributed=auto",
         f"--workdir={tmp_path / 'x'}",
     ]
-    clean = {name: value for name, value in environment(1).items() if not name.startswith(("SLURM", "OMPI"))}
+    clean = {name: value for name, value in of_devices(1).items() if not name.startswith(("SLURM", "OMPI"))}
     result = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
     assert result.returncode == 2
     assert "found no such job in the environment" in result.stderr and "srun or mpirun" in result.stderr
