@@ -7,10 +7,9 @@ from typing import TypeVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from threadpoolctl import ThreadpoolController
 
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
-from deeper_jax.inference.machine import core_count
+from deeper_jax.inference.machine import blas_on_one_core, core_count
 
 # Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
 _BLOCK = 1 << 17
@@ -186,12 +185,5 @@ def on_all_cores(work: Callable[[slice], Result], slices: list[slice]) -> list[R
     cores = core_count()
     if cores == 1 or len(slices) < 2:
         return [work(each) for each in slices]
-    # Of every thread's products of matrices all cores would take a part, and wait for each other at each.
-    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+    with blas_on_one_core(), ThreadPoolExecutor(cores) as pool:
         return list(pool.map(work, slices))
-
-
-@functools.cache
-def _libraries() -> ThreadpoolController:
-    """Those of this process that have threads of their own; looking for them takes milliseconds."""
-    return ThreadpoolController()

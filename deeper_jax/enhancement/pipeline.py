@@ -24,6 +24,7 @@ from deeper_jax.enhancement.progress import progress_bar
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.errors import InputError
+from deeper_jax.inference.machine import blas_on_one_core
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
@@ -136,7 +137,8 @@ def _turned_and_enhanced(
     # Random numbers go by the channels' order, and the answer must not.
     falling = bool(data["wavenumber"].values[0] > data["wavenumber"].values[-1])
     turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
-    answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling).isel(turned)
+    with blas_on_one_core():
+        answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling).isel(turned)
     return answer.assign_attrs(made_from=options.made_from) if options.made_from else answer
 
 

@@ -1,6 +1,10 @@
 """What this machine has: processor cores and memory. JAX is not imported here."""
 
+import functools
 import os
+from contextlib import AbstractContextManager
+
+from threadpoolctl import ThreadpoolController
 
 
 def core_count() -> int:
@@ -14,3 +18,18 @@ def machine_memory() -> float:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
         return float("inf")
+
+
+def blas_on_one_core() -> AbstractContextManager:
+    """While it lasts, BLAS and LAPACK compute on the core that calls them.
+
+    With threads of their own they wait for each other at every small product, and where other cores are busy, with
+    other threads of ours or with other programs, that takes many times longer than what is gained.
+    """
+    return _libraries().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Those of this process that have threads of their own; looking for them takes milliseconds."""
+    return ThreadpoolController()
