@@ -1,12 +1,14 @@
 """Short trainings of a small network on spectra of noise."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from ml_collections import ConfigDict
 
 from configs import tiny
 from deeper_jax.models.registry import build_from_config
+from deeper_jax.models.resunet1d import SpectralUnit, Stage
 from deeper_jax.training.job import TrainingJob
 from deeper_jax.training.sharding import data_mesh
 
@@ -26,6 +28,27 @@ def small_config(**train_settings) -> ConfigDict:
 def layer() -> nnx.Module:
     """A network that compiles in a moment, for what any network would do."""
     return nnx.Linear(LENGTH, LENGTH, rngs=nnx.Rngs(0))
+
+
+class OneStage(nnx.Module):
+    """A stage of ResUNet1D and a layer of its head: every kind of layer, and a fifth of what there is to compile."""
+
+    def __init__(
+        self,
+        length: int,
+        width: int = 4,
+        batch_norm: bool = True,
+        *,
+        dtype: jax.typing.DTypeLike = jnp.float32,
+        axis_name: str | None = None,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.stage = Stage(1, width, 1, batch_norm=batch_norm, dtype=dtype, axis_name=axis_name, rngs=rngs)
+        self.head = SpectralUnit(length, dtype=dtype, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, L] to [N, L]."""
+        return self.head(self.stage(x[..., None])[..., 0])
 
 
 def noise_job(

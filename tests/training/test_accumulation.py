@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from training_examples import LENGTH, ONE_DEVICE, largest_difference, noise_job, small_config
+from training_examples import LENGTH, ONE_DEVICE, OneStage, largest_difference, noise_job, small_config
 
 from deeper_jax.errors import InputError
 from deeper_jax.models.functional import FunctionalModel
@@ -19,9 +19,11 @@ from deeper_jax.training.step import create_state, make_train_step
 EIGHT = data_mesh()
 
 
-def denoiser(batch_norm: bool, axis_name: str | None = "data") -> tuple[FunctionalModel, dict]:
+def denoiser(
+    batch_norm: bool, axis_name: str | None = "data", network: type = ResUNet1D
+) -> tuple[FunctionalModel, dict]:
     """A network, and a batch of 32 whose parts differ much, so that the wrong weights of parts would show."""
-    model = FunctionalModel(ResUNet1D(LENGTH, 4, batch_norm, axis_name=axis_name, rngs=nnx.Rngs(0)))
+    model = FunctionalModel(network(LENGTH, 4, batch_norm, axis_name=axis_name, rngs=nnx.Rngs(0)))
     rng = np.random.default_rng(0)
     spectra = rng.normal(size=(32, LENGTH)) * np.arange(1, 33)[:, None]
     return model, {"input": spectra.astype(np.float32), "target": (0.5 * spectra).astype(np.float32)}
@@ -48,9 +50,15 @@ def one_step(model: FunctionalModel, batch: dict, mesh, parts: int, *, split: bo
     return step(place(jax.tree.map(jnp.copy, state), shardings), shard_batch(batch, mesh))
 
 
-@pytest.mark.parametrize(("network", "parts"), [("denoiser", 4), ("upsampler", 2)])
+def one_stage(batch_norm: bool) -> tuple[FunctionalModel, dict]:
+    return denoiser(batch_norm, network=OneStage)
+
+
+@pytest.mark.parametrize(
+    ("network", "parts"), [(one_stage, 4), (upsampler, 2), pytest.param(denoiser, 4, marks=pytest.mark.slow)]
+)
 def test_parts_give_the_gradient_of_the_large_batch_without_batch_norm(network, parts):
-    model, batch = denoiser(False) if network == "denoiser" else upsampler()
+    model, batch = network() if network is upsampler else network(False)
     whole, metrics = one_step(model, batch, EIGHT, 1)
     gradient = largest_difference(whole.params, model.params)
     assert gradient > 1e-3

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from training_examples import LENGTH, largest_difference, noise_job, small_config
+from training_examples import LENGTH, OneStage, largest_difference, noise_job, small_config
 
 from benchmarks.collectives import moved_bytes
 from deeper_jax.errors import InputError
@@ -21,8 +21,8 @@ from deeper_jax.training.step import create_state, make_train_step
 EIGHT = data_mesh()
 
 
-def denoiser(axis_name: str | None = None) -> FunctionalModel:
-    return FunctionalModel(ResUNet1D(LENGTH, 4, True, axis_name=axis_name, rngs=nnx.Rngs(0)))
+def denoiser(axis_name: str | None = None, network: type = OneStage) -> FunctionalModel:
+    return FunctionalModel(network(LENGTH, 4, True, axis_name=axis_name, rngs=nnx.Rngs(0)))
 
 
 def one_step(model: FunctionalModel, batch: dict[str, np.ndarray], devices: int, statistics: str):
@@ -33,8 +33,9 @@ def one_step(model: FunctionalModel, batch: dict[str, np.ndarray], devices: int,
     return step(place(jax.tree.map(jnp.copy, state), shardings), shard_batch(batch, shardings.step.mesh))
 
 
-def test_each_device_normalises_its_own_part():
-    model, rng = denoiser(), np.random.default_rng(0)
+@pytest.mark.parametrize("network", [OneStage, pytest.param(ResUNet1D, marks=pytest.mark.slow)])
+def test_each_device_normalises_its_own_part(network):
+    model, rng = denoiser(network=network), np.random.default_rng(0)
     # Parts that differ much: statistics of the whole batch would be others.
     spectra = (rng.normal(size=(16, LENGTH)) * np.arange(1, 17)[:, None]).astype(np.float32)
     batch = {"input": spectra, "target": 0.5 * spectra}
@@ -55,10 +56,10 @@ def test_each_device_normalises_its_own_part():
     assert largest_difference(state.params, jax.tree.map(jnp.subtract, model.params, gradients)) < 1e-4
     assert largest_difference(state.stats, jax.tree.map(mean, *stats)) < 1e-4
     assert float(metrics["loss"]) == pytest.approx(np.mean(values), rel=1e-5)
-    whole, _ = one_step(denoiser("data"), batch, 8, "all")
+    whole, _ = one_step(denoiser("data", network), batch, 8, "all")
     assert largest_difference(whole.params, state.params) > 1e-3
     # One device is all devices.
-    ends = [one_step(denoiser(axis), batch, 1, name)[0] for axis, name in (("data", "all"), (None, "device"))]
+    ends = [one_step(denoiser(axis, network), batch, 1, name)[0] for axis, name in (("data", "all"), (None, "device"))]
     assert largest_difference(ends[0].params, ends[1].params) == 0
 
 
@@ -78,14 +79,15 @@ def test_a_step_exchanges_once():
 def test_a_run_with_statistics_by_device_is_whole_in_every_way(tmp_path):
     config = small_config(batch_size=16, steps=4, evaluate_every=2, batch_statistics="device")
     config.model.batch_norm = True
-    end = train(config, noise_job(config), tmp_path, EIGHT)
+    job = noise_job(config, model=OneStage(LENGTH, rngs=nnx.Rngs(0)))
+    end = train(config, job, tmp_path, EIGHT)
     assert int(end.step) == 4 and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(end.stats))
     for leaf in jax.tree.leaves((end.params, end.stats)):
         shards = [np.asarray(shard.data) for shard in leaf.addressable_shards]
         assert len(shards) == 8 and all((shard == shards[0]).all() for shard in shards)
     config.train.batch_statistics = "all"
     with pytest.raises(InputError, match="batch_statistics was 'device', now 'all'"):
-        train(config, noise_job(config), tmp_path, EIGHT)
+        train(config, job, tmp_path, EIGHT)
 
 
 def test_what_is_not_meant_is_refused():

@@ -1,5 +1,6 @@
 """Data-parallel training is the same training: one step's program on 1, 2 and 8 devices."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -12,14 +13,16 @@ import pytest
 from flax import nnx
 from paths import ROOT
 from processes import environment
+from training_examples import OneStage
 
 from deeper_jax.models.functional import FunctionalModel
-from deeper_jax.models.registry import build_model
+from deeper_jax.models.registry import DATA_AXIS, MODELS, build_model
 from deeper_jax.training.sharding import data_mesh, place, shard_batch, state_shardings
 from deeper_jax.training.step import create_state, make_train_step
 
 STEPS, BATCH = 20, 16
 NETWORKS = {
+    "one stage with BatchNorm": ("one_stage", {"length": 32, "width": 4, "batch_norm": True}),
     "ResUNet1D with BatchNorm": ("resunet1d", {"length": 32, "width": 4, "batch_norm": True}),
     "ResUNet1D": ("resunet1d", {"length": 32, "width": 4, "batch_norm": False}),
     "HyRISR": ("hyrisr", {"scale": 2, "length": 6, "width": 8, "groups": 1, "blocks": 2, "reduction": 2}),
@@ -29,14 +32,15 @@ NETWORKS = {
 def run(name: str, devices: int, dtype: type) -> tuple[list[float], np.ndarray]:
     """The losses of 20 steps, and all parameters and statistics at the end."""
     kind, settings = NETWORKS[name]
-    model = FunctionalModel(build_model(kind, dtype=dtype, rngs=nnx.Rngs(0), **settings))
+    build = functools.partial(build_model, kind) if kind in MODELS else functools.partial(OneStage, axis_name=DATA_AXIS)
+    model = FunctionalModel(build(dtype=dtype, rngs=nnx.Rngs(0), **settings))
     model.params, model.stats = jax.tree.map(lambda leaf: leaf.astype(dtype), (model.params, model.stats))
     optimizer, mesh = optax.adam(1e-3), data_mesh(jax.devices()[:devices])
     state = create_state(model, optimizer)
     shardings = state_shardings(state, mesh)
     state = place(state, shardings)
     step = make_train_step(model, optimizer, shardings=shardings)
-    low, high = ((BATCH, 32),) * 2 if kind == "resunet1d" else ((BATCH, 3, 3, 6), (BATCH, 6, 6, 6))
+    low, high = ((BATCH, 32),) * 2 if kind != "hyrisr" else ((BATCH, 3, 3, 6), (BATCH, 6, 6, 6))
     losses = []
     for number in range(STEPS):
         rng = np.random.default_rng(number)
@@ -62,7 +66,7 @@ def in_float64(names: list[str], many: list[int]) -> dict[str, list[float]]:
 # Statistics of the whole batch are what could differ most.
 @pytest.mark.parametrize(
     ("names", "many"),
-    [(["ResUNet1D with BatchNorm"], [8]), pytest.param(list(NETWORKS), [2, 8], marks=pytest.mark.slow)],
+    [(["one stage with BatchNorm"], [8]), pytest.param(list(NETWORKS), [2, 8], marks=pytest.mark.slow)],
 )
 def test_in_float64_parameters_are_equal_to_1e_9(names, many):
     code = "import json, jax; jax.config.update('jax_enable_x64', True)"
@@ -76,7 +80,10 @@ def test_in_float64_parameters_are_equal_to_1e_9(names, many):
 
 
 # Rounding differs with the order of the sums, and grows as training goes on: after 20 steps losses agree to 1e-3.
-def test_in_float32_the_losses_agree():
-    one, eight = (run("ResUNet1D with BatchNorm", devices, jnp.float32)[0] for devices in (1, 8))
+@pytest.mark.parametrize(
+    "name", ["one stage with BatchNorm", pytest.param("ResUNet1D with BatchNorm", marks=pytest.mark.slow)]
+)
+def test_in_float32_the_losses_agree(name):
+    one, eight = (run(name, devices, jnp.float32)[0] for devices in (1, 8))
     np.testing.assert_allclose(eight[0], one[0], rtol=1e-5)
     np.testing.assert_allclose(eight, one, rtol=1e-3)
