@@ -7,7 +7,7 @@
 
 The calibration is fitted on other cells than those it is tried on, and both have more background, noise and droplets
 than the training's. Measured pixels have the denoiser's calibration; pixels between them have that of the restorer's
-companion, or of a restorer that has none.
+companion, or of a restorer that has none, one for each step of the raster.
 """
 
 import argparse
@@ -34,8 +34,9 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
 SHAPE = (48, 48)
-NEW = {scale: f"{scale}x, pixels between" for scale in (2, 4)}
+NEW = {scale: f"{scale}x, pixels between" for scale in (2, 3, 4)}
 MEASURED = ("whole map", "one spectrum")
+_NONE = {"factor": 1.0, "noise_share": 0.0}
 
 
 def main() -> None:
@@ -53,20 +54,19 @@ def run(options: argparse.Namespace) -> None:
     model, networks = deeper_jax.load(options.run), networks_between(deeper_jax.load(options.restorer))
     if options.refiner:
         networks = [networks[0], deeper_jax.load(options.refiner)]
-    settings = {}
-    for loaded, path, kinds in (
-        (model, options.pack, MEASURED),
-        (networks[-1], options.pack_between, tuple(NEW.values())),
-    ):
-        own = loaded.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
-        if path:
-            fitted = [case for how, _, case in cases(model, networks, FIT_SEEDS) if how in kinds]
-            own = fit_calibration(fitted)
-            record = {key: value for key, value in loaded.record.items() if key not in ("checkpoint", "source")}
-            record["calibration"] = own
-            write_weights_file(path, loaded.params, loaded.stats, record, half=loaded is not model)
-            print(f"Fitted on {len(fitted)} cases: {own}. Written to {path}.", flush=True)
-        settings |= dict.fromkeys(kinds, own)
+    own = model.record.get("calibration", _NONE)
+    between = networks[-1].record.get("calibration", {})
+    if options.pack or options.pack_between:
+        fitted: dict[str, list[Case]] = {}
+        for how, _, case in cases(model, networks, FIT_SEEDS):
+            fitted.setdefault(how, []).append(case)
+        if options.pack:
+            own = fit_calibration([case for how in MEASURED for case in fitted[how]])
+            pack(model, options.pack, own, half=False)
+        if options.pack_between:
+            between = {str(scale): fit_calibration(fitted[how]) for scale, how in NEW.items()}
+            pack(networks[-1], options.pack_between, between, half=True)
+    settings = dict.fromkeys(MEASURED, own) | {how: between.get(str(scale), _NONE) for scale, how in NEW.items()}
     found: dict[tuple[str, float], list[float]] = {}
     for how, level, case in cases(model, networks, TEST_SEEDS):
         found.setdefault((how, level), []).append(coverage(case, **settings[how]))
@@ -77,6 +77,13 @@ def run(options: argparse.Namespace) -> None:
         print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
 
 
+def pack(loaded: Any, path: str, calibration: dict[str, Any], half: bool) -> None:
+    """Write the weights of a loaded network with its calibration."""
+    record = {key: value for key, value in loaded.record.items() if key not in ("checkpoint", "source")}
+    write_weights_file(path, loaded.params, loaded.stats, record | {"calibration": calibration}, half=half)
+    print(f"Fitted: {calibration}. Written to {path}.", flush=True)
+
+
 def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
     """(how, level, Case) of each simulated cell."""
     simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
@@ -84,7 +91,7 @@ def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[t
         # The random offset of a read-out nobody can know where nothing was read out.
         ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0, "droplet_diameter": (1.0, 3.0)}
         for seed in seeds:
-            for offsets, scale in ((SimulatorConfig().offset_step_probability, 1), (0.0, 2), (0.0, 4)):
+            for offsets, scale in ((SimulatorConfig().offset_step_probability, 1), (0.0, 2), (0.0, 3), (0.0, 4)):
                 config = SimulatorConfig(**ranges, offset_step_probability=offsets)
                 cell = simulate(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
                 cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)

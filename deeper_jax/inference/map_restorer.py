@@ -74,14 +74,15 @@ class LoadedMapRestorer(LoadedModel):
                 answers[index], errors[index] = self.restore(image, mask)
         return answers.reshape(shape), errors.reshape(shape)
 
-    def calibrated(self, deviation: np.ndarray, noise: float) -> np.ndarray:
+    def calibrated(self, deviation: np.ndarray, noise: float, step: int) -> np.ndarray:
         """Standard deviations of errors in pixels that were not measured, as held-out simulated maps show them to be.
 
         Args:
             deviation: what the network says of its error, any shape.
             noise: standard deviation of the measured pixels' noise.
+            step: of the raster, the wider one.
         """
-        settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
+        settings = self.record.get("calibration", {}).get(str(step), {"factor": 1.0, "noise_share": 0.0})
         return np.hypot(settings["factor"] * deviation, settings["noise_share"] * noise)
 
     def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int]) -> np.ndarray:
