@@ -55,6 +55,8 @@ class Hdf5Pieces:
                 if name in self.names:
                     _create(file, str(name), variable, self._shape, _coordinates(template, variable))
         self._file = h5py.File(path, "r+")
+        # Looked up once: h5py takes a millisecond for each.
+        self._arrays = {name: self._file[name].id for name in self.names}
         dtypes = {name: template[name].dtype for name in self.names}
         # What arrived of the spectra and fills no chunk yet.
         self._rest = {name: np.empty((0, shape[-1]), dtype) for name, dtype in dtypes.items()}
@@ -94,6 +96,7 @@ class Hdf5Pieces:
     def close(self) -> None:
         """Close the file as it is."""
         self._pool.shutdown()
+        self._arrays.clear()
         self._file.close()
 
     def _write_full_chunks(self) -> None:
@@ -111,7 +114,7 @@ class Hdf5Pieces:
             return packed_chunk(whole)
 
         for (name, chunk), content in zip(jobs, self._pool.map(packed, jobs), strict=True):
-            self._file[name].id.write_direct_chunk(chunk.place, content)
+            self._arrays[name].write_direct_chunk(chunk.place, content)
         if done:
             self._rest = {name: rest[done[-1].stop - first :].copy() for name, rest in self._rest.items()}
 
