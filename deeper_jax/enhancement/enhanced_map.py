@@ -13,10 +13,16 @@ from deeper_jax.version import __version__
 
 
 class EnhancedMap:
-    """An enhanced map in the making, filled block by block, on the grid of the measured one, in memory or in a file."""
+    """An enhanced map in the making, filled block by block, on the measured grid; in memory, in a file or both."""
 
     def __init__(
-        self, data: Any, spectra: MeasuredSpectra, keep: Sequence[str] = (), file: Any = None, falling: bool = False
+        self,
+        data: Any,
+        spectra: MeasuredSpectra,
+        keep: Sequence[str] = (),
+        file: Any = None,
+        falling: bool = False,
+        in_memory: bool = True,
     ) -> None:
         """Make room for it, NaN where no spectrum was measured.
 
@@ -24,27 +30,31 @@ class EnhancedMap:
             data: the measured map, an `xarray.DataArray` [..., L].
             spectra: what was measured of it.
             keep: further fields of `Checked` that are wanted later, in `kept`.
-            file: a `MapInPieces` that takes what is as large as the map; None: it stays in memory.
+            file: a `MapInPieces` that takes what is as large as the map, or None.
             falling: whether the file is to have the channels the other way round.
+            in_memory: whether what is as large as the map is kept in memory.
         """
         self.data, self._spectra, self._file = data, spectra, file
         self._places = None if spectra.present.all() else np.flatnonzero(spectra.present)
         self._turned = slice(None, None, -1 if falling else 1)
         dtype = np.float32 if data.dtype == np.float32 else np.float64
         self._pixel_flagged = np.zeros(spectra.present.size, bool)
-        self._measured = None
-        if file is None:
+        measured = None
+        if in_memory:
             self.arrays = {name: np.empty(data.shape, dtype) for name in _NUMBERS}
             for array in self.arrays.values() if self._places is not None else ():
                 array[~spectra.present] = np.nan
-            self._measured = _as_it_is(data.values, spectra.present, dtype) if is_loaded(data) else None
-            if self._measured is not None:
-                self.arrays["measured"] = self._measured
+            measured = _as_it_is(data.values, spectra.present, dtype) if is_loaded(data) else None
+            if measured is not None:
+                self.arrays["measured"] = measured
             self.arrays |= {name: np.zeros(data.shape, bool) for name in _MARKS}
         else:
             # What stands for them while the file grows takes no memory.
             kinds = dict.fromkeys(_NUMBERS, np.dtype(dtype)) | dict.fromkeys(_MARKS, np.dtype(bool))
             self.arrays = {name: np.broadcast_to(np.zeros((), kind), data.shape) for name, kind in kinds.items()}
+        # The arrays that blocks are copied to.
+        self._filled = [name for name in self.arrays if in_memory and not (name == "measured" and measured is not None)]
+        if file is not None:
             file.begin(self._large().isel(wavenumber=self._turned))
         self.kept = {name: np.zeros(spectra.shape) for name in keep}
         self._flagged = 0
@@ -59,13 +69,12 @@ class EnhancedMap:
             "cosmic_ray_removed": block.removed,
             "flagged": block.flagged,
         }
-        if self._measured is None:
+        if "measured" in self._filled or self._file is not None:
             values["measured"] = self._spectra.as_measured(block.rows)
         places = block.rows if self._places is None else self._places[block.rows]
-        if self._file is None:
-            for name, each in values.items():
-                self.arrays[name].reshape(-1, self.data.shape[-1])[places] = each
-        else:
+        for name in self._filled:
+            self.arrays[name].reshape(-1, self.data.shape[-1])[places] = values[name]
+        if self._file is not None:
             self._file.put(places, {name: each[:, self._turned] for name, each in values.items()})
         for name, array in self.kept.items():
             array[block.rows] = getattr(block, name)
@@ -75,7 +84,7 @@ class EnhancedMap:
         self._squares += [(block.noise**2).sum(), (block.std**2).sum()]
 
     def finished(self, steps: Sequence[dict[str, Any]]) -> Any:
-        """The `xarray.Dataset`; of what lies in a file it has no values.
+        """The `xarray.Dataset`; of what lies in a file alone it has no values.
 
         steps: what was done, one dictionary with a `name` each, kept as a JSON string.
         """

@@ -37,9 +37,9 @@ class EnhanceOptions:
         progress: show bars, with the time still needed, for parts that take longer than a moment. Or a function that
             is called with the number of spectra done and that of all, from the thread that enhances.
         output: a file that is written as `deeper_jax.maps.write_map` does. To .h5, .hdf5 and .nc spectra are written as
-            they are done, and the answer is what lies there, open for reading: large variables are read where they
-            are asked for. With a map that is read in pieces too, memory is bounded whatever its size, unless the map is
-            made finer. None: the answer stays in memory.
+            they are done, and an answer of more than half a gigabyte is what lies there, open for reading: large
+            variables are read where they are asked for. With a map that is read in pieces too, memory is bounded
+            whatever its size, unless the map is made finer. None: the answer stays in memory.
         overwrite: replace that file if it exists.
         made_from: what the answer was made of, for its record.
 

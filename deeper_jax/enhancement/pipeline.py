@@ -35,7 +35,7 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
 if TYPE_CHECKING:
     import xarray
 
-# Bytes of a map that is read at once.
+# Bytes of a map that is read at once, and of an answer that stays in memory beside its file.
 SMALL = 1 << 29
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def variables_after(options: EnhanceOptions) -> list[str]:
 
 
 def _in_pieces(options: EnhanceOptions) -> bool:
-    """Whether the answer goes to its file as it is made, and never is in memory."""
+    """Whether the answer goes to its file as it is made, and is in memory only where it is small."""
     from deeper_jax.maps.writing import written_in_pieces
 
     return options.output is not None and written_in_pieces(Path(options.output)) and not options.makes_finer
@@ -116,7 +116,12 @@ def _check_memory(data: "xarray.DataArray", options: EnhanceOptions, super_resol
         )
     elif not in_pieces:
         remedy = "write it to a file in pieces, with output='NAME.h5' or '.nc' (in the command, -o NAME.h5)"
-        check_memory(data.size * (3 * width + 3), "The enhanced map", remedy)
+        check_memory(_bytes(data), "The enhanced map", remedy)
+
+
+def _bytes(data: "xarray.DataArray") -> int:
+    """Of what an enhanced map holds on the measured grid."""
+    return data.size * (3 * (4 if data.dtype == np.float32 else 8) + 3)
 
 
 def _enhanced_into_file(
@@ -125,25 +130,39 @@ def _enhanced_into_file(
     from deeper_jax.maps import read_data_set
     from deeper_jax.maps.writing import MapInPieces
 
+    # What a page or the next step asks for need not be unpacked again.
+    small = _bytes(data) <= SMALL
     with MapInPieces(path, overwrite=options.overwrite) as file:
-        file.finish(_turned_and_enhanced(data, model, super_resolver, options, file))
+        answer = _turned_and_enhanced(data, model, super_resolver, options, file, small)
+        file.finish(answer)
     release_memory()
-    return read_data_set(path, lazy=True)
+    return answer if small else read_data_set(path, lazy=True)
 
 
 def _turned_and_enhanced(
-    data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, file: Any = None
+    data: "xarray.DataArray",
+    model: Any,
+    super_resolver: Any,
+    options: EnhanceOptions,
+    file: Any = None,
+    in_memory: bool = True,
 ) -> "xarray.Dataset":
     # Random numbers go by the channels' order, and the answer must not.
     falling = bool(data["wavenumber"].values[0] > data["wavenumber"].values[-1])
     turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
     with blas_on_one_core():
-        answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling).isel(turned)
+        answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling, in_memory).isel(turned)
     return answer.assign_attrs(made_from=options.made_from) if options.made_from else answer
 
 
 def _enhanced(
-    data: "xarray.DataArray", model: Any, super_resolver: Any, options: EnhanceOptions, file: Any, falling: bool
+    data: "xarray.DataArray",
+    model: Any,
+    super_resolver: Any,
+    options: EnhanceOptions,
+    file: Any,
+    falling: bool,
+    in_memory: bool,
 ) -> "xarray.Dataset":
     raster = Raster.of(options.scales)
     finer = options.scales != (1, 1)
@@ -169,7 +188,7 @@ def _enhanced(
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
     keep = ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None)
-    result = EnhancedMap(data, spectra, keep, file, falling)
+    result = EnhancedMap(data, spectra, keep, file, falling, in_memory)
     with progress_bar(len(spectra), options.progress) as bar:
         blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
         for block in blocks:

@@ -91,6 +91,17 @@ def test_a_map_in_pieces_is_enhanced_as_in_memory(make, tmp_path):
     assert_array_equal(again["intensity"], expected["intensity"])
 
 
+@pytest.mark.parametrize("make", [interrupted, listed, stack, falling])
+def test_a_small_answer_stays_in_memory_beside_its_file(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "SMALL", 1 << 29)
+    given, model = make(), tiny_denoiser()
+    found = deeper_jax.enhance(given, model, output=tmp_path / "out.h5", made_from="a test")
+    assert is_loaded(found["intensity"])
+    xarray.testing.assert_identical(read_data_set(tmp_path / "out.h5"), found)
+    monkeypatch.setattr(pipeline, "SMALL", found.nbytes // 4)
+    assert not is_loaded(deeper_jax.enhance(given, model, output=tmp_path / "lies.h5")["intensity"])
+
+
 def test_channels_that_are_left_out_and_networks_of_one_axis(tmp_path):
     given = interrupted()
     model = fixed_denoiser(given["wavenumber"].values[8:56])

@@ -1,6 +1,7 @@
 """Spectra as text inside a page: exact while they are few, rounded to 16 bits or binned where the page would grow."""
 
 import base64
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,20 +164,14 @@ _CUBES = ("measured", "restored", "std", "flagged", "cosmic_ray", "removed")
 
 
 def _binned(shown: Explored, bins: Bins) -> Explored:
-    def mean(cube: Any, channels: int = bins.channels, power: int = 1) -> np.ndarray:
-        def of_part(part: np.ndarray) -> np.ndarray:
-            # A spectrum is NaN in all channels or in none.
-            there = _summed(np.isfinite(part[..., :1]), bins.pixels, 1)
-            count = there * np.bincount(np.arange(part.shape[-1]) // channels)
-            return np.where(count > 0, _summed(part, bins.pixels, channels, power) / np.maximum(count, 1), np.nan)
+    def binned(cubes: Any, of_part: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return np.stack([per_line(of_part, each, together=bins.pixels) for each in cubes])
 
-        return np.stack([per_line(of_part, each, together=bins.pixels) for each in cube])
+    def mean(cubes: Any, channels: int = bins.channels) -> np.ndarray:
+        return binned(cubes, lambda part: _means(part, bins.pixels, channels))
 
     def any_of(marks: Any) -> np.ndarray:
-        def of_part(part: np.ndarray) -> np.ndarray:
-            return _summed(part, bins.pixels, bins.channels) > 0
-
-        return np.stack([per_line(of_part, each, together=bins.pixels) for each in marks])
+        return binned(marks, lambda part: _in_bins(np.logical_or, part, bins.pixels, bins.channels))
 
     def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
         return tuple(
@@ -189,7 +184,7 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
         axis=_mean_along(shown.axis, bins.channels),
         measured=mean(shown.measured),
         restored=mean(shown.restored),
-        std=np.sqrt(mean(shown.std, power=2)),
+        std=np.sqrt(binned(shown.std, lambda part: _means(part * part, *bins[:2]))),
         flagged=any_of(shown.flagged),
         cosmic_ray=any_of(shown.cosmic_ray),
         removed=any_of(shown.removed),
@@ -200,14 +195,25 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
     )
 
 
-def _summed(cube: np.ndarray, pixels: int, channels: int, power: int = 1) -> np.ndarray:
-    """Sums of numbers that are not NaN over bins of each axis; the last of each may hold fewer."""
-    sizes = [*[pixels] * (cube.ndim - 1), channels]
-    sums = np.zeros([-(-length // size) for length, size in zip(cube.shape, sizes, strict=True)])
-    for shift in np.ndindex(*sizes):
-        part = np.nan_to_num(cube[tuple(slice(start, None, size) for start, size in zip(shift, sizes, strict=True))])
-        sums[tuple(map(slice, part.shape))] += part**power if power > 1 else part
-    return sums
+def _means(spectra: np.ndarray, pixels: int, channels: int) -> np.ndarray:
+    """Of the spectra [..., L] that are there, over bins of each axis; NaN where none of a bin is."""
+    # A spectrum is NaN in all channels or in none.
+    there = np.isfinite(spectra[..., :1])
+    count = _in_bins(np.add, there.astype(float), pixels, 1) * np.bincount(np.arange(spectra.shape[-1]) // channels)
+    sums = _in_bins(np.add, spectra if there.all() else np.where(there, spectra, 0.0), pixels, channels)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)
+
+
+def _in_bins(combine: np.ufunc, cube: np.ndarray, pixels: int, channels: int) -> np.ndarray:
+    """What becomes of numbers over bins of each axis, combined two by two; the last bin of each may hold fewer."""
+    for axis, size in enumerate([*[pixels] * (cube.ndim - 1), channels]):
+        lines = np.moveaxis(cube, axis, 0)
+        found = lines[::size].copy("K")
+        for start in range(1, size):
+            further = lines[start::size]
+            combine(found[: len(further)], further, out=found[: len(further)])
+        cube = np.moveaxis(found, 0, axis)
+    return cube
 
 
 def _mean_along(values: np.ndarray, size: int) -> np.ndarray:

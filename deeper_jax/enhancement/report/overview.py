@@ -43,23 +43,38 @@ def overview(shown: Comparison, bands: Sequence[Band] = ()) -> Overview:
     def look(*parts: np.ndarray) -> tuple[np.ndarray, ...]:
         before, after, std, flagged, struck, removed = parts
         present = np.isfinite(after).all(-1)
+        with_flags, with_rays = (np.asarray(marks.any(-1)) for marks in (flagged, struck))
         residual = before - after
+        # Few spectra have marks; only these are gone through.
+        flags = np.zeros(present.shape, int)
+        flags[with_flags] = (flagged[with_flags] & ~removed[with_flags]).sum(-1)
         return (
             _heights(before, shown.axis, bands),
             _heights(after, shown.axis, bands),
             present,
-            present & ~(flagged | struck).any(-1),
-            (flagged & ~removed).sum(-1),
-            np.sqrt((std**2).mean(-1)),
-            np.sqrt((residual**2).mean(-1)),
-            np.where(struck, residual, -np.inf).max(-1),
-            np.where(struck, before, -np.inf).max(-1),
+            present & ~with_flags & ~with_rays,
+            flags,
+            _root_mean_square(std),
+            _root_mean_square(residual),
+            _highest(residual, struck, with_rays),
+            _highest(before, struck, with_rays),
         )
 
     return Overview(bands, *per_line(look, *(getattr(shown, name) for name in _LOOKED_AT)))
 
 
 _LOOKED_AT = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
+
+
+def _highest(spectra: np.ndarray, marks: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """The highest marked channel of the spectra that have one; -inf elsewhere."""
+    found = np.full(marked.shape, -np.inf)
+    found[marked] = np.where(marks[marked], spectra[marked], -np.inf).max(-1)
+    return found
+
+
+def _root_mean_square(spectra: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("...l,...l->...", spectra, spectra) / spectra.shape[-1])
 
 
 def _heights(spectra: np.ndarray, axis: np.ndarray, bands: Sequence[Band]) -> np.ndarray:
