@@ -143,8 +143,9 @@ def _body(
     from bokeh.models import CustomJS
 
     document = Document()
-    for model in figures.models.values():
-        document.add_root(model)
+    with document.models.freeze():  # or all models are looked for anew with each
+        for model in figures.models.values():
+            document.add_root(model)
     document.js_on_event(DocumentReady, CustomJS(code="window.explorer.start(Bokeh.documents[0])"))
     script, divs = components(figures.models, wrap_plot_info=True)
     kind = data["kind"]
