@@ -277,7 +277,9 @@ def test_files_and_modules_that_are_named_exist(page):
         known = (ROOT / name).exists() or (ROOT / f"{name}.ipynb").exists() or "NAME" in name
         assert known, f"{page.name} speaks of {name}"
     for name in re.findall(r"python -m (benchmarks\.\w+)", text):
-        assert (ROOT / f"{name.replace('.', '/')}.py").exists(), f"{page.name} speaks of {name}"
+        module = ROOT / name.replace(".", "/")
+        found = module.with_suffix(".py").exists() or (module / "__main__.py").exists()
+        assert found, f"{page.name} speaks of {name}"
 
 
 def test_a_wrong_block_is_noticed(tmp_path, clone):
