@@ -2,6 +2,7 @@
 
     python -m benchmarks.restoration cells                    # simulated cells, on the grid that was measured
     python -m benchmarks.restoration dose                     # the same light on every pixel, or longer on fewer
+    python -m benchmarks.restoration finer --runs=runs/finer  # coarse scans of simulated samples, and the peers
     python -m benchmarks.restoration real_finer --maps FILES  # measured maps, of which some pixels are given
     python -m benchmarks.restoration cost                     # seconds and peak memory, in a new process each
 
@@ -23,9 +24,13 @@ def main(arguments: list[str] | None = None) -> None:
     for name, part in PARTS.items():
         part.add_options(parts.add_parser(name, description=part.__doc__, formatter_class=parser.formatter_class))
     options = parser.parse_args(arguments)
-    # What `enhance` tells of its steps would stand between the rows of the tables.
-    logging.getLogger("deeper_jax").setLevel(logging.WARNING)
-    run_quietly(f"restoration {options.part}", lambda: PARTS[options.part].run(options))
+
+    def work() -> None:
+        # What `enhance` tells of its steps would stand between the rows of the tables.
+        logging.getLogger("deeper_jax.enhancement").setLevel(logging.WARNING)
+        PARTS[options.part].run(options)
+
+    run_quietly(f"restoration {options.part}", work)
 
 
 if __name__ == "__main__":

@@ -1,62 +1,134 @@
-"""Coarse scans of simulated cells and cartilage made finer, beside the scan denoised and interpolated in the best way.
+"""Coarse scans of simulated cells and cartilage made finer, beside everything else that a careful hand would do.
 
-Squared errors in percent of the noise's variance; the best interpolation is chosen on the truth.
+    python -m benchmarks.restoration finer --runs=runs/finer                     # all: hours on two cores
+    python -m benchmarks.restoration finer --cells=2 --sections=1 --scales=2     # what is in --rows is not done again
+
+Methods: `enhance --scale`; the scan denoised without the map restorer, or with it, and interpolated in the best of five
+registered ways; PCA of the scan with components, smoothing and interpolation, all of these chosen on the truth of the
+very image; the paper's HyRISR, trained by configs/super_resolution_small.py, on the scan denoised with the restorer
+and without its background, which is interpolated.
+Error in percent of the noise's variance, mean and half-width of the 95 % interval over images; p paired by image
+(t-test, signed ranks); classes and angle as in the paper's combination, four endmembers of the truth.
 """
 
 import argparse
+import json
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 import deeper_jax
-from benchmarks.restoration.samples import SIMULATED, add_samples, error, numbers, quiet, samples, told, whole_numbers
-from deeper_jax.enhancement.map_denoiser import denoise_map
-from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
-from deeper_jax.evaluation.upsampling import reference_upsamplers
-from deeper_jax.maps import raman_map
-from deeper_jax.simulator.config import default_wavenumbers
-from deeper_jax.spectra.noise import estimate_noise
-from deeper_jax.spectra.raster import Raster
+from benchmarks.restoration.finer_methods import OURS, Networks, answers, scores
+from benchmarks.restoration.samples import SIDE, SIMULATED, numbers, quiet, samples, told, whole_numbers
+from benchmarks.restoration.trained_upsampler import super_resolver
+from deeper_jax.evaluation.statistics import compare_paired
+from deeper_jax.experiments.unmixed import MEASURES, unmix_target
 from deeper_jax.tasks.load import DEFAULT_RESTORER
+
+ENDMEMBERS = 4
+KEY = ("kind", "index", "level", "scale", "side")
+COLUMNS = {"ssim": ("SSIM", 3)} | dict(
+    zip(MEASURES, [("classified / %", 1), ("abundances", 3), ("angle / deg", 2)], strict=True)
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_samples(parser)
+    parser.add_argument("--cells", type=int, default=10, help="simulated cells")
+    parser.add_argument("--sections", type=int, default=6, help="simulated sections of cartilage")
+    parser.add_argument("--side", type=int, default=SIDE, help="their height and width in pixels, a multiple of 12")
     parser.add_argument("--levels", type=numbers, default="1,3,10", help="light over the measured")
     parser.add_argument("--scales", type=whole_numbers, default="2,3,4", help="such as 2,3,4")
+    parser.add_argument("--runs", type=Path, help="HyRISR's runs, trained there where missing; without it no HyRISR")
+    parser.add_argument(
+        "--rows", type=Path, default=Path("runs/finer.jsonl"), help="a line for each image, as it comes"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    model, restorer = deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER)
-    titles = "sample | light | scale | enhance | denoised, best interpolation | ratio | p | 90 %: measured | between"
-    print(f"| {titles} |\n|{' --- |' * 9}")
-    for kind, (_, base) in SIMULATED.items():
-        for level in options.levels:
-            rows: dict[int, list[list[float]]] = {scale: [] for scale in options.scales}
-            for cube, truth in samples(kind, quiet(base, level), range(options.samples), options.side):
-                for scale, found in rows.items():
-                    found.append(_refined(cube, truth, scale, model, restorer))
-            for scale, found in rows.items():
-                ours, best, *inside = np.array(found).T
-                p = f"{stats.ttest_rel(ours, best).pvalue:.1g}" if len(ours) > 1 else "-"
-                cells = [told(ours), told(best), f"{ours.mean() / best.mean():.2f}", p]
-                cells += [f"{each.mean():.2f}" for each in inside]
-                print(f"| {kind} | {level:g} | {scale} | {' | '.join(cells)} |", flush=True)
-
-
-def _refined(cube: np.ndarray, truth: np.ndarray, scale: int, model: Any, restorer: Any) -> list[float]:
-    raster = Raster.of((scale, scale))
-    low = cube[raster.places]
-    given = raman_map(low, default_wavenumbers())
-    result = deeper_jax.enhance(given, model, scale=scale, restorer=restorer, cosmic_rays="keep")
-    noise_model, present = estimate_noise(low.reshape(-1, low.shape[-1])), np.ones(low.shape[:2], bool)
-    denoised = denoise_map(low, present, noise_model, model.network).spectra.reshape(low.shape)
-    upsamplers = reference_upsamplers(scale, 1, released=False).values()
-    best = min(error(upsample(denoised), truth, cube) for upsample in upsamplers)
-    inside = np.abs(result["intensity"].values - truth) <= NINETY_PERCENT * result["uncertainty"].values
-    measured = raster.spread(present)
-    return [
-        *(error(result["intensity"].values, truth, cube), best),
-        *(inside[measured].mean(), inside[~measured].mean()),
+    trained = {scale: super_resolver(options.runs, scale) for scale in options.scales if options.runs}
+    networks = Networks(deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER), trained)
+    jobs = [
+        (kind, index, level)
+        for index in range(max(options.cells, options.sections))
+        for kind, count in (("cell", options.cells), ("cartilage", options.sections))
+        for level in options.levels
+        if index < count
     ]
+    wanted = {(*job, scale, options.side) for job in jobs for scale in options.scales}
+    # A row without HyRISR will not do where it is asked for.
+    done = {key: row for key, row in _rows(options.rows) if key in wanted and (not trained or _has_network(row))}
+    options.rows.parent.mkdir(parents=True, exist_ok=True)
+    start, added = time.monotonic(), 0
+    for kind, index, level in jobs:
+        missing = [scale for scale in options.scales if (kind, index, level, scale, options.side) not in done]
+        if not missing:
+            continue
+        config = quiet(SIMULATED[kind][1], level)
+        ((cube, truth),) = samples(kind, config, range(index, index + 1), options.side)
+        target = unmix_target(truth, ENDMEMBERS, seed=0)
+        for scale in missing:
+            key = (kind, index, level, scale, options.side)
+            found = answers(cube, truth, scale, networks)
+            by_method = {name: scores(each, cube, truth, target) for name, each in found.items()}
+            row = {**dict(zip(KEY, key, strict=True)), "methods": by_method}
+            _append(options.rows, row)
+            done[key] = row
+            added += 1
+            left = (time.monotonic() - start) / added * (len(wanted) - len(done)) / 60
+            print(f"\r{len(done)} of {len(wanted)}, {left:.0f} minutes left   ", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    for kind in SIMULATED:
+        for level in options.levels:
+            for scale in options.scales:
+                rows = [row for key, row in sorted(done.items()) if (key[0], key[2], key[3]) == (kind, level, scale)]
+                if rows:
+                    _table(f"{kind}, light {level:g}, {scale}x", rows)
+
+
+def _rows(path: Path) -> list[tuple[tuple, dict[str, Any]]]:
+    """What was done before, by what it is of."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:  # cut short
+            continue
+        rows.append((tuple(row[name] for name in KEY), row))
+    return rows
+
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("" if whole else "\n") + json.dumps(row) + "\n")
+
+
+def _has_network(row: dict[str, Any]) -> bool:
+    return any("HyRISR" in name for name in row["methods"])
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> None:
+    names = [name for name in rows[0]["methods"] if all(name in row["methods"] for row in rows)]
+
+    def values(name: str, score: str) -> list[float]:
+        return [row["methods"][name][score] for row in rows]
+
+    inside = [f"{100 * sum(values(OURS, f'inside_{where}')) / len(rows):.0f}" for where in ("measured", "between")]
+    print(
+        f"\n**{title}**, {len(rows)} images; of the truth {inside[0]} % within 90 % intervals in measured pixels, ",
+        end="",
+    )
+    print(f"{inside[1]} % between them.\n")
+    print(f"| method | error | ours over it | p (t, ranks) | {' | '.join(title for title, _ in COLUMNS.values())} |")
+    print("|" + " --- |" * (4 + len(COLUMNS)))
+    ours = values(OURS, "error")
+    for name in names:
+        error = values(name, "error")
+        cells = [name, told(error), "", ""]
+        if name != OURS:
+            test = compare_paired(ours, error)
+            cells[2] = f"{sum(ours) / sum(error):.3f}"
+            cells[3] = ", ".join("-" if p is None else f"{p:.1g}" for p in (test.t_p, test.wilcoxon_p))
+        cells += [told(values(name, score), digits) for score, (_, digits) in COLUMNS.items()]
+        print(f"| {' | '.join(cells)} |", flush=True)

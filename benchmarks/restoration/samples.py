@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,11 +39,15 @@ def quiet(config: SimulatorConfig, level: float) -> SimulatorConfig:
 
 def samples(kind: str, config: SimulatorConfig, indices: range, side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Counts and their expectation, [side, side, L] each."""
-    simulate = SIMULATED[kind][0]
-    draw = jax.jit(lambda key: simulate(key, side, side, default_wavenumbers(), config))
+    draw = _drawing(SIMULATED[kind][0], config, side)
     for index in indices:
         measured = draw(jax.random.key(FIRST_SEED + index))
         yield np.asarray(measured.low, np.float64), np.asarray(measured.low_truth, np.float64)
+
+
+@functools.cache
+def _drawing(simulate: Any, config: SimulatorConfig, side: int) -> Any:
+    return jax.jit(lambda key: simulate(key, side, side, default_wavenumbers(), config))
 
 
 def error(output: np.ndarray, truth: np.ndarray, cube: np.ndarray) -> float:

@@ -1,21 +1,26 @@
-"""Scores between the pixels of a scan: interpolated and by networks, in shares that the scan's own pixels decide on."""
+"""Scores between the pixels of a scan: interpolated, kriged and by networks, as the scan's own pixels decide."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from deeper_jax.enhancement.convex_shares import convex_shares
-from deeper_jax.inference.map_restorer import LoadedMapRestorer
+from deeper_jax.inference.map_restorer import ONE_GRID, TILE, LoadedMapRestorer
 from deeper_jax.spectra.interpolation import interpolate_raster
+from deeper_jax.spectra.kriging import Covariance, fit_covariances, krige_hidden, krige_raster
 from deeper_jax.spectra.raster import Raster
 
 # By the raster's wider step: lobes of the interpolation.
 _LOBES = {2: 3, 3: 2, 4: 2}
-# Along a side of fewer pixels nothing can be left out.
-_FEWEST = 8
+# Of fewer pixels none can be left out.
+_FEWEST = 24
+# Every pixel is left out once, one in so many at a time; those left out lie a knight's move apart.
+_LEFT_OUT = 5
+# Of a map that the networks see in more than one tile, so many parts each way, half a tile wide, tell enough.
+_PARTS = 2
 # How much the best shares differ from sample to sample (standard deviation), about.
-_SPREAD = 0.05
+_SPREAD = 0.3
 
 
 class ScoresBetween(NamedTuple):
@@ -24,7 +29,7 @@ class ScoresBetween(NamedTuple):
     Attributes:
         scores: [H, W, K].
         std: [H, W, K], standard deviation of their error.
-        shares: [1 + networks, K], of the interpolation and of each network; together 1.
+        shares: [3], of the usual mixture, of kriging and of the first network; together 1.
     """
 
     scores: np.ndarray
@@ -35,6 +40,7 @@ class ScoresBetween(NamedTuple):
 def scores_between(
     scores: np.ndarray,
     restored: np.ndarray,
+    error: np.ndarray,
     present: np.ndarray,
     raster: Raster,
     networks: Sequence[LoadedMapRestorer],
@@ -43,29 +49,35 @@ def scores_between(
 ) -> ScoresBetween:
     """Estimate scores on the finer grid of a raster.
 
-    Every second row and column of the scan are taken for a scan, and all ways asked for the scores in between, where
-    they were measured: what is best there, for structures of that size, is taken to be best for those half as wide. A
-    sample that the networks were not made for is interpolated so. Where the pixels are few, or show nothing but noise,
-    the usual shares stay.
+    Pixels of the scan are left out, and the usual mixture, kriging and the first network asked for them: what is best
+    there is taken to be best between the pixels. So a sample that the networks were not made for, or whose structures
+    are narrower than the steps, is kriged. Where the pixels are few, or show nothing but noise, the usual shares stay.
 
     Args:
         scores: [h, w, K], as measured, in standard deviations of their noise.
         restored: [h, w, K], as estimated in these pixels; what is interpolated.
+        error: [h, w, K], standard deviation of the error of these.
         present: [h, w], where a spectrum was measured.
         raster: where the pixels lie on the finer grid.
         networks: the first is the one that also restores the scan on its own grid.
         usual: shares of the interpolation and of each network that are best on most samples.
         certainty: [K], how much of each component's image by a network counts.
     """
-    lobes = _LOBES[max(raster.step)]
-    shares = _shares(scores, present, raster, networks, np.asarray(usual, np.float64), lobes)
-    taken = shares[0] * _interpolated(restored, present, raster, lobes)
-    std = np.zeros(taken.shape)
-    for index, network in enumerate(networks):
-        answer, deviation = network.restore(scores, present, raster)
-        taken += shares[1 + index] * certainty * answer
-        # The interpolation says nothing of its error: what the first network says of its own.
-        std += (shares[1 + index] + (shares[0] if index == 0 else 0.0)) * certainty * deviation
+    complete = _interpolated(scores, present, ONE_GRID, _LOBES[2])
+    covariances = fit_covariances(complete, 1.0, raster.step)
+    shares = _shares(complete, present, raster, networks, np.asarray(usual, np.float64), covariances)
+    answers = [network.restore(scores, present, raster) for network in networks]
+    # The interpolation says nothing of its error, and kriging what holds for the image as a whole: not less than what
+    # the first network says of its own.
+    by_network = certainty * answers[0][1]
+    ways = [(_interpolated(restored, present, raster, _LOBES[max(raster.step)]), by_network)]
+    ways += [(certainty * answer, certainty * deviation) for answer, deviation in answers]
+    kriged, deviation = krige_raster(
+        _interpolated(restored, present, ONE_GRID, _LOBES[2]), covariances, (error[present] ** 2).mean(0), raster
+    )
+    weighted = list(zip(shares[0] * np.asarray(usual), ways, strict=True))
+    weighted += [(shares[1], (kriged, np.maximum(deviation, by_network))), (shares[2], ways[1])]
+    taken, std = (sum(share * way[index] for share, way in weighted) for index in (0, 1))
     return ScoresBetween(taken, std, shares)
 
 
@@ -81,45 +93,54 @@ def _shares(
     raster: Raster,
     networks: Sequence[LoadedMapRestorer],
     usual: np.ndarray,
-    lobes: int,
+    covariances: Sequence[Covariance],
 ) -> np.ndarray:
-    """See `scores_between`; [1 + networks, K]."""
-    count = scores.shape[-1]
-    unchanged = np.repeat(usual[:, None], count, 1)
-    if any(step > 1 and size < _FEWEST for step, size in zip(raster.step, present.shape, strict=True)):
-        return unchanged
-    step = (min(raster.step[0], 2), min(raster.step[1], 2))
-    inside = tuple(slice(size // each * each) for size, each in zip(present.shape, step, strict=True))
-    scores, present = scores[inside], present[inside]
-    products, target = np.zeros((count, len(usual), len(usual))), np.zeros((count, len(usual)))
-    left, pixels = np.zeros(count), 0
-    for offset in ((0, 0), (step[0] - 1, step[1] - 1)):
-        half = Raster(step, offset)
-        seen = present[half.places]
-        asked = present & ~half.spread(np.ones_like(seen))
-        if not seen.any() or not asked.any():
-            continue
-        own, _ = networks[0].restore(scores[half.places], seen)
-        answers = [_interpolated(own, seen, half, lobes)[asked]]
-        answers += [network.restore(scores[half.places], seen, half)[0][asked] for network in networks]
-        ways, missing = np.stack(answers), scores[asked]
-        # From the usual mixture on: what all agree in does not count.
-        middle = np.einsum("w,wpk->pk", usual, ways)
-        products += np.einsum("wpk,vpk->kwv", ways - middle, ways - middle)
-        target += np.einsum("wpk,pk->kw", ways - middle, missing - middle)
-        left += ((missing - middle) ** 2).sum(0)
-        pixels += len(missing)
-    if not pixels:
-        return unchanged
-    return np.stack([_shown(usual, *each, pixels) for each in zip(products, target, left, strict=True)], axis=1)
+    """See `scores_between`; [3]."""
+    first = np.array([1.0, 0.0, 0.0])
+    products, target, left, count = np.zeros((3, 3)), np.zeros(3), 0.0, 0
+    for part in _parts(present, raster):
+        here, measured = scores[part], present[part]
+        for hidden in _left_out(measured):
+            seen = measured & ~hidden
+            kriged = krige_hidden(here, covariances, np.ones(len(covariances)), hidden)
+            answers = [network.restore(here, seen, raster)[0][raster.places][hidden] for network in networks]
+            # Kriging also stands for the interpolation, which cannot be asked where a pixel of its raster is missing.
+            mixture = np.tensordot(usual, np.stack([kriged, *answers]), axes=1)
+            # From the usual mixture on: what all agree in does not count.
+            ways = np.stack([mixture, kriged, answers[0]]) - mixture
+            missing = here[hidden] - mixture
+            products += np.einsum("wpk,vpk->wv", ways, ways)
+            target += np.einsum("wpk,pk->w", ways, missing)
+            left += float((missing**2).sum())
+            count += missing.size
+    if not count:
+        return first
+    # As far as the best mixture is better than chance would make it.
+    best = _nearest(first, products, target, 1e-9 * (np.trace(products) + 1e-9))
+    noise = max(left + best @ products @ best - 2 * target @ best, 1e-9) / count
+    return _nearest(first, products, target, noise / _SPREAD**2)
 
 
-def _shown(usual: np.ndarray, products: np.ndarray, target: np.ndarray, left: float, pixels: int) -> np.ndarray:
-    """The shares of one component: as far as the best mixture is better than chance would make it."""
-    best = _nearest(usual, products, target, 1e-9 * (np.trace(products) + 1e-9))
-    change = best - usual
-    noise = max(left + change @ products @ change - 2 * target @ change, 1e-9) / pixels
-    return _nearest(usual, products, target, noise / _SPREAD**2)
+def _parts(present: np.ndarray, raster: Raster) -> Iterator[tuple[slice, slice]]:
+    """The whole map, or some parts of a large one."""
+    small = all(size * step <= TILE for size, step in zip(present.shape, raster.step, strict=True))
+    lines = []
+    for size, step in zip(present.shape, raster.step, strict=True):
+        side = size if small else min(size, TILE // 2 // step)
+        starts = np.unique(np.linspace(0, size - side, _PARTS).round().astype(int))
+        lines.append([slice(start, start + side) for start in starts])
+    for rows in lines[0]:
+        for columns in lines[1]:
+            if present[rows, columns].sum() >= _FEWEST:
+                yield rows, columns
+
+
+def _left_out(present: np.ndarray) -> Iterator[np.ndarray]:
+    rows, columns = np.indices(present.shape)
+    for number in range(_LEFT_OUT):
+        hidden = present & ((rows + 2 * columns) % _LEFT_OUT == number)
+        if hidden.any():
+            yield hidden
 
 
 def _nearest(usual: np.ndarray, products: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:

@@ -54,9 +54,9 @@ def refined_spectra(
         raster: where the map's pixels lie.
     """
     sampled = raster.spread(present)
-    restored = placed(fitted.scores, present)
+    restored, error = placed(fitted.scores, present), placed(fitted.std, present)
     usual = _ALONE[max(raster.step)] if len(networks) == 1 else _BOTH
-    scores, std, _ = scores_between(fitted.on_grid, restored, present, raster, networks, usual, fitted.shares)
+    scores, std, _ = scores_between(fitted.on_grid, restored, error, present, raster, networks, usual, fitted.shares)
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std
     by_pixel = np.full((*present.shape, 1), np.nan)

@@ -78,9 +78,20 @@ def test_simulated_samples(capsys, arguments):
     assert all(0 < float(cell) < 20 for row in table for cell in row[2:])
 
 
-def test_simulated_samples_made_finer(capsys):
-    table = rows(capsys, "finer", "--samples=1", "--side=16", "--levels=1", "--scales=2")
-    assert [row[:3] for row in table] == [["cell", "1", "2"], ["cartilage", "1", "2"]]
+def test_simulated_samples_made_finer_and_taken_up_again(capsys, tmp_path):
+    arguments = ["finer", "--side=24", "--levels=1", "--scales=2", f"--rows={tmp_path / 'rows.jsonl'}"]
+    table = rows(capsys, *arguments, "--cells=1", "--sections=0")
+    names = [row[0] for row in table]
+    assert names[0] == "enhance --scale" and len(names) == 4
+    assert [[0 < float(row[1]) < 100, 0.5 < float(row[4]) <= 1, 0 <= float(row[5]) <= 100] for row in table] == 4 * [
+        3 * [True]
+    ], table
+    (before,) = (tmp_path / "rows.jsonl").read_text().splitlines()
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write(before[: len(before) // 2])  # killed while it wrote
+    rows(capsys, *arguments, "--cells=1", "--sections=1")
+    after = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert after[0] == before and '"cartilage"' in after[-1] and len(after) < 4
 
 
 def test_the_cost_of_a_small_map(capsys):
