@@ -67,8 +67,6 @@ def test_gaps_stay_empty_and_a_particle_is_kept(coarse):
     low[4:9, 6:12] = np.nan
     low[12, 3] += 200 * bands(1650)[0]
     restorer = deeper_jax.load(DEFAULT_RESTORER)
-    # What the network and the interpolation themselves say; the calibration is of whole maps.
-    del restorer.record["calibration"]
     result = deeper_jax.enhance(raman_map(low, AXIS), scale=(2, 1), cosmic_rays="keep", restorer=restorer)
     intensity = result["intensity"].values
     assert intensity.shape == (36, 18, 120)
@@ -77,7 +75,8 @@ def test_gaps_stay_empty_and_a_particle_is_kept(coarse):
     assert intensity[25, 3, line] > 150
     # Half as high between that pixel and the next, and known to be a guess there.
     assert 60 < intensity[24, 3, line] < 140
-    assert result["uncertainty"].values[24, 3, line] > 50
+    # Nearly as uncertain as the guess itself is high, where everything else is known to less than the noise.
+    assert result["uncertainty"].values[24, 3, line] > 0.3 * intensity[24, 3, line]
 
 
 def test_arrays_in_and_out_in_the_order_of_their_channels(coarse, finer):
