@@ -75,7 +75,7 @@ def test_gaps_stay_empty_and_a_particle_is_kept(coarse):
     assert intensity[25, 3, line] > 150
     # Half as high between that pixel and the next, and known to be a guess there.
     assert 60 < intensity[24, 3, line] < 140
-    # Nearly as uncertain as the guess itself is high, where everything else is known to less than the noise.
+    # A third of the guess and more, where everything else is known to less than the noise.
     assert result["uncertainty"].values[24, 3, line] > 0.3 * intensity[24, 3, line]
 
 
