@@ -1,4 +1,4 @@
-"""How often the truth lies within the 90 % intervals of `enhance`, on simulated cells, at four noise levels.
+"""How often the truth lies within the 90 % intervals of `enhance`, on simulated samples, at four noise levels.
 
     python -m benchmarks.calibration                                     # of the networks that come with the package
     python -m benchmarks.calibration --run=runs/default --pack=FILE.npz  # fit the calibration of a denoiser, pack both
@@ -7,10 +7,11 @@
 
 The calibration is fitted on other cells than those it is tried on, and both have more background, noise and droplets
 than the training's. Measured pixels have the denoiser's calibration; pixels between them have that of the restorer's
-companion, or of a restorer that has none, one for each step of the raster.
+companion, or of a restorer that has none, one for each step of the raster, fitted on cells and sections of cartilage.
 """
 
 import argparse
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,13 @@ from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
 from deeper_jax.models.weights_file import write_weights_file
-from deeper_jax.simulator import SimulatorConfig, default_wavenumbers, simulate_cell
+from deeper_jax.simulator import (
+    SimulatorConfig,
+    cartilage_config,
+    default_wavenumbers,
+    simulate_cartilage,
+    simulate_cell,
+)
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
@@ -34,7 +41,8 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
 SHAPE = (48, 48)
-NEW = {scale: f"{scale}x, pixels between" for scale in (2, 3, 4)}
+SAMPLES = {"cells": (simulate_cell, SimulatorConfig()), "cartilage": (simulate_cartilage, cartilage_config())}
+NEW = {scale: [f"{scale}x, pixels between, {kind}" for kind in SAMPLES] for scale in (2, 3, 4)}
 MEASURED = ("whole map", "one spectrum")
 _NONE = {"factor": 1.0, "noise_share": 0.0}
 
@@ -64,9 +72,14 @@ def run(options: argparse.Namespace) -> None:
             own = fit_calibration([case for how in MEASURED for case in fitted[how]])
             pack(model, options.pack, own, half=False)
         if options.pack_between:
-            between = {str(scale): fit_calibration(fitted[how]) for scale, how in NEW.items()}
+            between = {
+                str(scale): fit_calibration([case for how in kinds for case in fitted[how]])
+                for scale, kinds in NEW.items()
+            }
             pack(networks[-1], options.pack_between, between, half=True)
-    settings = dict.fromkeys(MEASURED, own) | {how: between.get(str(scale), _NONE) for scale, how in NEW.items()}
+    settings = dict.fromkeys(MEASURED, own)
+    for scale, kinds in NEW.items():
+        settings |= dict.fromkeys(kinds, between.get(str(scale), _NONE))
     found: dict[tuple[str, float], list[float]] = {}
     for how, level, case in cases(model, networks, TEST_SEEDS):
         found.setdefault((how, level), []).append(coverage(case, **settings[how]))
@@ -85,19 +98,27 @@ def pack(loaded: Any, path: str, calibration: dict[str, Any], half: bool) -> Non
 
 
 def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
-    """(how, level, Case) of each simulated cell."""
-    simulate = jax.jit(simulate_cell, static_argnums=(1, 2, 4))
+    """(how, level, Case) of each simulated sample: cells on their own grid, cells and cartilage on finer ones."""
     for level in LEVELS:
-        # The random offset of a read-out nobody can know where nothing was read out.
-        ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0, "droplet_diameter": (1.0, 3.0)}
         for seed in seeds:
-            for offsets, scale in ((SimulatorConfig().offset_step_probability, 1), (0.0, 2), (0.0, 3), (0.0, 4)):
-                config = SimulatorConfig(**ranges, offset_step_probability=offsets)
-                cell = simulate(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
-                cube, truth = np.asarray(cell.low, np.float64), np.asarray(cell.low_truth, np.float64)
-                part = _measured if scale == 1 else functools.partial(_between, scale=scale)
-                for how, case in part(cube, truth, model, networks):
-                    yield how, level, case
+            for kind, (simulate, config) in SAMPLES.items():
+                draw = functools.partial(_drawn, simulate, seed=seed)
+                # The random offset of a read-out nobody can know where nothing was read out.
+                ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0}
+                if kind == "cells":
+                    ranges["droplet_diameter"] = (1.0, 3.0)
+                    for how, case in _measured(*draw(dataclasses.replace(config, **ranges)), model, networks):
+                        yield how, level, case
+                sample = draw(dataclasses.replace(config, **ranges, offset_step_probability=0.0))
+                for scale in NEW:
+                    for case in _between(*sample, model, networks, scale):
+                        yield NEW[scale][list(SAMPLES).index(kind)], level, case
+
+
+def _drawn(simulate: Any, config: SimulatorConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts and their expectation, [H, W, L] each."""
+    drawn = jax.jit(simulate, static_argnums=(1, 2, 4))(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
+    return np.asarray(drawn.low, np.float64), np.asarray(drawn.low_truth, np.float64)
 
 
 def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any]) -> Iterator[tuple[str, Case]]:
@@ -111,9 +132,7 @@ def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[An
         yield how, Case(estimate.spectra - truth, estimate.std, estimate.noise)
 
 
-def _between(
-    cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any], scale: int
-) -> Iterator[tuple[str, Case]]:
+def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any], scale: int) -> Iterator[Case]:
     raster = Raster.of((scale, scale))
     low = cube[raster.places]
     present = np.ones(low.shape[:2], bool)
@@ -124,7 +143,7 @@ def _between(
     fine, std = refined_spectra(fitted, present, networks, raster)
     between = ~raster.spread(present)
     noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
-    yield NEW[scale], Case((fine - truth)[between], std[between], noise[between])
+    yield Case((fine - truth)[between], std[between], noise[between])
 
 
 if __name__ == "__main__":
