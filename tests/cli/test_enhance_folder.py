@@ -101,7 +101,7 @@ def test_what_was_made_of_another_file_or_otherwise_is_not_taken_for_done(scans,
 
 def test_several_processes_are_refused_on_a_gpu(scans, weights, monkeypatch, capsys):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr("deeper_jax.cli.command_line.keep_compiled_programs", lambda: None)
+    monkeypatch.setattr("deeper_jax.cli.compiled_programs.keep_compiled_programs", lambda: None)
     status, said, sentences = ended(capsys, scans, "--output-dir=out", weights, "--jobs=2")
     assert status == 2 and not said and "--jobs is 2, but the work is done on a gpu" in sentences[0]
 
