@@ -12,27 +12,19 @@ companion, or of a restorer that has none, one for each step of the raster, fitt
 
 import argparse
 import dataclasses
-import functools
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 
 import deeper_jax
+from benchmarks.restoration.samples import SIMULATED, drawn
 from deeper_jax.cli.command_line import run_quietly
 from deeper_jax.enhancement.finer_map import networks_between, refined_spectra
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
 from deeper_jax.models.weights_file import write_weights_file
-from deeper_jax.simulator import (
-    SimulatorConfig,
-    cartilage_config,
-    default_wavenumbers,
-    simulate_cartilage,
-    simulate_cell,
-)
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
@@ -40,9 +32,8 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 # Light of the short exposure over that of the DeepeR cells' 0.1 s; the noise is shot and read noise of that light.
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
-SHAPE = (48, 48)
-SAMPLES = {"cells": (simulate_cell, SimulatorConfig()), "cartilage": (simulate_cartilage, cartilage_config())}
-NEW = {scale: [f"{scale}x, pixels between, {kind}" for kind in SAMPLES] for scale in (2, 3, 4)}
+SIDE = 48
+SCALES = (2, 3, 4)
 MEASURED = ("whole map", "one spectrum")
 _NONE = {"factor": 1.0, "noise_share": 0.0}
 
@@ -73,13 +64,13 @@ def run(options: argparse.Namespace) -> None:
             pack(model, options.pack, own, half=False)
         if options.pack_between:
             between = {
-                str(scale): fit_calibration([case for how in kinds for case in fitted[how]])
-                for scale, kinds in NEW.items()
+                str(scale): fit_calibration([case for kind in SIMULATED for case in fitted[_new(scale, kind)]])
+                for scale in SCALES
             }
             pack(networks[-1], options.pack_between, between, half=True)
     settings = dict.fromkeys(MEASURED, own)
-    for scale, kinds in NEW.items():
-        settings |= dict.fromkeys(kinds, between.get(str(scale), _NONE))
+    for scale in SCALES:
+        settings |= {_new(scale, kind): between.get(str(scale), _NONE) for kind in SIMULATED}
     found: dict[tuple[str, float], list[float]] = {}
     for how, level, case in cases(model, networks, TEST_SEEDS):
         found.setdefault((how, level), []).append(coverage(case, **settings[how]))
@@ -101,24 +92,22 @@ def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[t
     """(how, level, Case) of each simulated sample: cells on their own grid, cells and cartilage on finer ones."""
     for level in LEVELS:
         for seed in seeds:
-            for kind, (simulate, config) in SAMPLES.items():
-                draw = functools.partial(_drawn, simulate, seed=seed)
-                # The random offset of a read-out nobody can know where nothing was read out.
+            for kind, (_, config) in SIMULATED.items():
                 ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0}
-                if kind == "cells":
+                if kind == "cell":
                     ranges["droplet_diameter"] = (1.0, 3.0)
-                    for how, case in _measured(*draw(dataclasses.replace(config, **ranges)), model, networks):
+                    sample = drawn(kind, dataclasses.replace(config, **ranges), seed, SIDE)
+                    for how, case in _measured(*sample, model, networks):
                         yield how, level, case
-                sample = draw(dataclasses.replace(config, **ranges, offset_step_probability=0.0))
-                for scale in NEW:
+                # The random offset of a read-out nobody can know where nothing was read out.
+                sample = drawn(kind, dataclasses.replace(config, **ranges, offset_step_probability=0.0), seed, SIDE)
+                for scale in SCALES:
                     for case in _between(*sample, model, networks, scale):
-                        yield NEW[scale][list(SAMPLES).index(kind)], level, case
+                        yield _new(scale, kind), level, case
 
 
-def _drawn(simulate: Any, config: SimulatorConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and their expectation, [H, W, L] each."""
-    drawn = jax.jit(simulate, static_argnums=(1, 2, 4))(jax.random.key(seed), *SHAPE, default_wavenumbers(), config)
-    return np.asarray(drawn.low, np.float64), np.asarray(drawn.low_truth, np.float64)
+def _new(scale: int, kind: str) -> str:
+    return f"{scale}x, pixels between, {kind}"
 
 
 def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any]) -> Iterator[tuple[str, Case]]:

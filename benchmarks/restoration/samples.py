@@ -39,10 +39,13 @@ def quiet(config: SimulatorConfig, level: float) -> SimulatorConfig:
 
 def samples(kind: str, config: SimulatorConfig, indices: range, side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Counts and their expectation, [side, side, L] each."""
-    draw = _drawing(SIMULATED[kind][0], config, side)
-    for index in indices:
-        measured = draw(jax.random.key(FIRST_SEED + index))
-        yield np.asarray(measured.low, np.float64), np.asarray(measured.low_truth, np.float64)
+    return (drawn(kind, config, FIRST_SEED + index, side) for index in indices)
+
+
+def drawn(kind: str, config: SimulatorConfig, seed: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts and their expectation, [side, side, L] each, of one seed."""
+    measured = _drawing(SIMULATED[kind][0], config, side)(jax.random.key(seed))
+    return np.asarray(measured.low, np.float64), np.asarray(measured.low_truth, np.float64)
 
 
 @functools.cache

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import deeper_jax
-from deeper_jax.enhancement.cosmic_rays import find_cosmic_rays
+from benchmarks.restoration.real_maps import real_map
 from deeper_jax.enhancement.map_denoiser import denoise_map
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
-from deeper_jax.maps import read_map
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.tasks.load import DEFAULT_RESTORER
 
@@ -30,13 +28,10 @@ def run(options: argparse.Namespace) -> None:
     model, restorer = deeper_jax.load(), deeper_jax.load(DEFAULT_RESTORER)
     print("| map | electrons | enhance | without the restorer |\n| --- | --- | --- | --- |")
     for path in sorted(options.maps.glob("lukas_map*.wdf")):
-        data = read_map(path)
-        electrons, axis = (data.values + PEDESTAL) / GAIN, data["wavenumber"].values
+        data = real_map(path, GAIN, -PEDESTAL)
+        electrons, axis = data.values, data["wavenumber"].values
         present = np.isfinite(electrons).all(-1)
-        noise_model = estimate_noise(electrons[present])
-        measured = MeasuredSpectra(electrons, present)
-        measured.replace(find_cosmic_rays(measured, axis, noise_model=noise_model).filled)
-        counts = np.maximum(np.round(measured.rows(slice(0, len(measured)))), 0).astype(np.int64)
+        counts = np.maximum(np.round(electrons[present]), 0).astype(np.int64)
         for fraction in FRACTIONS:
             seen = np.random.default_rng(0).binomial(counts, fraction)
             rest, factor = counts - seen, (1 - fraction) / fraction

@@ -10,6 +10,8 @@ from deeper_jax.errors import InputError
 
 # Programs that took longer to compile, in seconds, are kept: those of the package's own networks take one or two.
 _WORTH_KEEPING = 0.3
+# Lines of /proc/cpuinfo that tell a CPU's model and instructions, on x86 and on ARM.
+_TELLING = ("vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "CPU variant", "Features")
 
 
 def keep_compiled_programs() -> None:
@@ -58,7 +60,3 @@ def cpu_kind() -> str:
         pass
     words = (jaxlib.__version__, platform.machine(), told or f"{platform.processor()} {platform.node()}")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-
-
-# Lines of /proc/cpuinfo on x86 and on ARM.
-_TELLING = ("vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "CPU variant", "Features")

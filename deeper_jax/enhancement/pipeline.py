@@ -1,9 +1,10 @@
 """`deeper_jax.enhance`: a map from an instrument in, the same map denoised, super-resolved and judged out."""
 
+import functools
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +151,9 @@ def _turned_and_enhanced(
     # Random numbers go by the channels' order, and the answer must not.
     falling = bool(data["wavenumber"].values[0] > data["wavenumber"].values[-1])
     turned = {"wavenumber": slice(None, None, -1 if falling else 1)}
+    begin = functools.partial(EnhancedMap, file=file, falling=falling, in_memory=in_memory)
     with blas_on_one_core():
-        answer = _enhanced(data.isel(turned), model, super_resolver, options, file, falling, in_memory).isel(turned)
+        answer = _enhanced(data.isel(turned), model, super_resolver, options, begin).isel(turned)
     return answer.assign_attrs(made_from=options.made_from) if options.made_from else answer
 
 
@@ -160,9 +162,7 @@ def _enhanced(
     model: Any,
     super_resolver: Any,
     options: EnhanceOptions,
-    file: Any,
-    falling: bool,
-    in_memory: bool,
+    begin: Callable[..., EnhancedMap],
 ) -> "xarray.Dataset":
     raster = Raster.of(options.scales)
     finer = options.scales != (1, 1)
@@ -188,7 +188,7 @@ def _enhanced(
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
     keep = ["beyond"] * finer + ["smallest_noise"] * (super_resolver is not None)
-    result = EnhancedMap(data, spectra, keep, file, falling, in_memory)
+    result = begin(data, spectra, keep)
     with progress_bar(len(spectra), options.progress) as bar:
         blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
         for block in blocks:
@@ -196,21 +196,7 @@ def _enhanced(
             bar.update(len(block.spectra))
     release_memory()
 
-    steps: list[dict[str, Any]] = [
-        {
-            "name": "choose_channels",
-            "outside": options.outside,
-            "dropped": channels - len(unchanged),
-            "kept_unchanged": int(unchanged.sum()),
-        },
-        {"name": "cosmic_rays", "mode": options.cosmic_rays, **rays.spectra_struck()},
-        {
-            "name": "estimate_noise" if options.noise is None else "given_noise",
-            "gain": noise_models[0].gain,
-            "floor": noise_models[0].floor,
-        },
-        {"name": "denoise", "whole_map": denoising.use_map, "components": _shares_of_ways(denoising.fitted)},
-    ]
+    steps = _steps_of(denoising, noise_models[0], rays, unchanged, channels, options)
     enhanced = result.finished(steps)
     if denoising.fitted:
         enhanced = with_components(enhanced, denoising.fitted, spectra.present)
@@ -276,6 +262,32 @@ def _refined(
     finer = refined(result, fine, std, beyond, present, raster)
     steps = [*json.loads(result.attrs["steps"]), {"name": "refine", "scale": list(raster.step)}]
     return finer.assign_attrs(steps=json.dumps(steps))
+
+
+def _steps_of(
+    denoising: Denoising,
+    noise_model: NoiseModel,
+    rays: CosmicRays,
+    unchanged: np.ndarray,
+    channels: int,
+    options: EnhanceOptions,
+) -> list[dict[str, Any]]:
+    """What was done, for the record; the map had so many channels before some were chosen."""
+    return [
+        {
+            "name": "choose_channels",
+            "outside": options.outside,
+            "dropped": channels - len(unchanged),
+            "kept_unchanged": int(unchanged.sum()),
+        },
+        {"name": "cosmic_rays", "mode": options.cosmic_rays, **rays.spectra_struck()},
+        {
+            "name": "estimate_noise" if options.noise is None else "given_noise",
+            "gain": noise_model.gain,
+            "floor": noise_model.floor,
+        },
+        {"name": "denoise", "whole_map": denoising.use_map, "components": _shares_of_ways(denoising.fitted)},
+    ]
 
 
 def _shares_of_ways(fitted: FittedMap | None) -> dict[str, list[float]]:

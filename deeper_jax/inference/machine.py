@@ -1,4 +1,4 @@
-"""What this machine has: processor cores and memory. JAX is not imported here."""
+"""What this machine has, processor cores and memory, and who may use the cores. JAX is not imported here."""
 
 import functools
 import os

@@ -374,7 +374,7 @@ def test_spectra_are_exact_then_rounded_then_binned_as_the_page_would_grow(resul
     np.testing.assert_allclose(some.spectra.measured[4], binned.spectra.measured[0] + 12)
 
 
-def test_a_common_map_is_under_20_mb_and_opens_soon(browser, result, tmp_path):
+def test_a_common_map_is_under_20_mb_and_opens_in_three_seconds(browser, result, tmp_path):
     values, axis = spectra_of_bands(64, 64, length=500)
     dims = ("y", "x", "wavenumber")
     still = np.zeros(values.shape, bool)
@@ -392,5 +392,4 @@ def test_a_common_map_is_under_20_mb_and_opens_soon(browser, result, tmp_path):
         with opened(browser, path, ready=READY) as page:
             seconds.append(time.perf_counter() - start)
             assert column(page, "spectrum_source", "measured").shape == (500,)
-    # Two to three on an idle machine; how long it takes on a busy one says nothing of the page.
-    assert min(seconds) < 10.0
+    assert min(seconds) < 3.0
