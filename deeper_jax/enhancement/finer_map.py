@@ -59,11 +59,20 @@ def refined_spectra(
     scores, std, _ = scores_between(fitted.on_grid, restored, error, present, raster, networks, usual, fitted.shares)
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std
-    by_pixel = np.full((*present.shape, 1), np.nan)
-    by_pixel[present] = fitted.by_pixel
+    return fitted.spectra(scores, std, _unit_between(fitted.by_pixel, present, raster))
+
+
+def _unit_between(by_pixel: np.ndarray, present: np.ndarray, raster: Raster) -> np.ndarray:
+    """What one unit of a score stands for on the finer grid, [H, W, 1], of [P, 1] in the measured pixels.
+
+    Interpolated linearly between those, as it is positive and changes slowly; NaN where the nearest was not measured.
+    """
+    places = _places(present.shape, raster)
+    known = present[..., None].astype(np.float64)
+    total, weight = (interpolated(each, places, order=1) for each in (placed(by_pixel, present), known))
     last = np.reshape(present.shape, (2, 1, 1)) - 1
-    nearest = np.round(_places(present.shape, raster)).astype(int).clip(0, last)
-    return fitted.spectra(scores, std, by_pixel[tuple(nearest)])
+    nearest = np.round(places).astype(int).clip(0, last)
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=known[tuple(nearest)] > 0)
 
 
 def refined(

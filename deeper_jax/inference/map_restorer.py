@@ -86,11 +86,16 @@ class LoadedMapRestorer(LoadedModel):
         return np.hypot(settings["factor"] * deviation, settings["noise_share"] * noise)
 
     def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int]) -> np.ndarray:
-        """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured."""
+        """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured.
+
+        Those have the interpolated value of the nearest pixel, as in the training, where it is known everywhere.
+        """
         height, width, _ = planes.shape
         images = np.zeros((1, 3, *shape), np.float32)
         inside = images[0, :, :count, :height, :width]
-        inside[0], inside[1] = np.moveaxis(planes[..., :count], -1, 0), np.moveaxis(planes[..., count:-1], -1, 0)
+        inside[0] = np.moveaxis(planes[..., :count], -1, 0)
+        beyond = [(0, 0), (0, shape[1] - height), (0, shape[2] - width)]
+        images[0, 1, :count] = np.pad(np.moveaxis(planes[..., count:-1], -1, 0), beyond, mode="edge")
         inside[2] = planes[..., -1]
         answer = self._answers(images, 1)[0, :, :count, :height, :width]
         return np.concatenate([np.moveaxis(answer[0], 0, -1), np.exp(np.moveaxis(answer[1], 0, -1))], -1)

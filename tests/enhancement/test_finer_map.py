@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import deeper_jax
+from deeper_jax.enhancement.finer_map import _unit_between
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.upsampling import upsample
 from deeper_jax.maps import raman_map
+from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
 
 AXIS = np.linspace(600.0, 1800.0, 120)
@@ -60,6 +62,20 @@ def test_the_uncertainty_is_about_right_in_measured_pixels_and_in_new_ones(coars
     new = np.ones((36, 36), bool)
     new[1::2, 1::2] = False
     assert 0.75 < inside[~new].mean() < 0.99 and 0.75 < inside[new].mean() < 0.99
+
+
+def test_where_the_noise_rises_along_the_map_so_does_the_unit_between_its_pixels():
+    """Scores of one sample all over, in units of noise that doubles from pixel to pixel; a gap tells nothing."""
+    present = np.ones((3, 5), bool)
+    present[1, 2:4] = False
+    unit = np.broadcast_to(2.0 ** np.arange(5), (3, 5))
+    found = _unit_between(unit[present][:, None], present, Raster((1, 4), (0, 1)))[..., 0]
+    linear = np.interp(np.arange(20) - 1, 4 * np.arange(5), unit[0])
+    assert_allclose(found[[0, 2]], [linear] * 2)
+    # Beside a gap the measured pixel speaks alone, up to the middle between the two.
+    empty = np.isnan(found[1])
+    assert_array_equal(np.flatnonzero(~empty), [0, 1, 2, 3, 4, 5, 6, 15, 16, 17, 18, 19])
+    assert_allclose(found[1, [5, 6, 15, 17]], [2.0, 2.0, 16.0, 16.0])
 
 
 def test_gaps_stay_empty_and_a_particle_is_kept(coarse):
