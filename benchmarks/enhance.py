@@ -91,16 +91,26 @@ def measured_pairs(path, model, restorer):
     cube = low.reshape(8, 84, -1) if len(low) == 672 else low[None]
     print(f"\nMeasured pairs of {path.name}\n\n| method | excess error |\n| --- | --- |")
     for name, candidates in methods(cube, model, restorer):
-        print(f"| {name} | {min(excess(candidate, high) for candidate in candidates):.6f} |")
+        print(f"| {name} | {min(excess(candidate, high).mean() for candidate in candidates):.6f} |")
 
 
 def excess(output, counts):
-    """MSE against slow spectra scaled to [0, 1], after the best scale and offset of each, less their own noise."""
-    low, high = counts.min(1, keepdims=True), counts.max(1, keepdims=True)
-    target, output = (counts - low) / (high - low), output - output.mean(1, keepdims=True)
-    target = target - target.mean(1, keepdims=True)
-    slope = (output * target).sum(1, keepdims=True) / np.maximum((output**2).sum(1, keepdims=True), 1e-300)
-    return ((target - slope * output) ** 2).mean() - ((0.196 * counts + 5.9) / (high - low) ** 2).mean()
+    """MSE against slow spectra scaled to [0, 1], after the best scale and offset of each, less their own noise: [N]."""
+    reach = np.ptp(counts, axis=1)[:, None]
+    fitted = fitted_to(output, counts)[0]
+    return (((counts - fitted) / reach) ** 2).mean(1) - (slow_noise(counts) ** 2 / reach**2).mean(1)
+
+
+def fitted_to(output, counts):
+    """The best scale and offset of each output for its slow spectrum, [N, L]; and the scale, [N, 1]."""
+    output, offset = output - output.mean(1, keepdims=True), counts.mean(1, keepdims=True)
+    slope = (output * counts).sum(1, keepdims=True) / np.maximum((output**2).sum(1, keepdims=True), 1e-300)
+    return offset + slope * output, slope
+
+
+def slow_noise(counts):
+    """Standard deviation of the slow spectra's noise where so many counts are expected."""
+    return np.sqrt(0.196 * np.maximum(counts, 0.0) + 5.9)
 
 
 def clean_map(path, model, restorer):

@@ -4,6 +4,9 @@
     python -m benchmarks.restoration dose                     # the same light on every pixel, or longer on fewer
     python -m benchmarks.restoration finer --runs=runs/finer  # coarse scans of simulated samples, and the peers
     python -m benchmarks.restoration real_finer --maps FILES  # measured maps, of which some pixels are given
+    python -m benchmarks.restoration thinned --maps FILES     # measured counts of which a share is given, and the peers
+    python -m benchmarks.restoration smooth --maps FILES      # measured maps for the truth, with drawn noise
+    python -m benchmarks.restoration pairs --pairs=FILE       # spectra measured twice: error and intervals, by line
     python -m benchmarks.restoration cost                     # seconds and peak memory, in a new process each
 
 Each part says under --help what it compares and how.
@@ -12,10 +15,19 @@ Each part says under --help what it compares and how.
 import argparse
 import logging
 
-from benchmarks.restoration import cells, cost, dose, finer, real_finer, thinned
+from benchmarks.restoration import cells, cost, dose, finer, pairs, real_finer, smooth, thinned
 from deeper_jax.cli.command_line import run_quietly
 
-PARTS = {"cells": cells, "cost": cost, "dose": dose, "finer": finer, "real_finer": real_finer, "thinned": thinned}
+PARTS = {
+    "cells": cells,
+    "cost": cost,
+    "dose": dose,
+    "finer": finer,
+    "pairs": pairs,
+    "real_finer": real_finer,
+    "smooth": smooth,
+    "thinned": thinned,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,13 +3,12 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from restoration_tables import rows, smooth_truth
 
 from benchmarks.restoration import samples
-from benchmarks.restoration.__main__ import main
 from benchmarks.restoration.real_finer import jackknife
 from deeper_jax.simulator.config import default_wavenumbers
 
@@ -23,10 +22,7 @@ class Sample(NamedTuple):
 
 def simulate(key, height, width, axis, config):
     """A smooth sample in no time."""
-    y, x = jnp.mgrid[:height, :width]
-    images = jnp.stack([2 + jnp.sin(x / 3), 2 + jnp.cos(y / 4), 3.0 * (jnp.hypot(y - 8, x - 7) < 5)], -1)
-    bands = jnp.exp(-0.5 * ((axis - jnp.array([[800.0], [1100.0], [1450.0]])) / 15) ** 2)
-    truth = config.signal_level[0] * (30 + 60 * images @ bands)
+    truth = smooth_truth(height, width, axis, 60 * config.signal_level[0])
     return Sample(jax.random.poisson(key, truth), truth)
 
 
@@ -44,14 +40,6 @@ def map_file(tmp_path_factory):
     cube = np.asarray(simulate(jax.random.key(0), 20, 18, AXIS, config).low, np.float32)
     np.savez(path, cube=cube, wavenumber=AXIS)
     return path
-
-
-def rows(capsys, *arguments):
-    """The cells of the printed table."""
-    main([str(each) for each in arguments])
-    lines = [line.rsplit("\r")[-1] for line in capsys.readouterr().out.splitlines()]
-    table = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if line.startswith("|")]
-    return table[2:]
 
 
 def test_measured_maps_made_finer(capsys, map_file):
