@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
         if options.quiet:
             silence = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
             stack.enter_context(contextlib.redirect_stdout(silence))
-        _enhance_one(options)
+        _enhance_one(options, stack)
 
 
 def _scale(text: str) -> int | tuple[int, ...]:
@@ -93,7 +93,7 @@ def _scale(text: str) -> int | tuple[int, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def _enhance_one(options: argparse.Namespace) -> None:
+def _enhance_one(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     source = Path(options.input[0])
     from deeper_jax.maps.registry import format_of
 
@@ -101,7 +101,9 @@ def _enhance_one(options: argparse.Namespace) -> None:
     output = Path(options.output) if options.output else source.with_name(f"{source.stem}_enhanced.h5")
     page = None if options.no_page else Path(options.page) if options.page else output.with_suffix(".html")
     _check_targets(source, output, page, options)
+    from deeper_jax.enhancement.report.drawing_process import DrawingProcess
 
+    drawing = None if page is None else stack.enter_context(DrawingProcess())
     from deeper_jax.cli.compiled_programs import keep_compiled_programs
     from deeper_jax.enhancement.pipeline import enhance
     from deeper_jax.maps import read_map
@@ -134,7 +136,7 @@ def _enhance_one(options: argparse.Namespace) -> None:
 
         if page is not None:
             log.info("drawing %s", page.name)
-            write_page(page, result)
+            write_page(page, result, drawing)
             print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
         print("\n".join(summary_sentences(result)))
 

@@ -24,13 +24,16 @@ def torch_uniform(fan_in: int) -> Initializer:
     linear layers from this range; `fan_in` is input features times kernel positions, for both.
 
     NumPy draws them, from the key: JAX would compile one program for each shape, which takes longer than
-    drawing. Inside a trace (`nnx.eval_shape`, `jax.jit`) JAX draws, so the values are others there.
+    drawing. Inside a trace (`nnx.eval_shape`, `jax.jit`) JAX draws, so the values are others there. Without a key they
+    are zeros, for who wants shapes alone.
     """
     bound = 1.0 / math.sqrt(fan_in)
 
     def initialize(
-        key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32, **_: object
+        key: jax.Array | None, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32, **_: object
     ) -> jax.Array:
+        if key is None:
+            return jnp.zeros(shape, dtype)
         if isinstance(key, jax.core.Tracer):
             return jax.random.uniform(key, shape, dtype, -bound, bound)
         values = np.random.default_rng(np.asarray(jax.random.key_data(key))).random(shape, np.float32)

@@ -89,7 +89,7 @@ def _shapes(config: str) -> tuple[Task, tuple[Any, Any]]:
     """The task of a config in JSON, and its network as graph and shapes: tracing it takes longer than all the rest."""
     settings = json.loads(config)
     task = task_of(settings)
-    return task, nnx.split(nnx.eval_shape(lambda: task.build(settings)))
+    return task, nnx.split(task.shapes(settings))
 
 
 def _load_run(path: Path) -> tuple[Task, Any]:

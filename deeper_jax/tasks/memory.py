@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -60,7 +59,7 @@ def compile_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) 
 
 def _lower_step(config: ConfigDict, batch_size: int, mesh: Mesh | None = None) -> tuple[Any, TrainState]:
     task = task_of(config)
-    module = nnx.eval_shape(lambda: task.build(config))
+    module = task.shapes(config)
     model = FunctionalModel(module)
     optimizer = make_optimizer(**config.optimizer.to_dict(), schedule=1e-4)
     start = functools.partial(start_state, optimizer=optimizer, ema=config.train.ema_decay > 0)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from flax import nnx
 from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError, did_you_mean
@@ -96,7 +95,7 @@ def training_job(config: ConfigDict) -> TrainingJob:
     from deeper_jax.tasks.settings import check_settings
 
     task = task_of(config)
-    nnx.eval_shape(lambda: task.build(config))  # shapes only: says what is wrong with the network, at no cost
+    task.shapes(config)  # says what is wrong with the network
     check_settings(config)
     # It may have to write data, which the other processes then read.
     return first_goes_ahead(lambda: task.prepare(config))

@@ -9,7 +9,7 @@ from flax import nnx
 from ml_collections import ConfigDict
 
 from deeper_jax.errors import InputError, did_you_mean
-from deeper_jax.models.registry import build_from_config
+from deeper_jax.models.registry import build_from_config, shapes_from_config
 from deeper_jax.training.job import TrainingJob
 
 Config: TypeAlias = Mapping[str, Any] | ConfigDict
@@ -61,9 +61,20 @@ class Task:
         Raises:
             InputError: no network of that name, one of another task, or arguments that it does not take.
         """
+        return self._built(config, build_from_config)
+
+    def shapes(self, config: Config) -> nnx.Module:
+        """The same with shapes and types in place of weights (`nnx.eval_shape`), which takes no time or memory.
+
+        Raises:
+            InputError: as `build`.
+        """
+        return self._built(config, shapes_from_config)
+
+    def _built(self, config: Config, build: Callable[[dict[str, Any]], nnx.Module]) -> nnx.Module:
         self.check_network(config)
         try:
-            return build_from_config(config.to_dict() if isinstance(config, ConfigDict) else dict(config))
+            return build(config.to_dict() if isinstance(config, ConfigDict) else dict(config))
         except InputError:
             raise
         except (KeyError, TypeError, ValueError) as error:

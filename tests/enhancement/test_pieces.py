@@ -11,7 +11,7 @@ from tiny_models import fixed_denoiser, spectra_of_bands, tiny_denoiser
 
 import deeper_jax
 from deeper_jax.enhancement import free_memory, pipeline, unloaded_spectra
-from deeper_jax.enhancement.report import bands, comparison, cubes, embedded_spectra, page, series_figure, write_page
+from deeper_jax.enhancement.report import bands, comparison, cubes, embedded_spectra, page, pictured, write_page
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.maps import raman_map, read_data_set, read_map, write_map
@@ -148,7 +148,7 @@ def test_the_page_of_a_map_in_pieces_is_that_of_the_map_in_memory(make, binned, 
     monkeypatch.setattr(comparison, "_AT_ONCE", 0)
     monkeypatch.setattr(bands, "_LOOKED_AT", 3000)
     monkeypatch.setattr(page, "_ASKED", 3000)
-    monkeypatch.setattr(series_figure, "_ROWS", 20)
+    monkeypatch.setattr(pictured, "ROWS", 20)
     if binned:
         monkeypatch.setattr(embedded_spectra, "_PAGE", embedded_spectra.LARGEST_PAGE - 8000)
     whole = deeper_jax.enhance(make(), tiny_denoiser(), cosmic_rays="mark")

@@ -8,8 +8,8 @@ import deeper_jax
 from deeper_jax.enhancement.report.bands import strongest_bands
 from deeper_jax.enhancement.report.comparison import Positions, compare, number, place_sentences
 from deeper_jax.enhancement.report.overview import overview
-from deeper_jax.enhancement.report.page import picture_figures
-from deeper_jax.enhancement.report.spectrum_figure import example_spectra
+from deeper_jax.enhancement.report.picture import picture_figures
+from deeper_jax.enhancement.report.pictured import pictured
 from deeper_jax.enhancement.report.words import cosmic_ray_rows, summary_sentences
 from deeper_jax.maps import raman_map
 
@@ -87,15 +87,17 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
     finer = {"super_resolver": tiny_super_resolver(axis)} if kind == "fine map" else {}
     (shown,) = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
     seen = overview(shown, strongest_bands(shown.after, shown.axis))
-    chosen = example_spectra(shown, seen)
-    for figure in picture_figures(shown, seen, chosen):
+    picture = pictured(shown, seen)
+    for figure in picture_figures(picture):
         figure.draw_without_rendering()
         panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
         assert panels and all(axes.has_data() and axes.axison for axes in panels)
         if any(axes.images for axes in panels):
             letters = {text.get_text() for axes in panels for text in axes.texts}
-            assert letters == {example.letter for example in chosen}
+            assert letters == {example.letter for example in picture.examples}
             labels = [axes.get_xlabel() for axes in panels]
             assert ("x (µm)" in labels) == ("map" in kind)
     if kind != "spectrum":
-        assert [axes.get_title(loc="left")[0] for axes in figure.axes] == [example.letter for example in chosen]
+        assert [axes.get_title(loc="left")[0] for axes in figure.axes] == [
+            example.letter for example in picture.examples
+        ]

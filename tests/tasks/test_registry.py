@@ -5,6 +5,7 @@ import importlib
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 from ml_collections import ConfigDict
 
 from configs import default_denoiser, map_restorer, super_resolution_small, tiny
@@ -88,3 +89,15 @@ def test_memory_of_a_step_grows_with_the_batch_and_its_state_does_not():
     # It is that of the program that training runs, which is not compiled for it.
     compiled, _ = compile_step(config, 32)
     assert large.temporary == pytest.approx(compiled.memory_analysis().temp_size_in_bytes, rel=0.01)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_shapes_without_random_numbers_are_those_of_the_network(name, tmp_path):
+    config = small(name, tmp_path)
+    task = task_of(config)
+    built, shapes = (
+        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), nnx.to_pure_dict(nnx.state(module)))
+        for module in (task.build(config), task.shapes(config))
+    )
+    assert built == shapes
+    assert nnx.graphdef(task.build(config)) == nnx.graphdef(task.shapes(config))

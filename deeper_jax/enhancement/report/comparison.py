@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deeper_jax.enhancement.report.cubes import Cube, CubeStack, UnloadedCube
+from deeper_jax.enhancement.report.cubes import Cube, CubeStack, UnloadedCube, rows_of
 from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.spectra.values import LARGEST_VALUE
 
@@ -162,6 +162,19 @@ class Explored(NamedTuple):
     positions: tuple[Positions, ...]
     unit: str
     slices: tuple[str, ...]
+
+
+SPECTRA = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
+"""Names of what a comparison has of every spectrum, [..., L] each."""
+
+
+def thinned(shown: Comparison, most: int) -> Comparison:
+    """A series with `most` spectra at most, evenly from all; the places stay those of all."""
+    rows = np.arange(len(shown.after))
+    if len(rows) > most:
+        rows = np.linspace(0, len(rows) - 1, most).astype(int)
+    some: dict[str, Any] = {name: rows_of(getattr(shown, name), rows) for name in SPECTRA}
+    return shown._replace(**some)
 
 
 def explored(shown: Sequence[Comparison]) -> Explored:

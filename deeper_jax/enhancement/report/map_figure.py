@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from deeper_jax.enhancement.report.bands import HIGHEST_PERCENTILE, band_height
+from deeper_jax.enhancement.report.bands import HIGHEST_PERCENTILE
 from deeper_jax.enhancement.report.comparison import Comparison, Positions
 from deeper_jax.enhancement.report.overview import Overview
 from deeper_jax.evaluation.plot_style import OUTLINE, new_figure
@@ -28,14 +28,13 @@ def map_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int
     """Rows of maps: each of the strongest bands measured, restored and super-resolved; uncertainty and flags.
 
     Args:
-        shown: a map.
+        shown: a map; its spectra are not looked at.
         seen: of it, by its strongest bands.
         places: pixels to point at, by the letter beside each.
     """
     stages = {"measured": (seen.before, shown.positions), "denoised": (seen.after, shown.positions)}
-    if shown.finer is not None:
-        heights = np.stack([band_height(shown.finer, shown.axis, band) for band in seen.bands], -1)
-        stages["super-resolved"] = (heights, shown.finer_positions)
+    if seen.finer is not None:
+        stages["super-resolved"] = (seen.finer, shown.finer_positions)
     bands = seen.bands
     ratio = _ratio(shown.positions) or 1.0
     further = _further(shown, seen)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deeper_jax.enhancement.report.bands import Band, band_height
-from deeper_jax.enhancement.report.comparison import Comparison
+from deeper_jax.enhancement.report.comparison import SPECTRA, Comparison
 from deeper_jax.enhancement.report.cubes import per_line
 
 
@@ -23,6 +23,7 @@ class Overview(NamedTuple):
         residual: the same of measured less denoised.
         ray: how far the highest channel of a cosmic ray stands above the denoised spectrum; -inf without any.
         ray_value: the highest measured value of a cosmic ray; -inf without any.
+        finer: [H, W, B], heights of the bands in the super-resolved map; None without it.
     """
 
     bands: Sequence[Band]
@@ -35,6 +36,7 @@ class Overview(NamedTuple):
     residual: np.ndarray
     ray: np.ndarray
     ray_value: np.ndarray
+    finer: np.ndarray | None = None
 
 
 def overview(shown: Comparison, bands: Sequence[Band] = ()) -> Overview:
@@ -60,10 +62,9 @@ def overview(shown: Comparison, bands: Sequence[Band] = ()) -> Overview:
             _highest(before, struck, with_rays),
         )
 
-    return Overview(bands, *per_line(look, *(getattr(shown, name) for name in _LOOKED_AT)))
-
-
-_LOOKED_AT = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
+    finer = None if shown.finer is None else _heights(shown.finer, shown.axis, bands)
+    seen = Overview(bands, *per_line(look, *(getattr(shown, name) for name in SPECTRA)))
+    return seen._replace(finer=finer)
 
 
 def _highest(spectra: np.ndarray, marks: np.ndarray, marked: np.ndarray) -> np.ndarray:

@@ -5,20 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image
 
 from deeper_jax.enhancement.report.bands import Band, shared_contrast, strongest_bands
 from deeper_jax.enhancement.report.comparison import Comparison, at_hand, compare, explored, middle, place_sentences
 from deeper_jax.enhancement.report.cubes import cube_of, rows_of
+from deeper_jax.enhancement.report.drawing_process import DrawingProcess
 from deeper_jax.enhancement.report.explorer import Noise, explorer
-from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.marks import marked_spectra
 from deeper_jax.enhancement.report.overview import Overview, overview
-from deeper_jax.enhancement.report.series_figure import series_figure
-from deeper_jax.enhancement.report.spectrum_figure import Example, example_spectra, spectrum_figure
+from deeper_jax.enhancement.report.pictured import pictured
 from deeper_jax.enhancement.report.words import MEANING, cosmic_ray_rows, provenance_rows, summary_sentences
-from deeper_jax.evaluation.plot_style import drawn
 from deeper_jax.evaluation.report.tables import Section, TextTable
 from deeper_jax.evaluation.report.web_page import list_html, section_html, write_web_page
 
@@ -27,16 +23,15 @@ if TYPE_CHECKING:
 
 # Numbers of a map that its noise is averaged over, at least half as many.
 _ASKED = 1 << 22
-# A tenth larger than the smallest of files, in half the time.
-_PNG_LEVEL = 3
 
 
-def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
+def write_page(path: str | Path, result: "xarray.Dataset", drawing: DrawingProcess | None = None) -> Path:
     """Write a page that opens without a network, and its pictures in one PNG of the same name beside it.
 
     Args:
         path: the page, .html; replaced if it exists.
         result: what `deeper_jax.enhance` answered.
+        drawing: what draws the pictures meanwhile; None: they are drawn here.
 
     Returns:
         The path of the page.
@@ -49,13 +44,15 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
     every = [overview(each, bands if each is shown else ()) for each in slices]
     seen = every[len(slices) // 2]
     file = str(result.attrs["source_file"]) or "Raman map"
-    chosen = example_spectra(shown, seen)
+    picture, png = pictured(shown, seen), path.with_suffix(".png")
+    if drawing is not None:
+        drawing.begin(png, picture)
     interactive = explorer(
         explored(slices),
         _bands(seen),
         marked_spectra(slices, every),
         noise_of(result),
-        (len(slices) // 2, *chosen[0].place),
+        (len(slices) // 2, *picture.examples[0].place),
         file,
     )
     parts = [list_html([*summary_sentences(result), *_about(shown)]), interactive.body]
@@ -69,7 +66,10 @@ def write_page(path: str | Path, result: "xarray.Dataset") -> Path:
         parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays), folded=True)))
     table = TextTable(["what", "how"], provenance_rows(result))
     parts.append(section_html(Section("How it was made", [], table, folded=True)))
-    write_picture(path.with_suffix(".png"), shown, seen, chosen)
+    if drawing is None or not drawing.finished():
+        from deeper_jax.enhancement.report.picture import write_picture
+
+        write_picture(png, picture)
     return write_web_page(path, f"{file}, before and after", parts, interactive.head)
 
 
@@ -102,18 +102,3 @@ def noise_of(result: "xarray.Dataset") -> Noise:
     values = rows_of(spectra, rows).astype(np.float64)
     variance = np.maximum(gain * values[np.isfinite(values)] + floor, least)
     return Noise(gain, floor, least, mean / float(np.sqrt(variance.mean())))
-
-
-def write_picture(path: Path, shown: Comparison, seen: Overview, chosen: list[Example]) -> None:
-    """The figures of a measurement, all of one width, under each other in one PNG."""
-    pictures = [drawn(figure) for figure in picture_figures(shown, seen, chosen)]
-    Image.fromarray(np.concatenate(pictures)).save(path, format="png", compress_level=_PNG_LEVEL)
-
-
-def picture_figures(shown: Comparison, seen: Overview, chosen: list[Example]) -> list[Figure]:
-    """The whole measurement, if it is more than one spectrum, and the chosen spectra."""
-    places = {example.letter: example.place for example in chosen}
-    if not shown.positions:
-        return [spectrum_figure(shown, chosen)]
-    whole = map_figure(shown, seen, places) if len(shown.positions) == 2 else series_figure(shown, places)
-    return [whole, spectrum_figure(shown, chosen)]

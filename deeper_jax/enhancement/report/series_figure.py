@@ -8,23 +8,21 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from deeper_jax.enhancement.report.comparison import Comparison
-from deeper_jax.enhancement.report.cubes import rows_of
 from deeper_jax.enhancement.report.map_figure import DPI, GAP, TEXT, TITLE, WIDTH, log_scale, plain_bar
 from deeper_jax.evaluation.plot_style import new_figure
 
 # More columns than the picture has pixels for are of no use.
-_COLUMNS, _ROWS = 1200, 2000
+_COLUMNS = 1200
 
 
 def series_figure(shown: Comparison, places: dict[str, tuple[int, ...]]) -> Figure:
     """Measured and denoised with one colour scale, uncertainty, and flags or, without any, the residual.
 
     Args:
-        shown: a series.
+        shown: a series, of very many spectra some (`comparison.thinned`); the places are those of all.
         places: spectra to point at, by the letter beside each.
     """
-    count = len(shown.after)
-    shown = _thinned(shown)
+    count = len(shown.positions[0].values)
     figure = new_figure(WIDTH, 6.6)
     figure.set_dpi(DPI)
     parts = list(figure.subfigures(2, 1, squeeze=False)[:, 0])
@@ -60,18 +58,6 @@ def series_figure(shown: Comparison, places: dict[str, tuple[int, ...]]) -> Figu
                 annotation_clip=False,
             )
     return figure
-
-
-def _thinned(shown: Comparison) -> Comparison:
-    """Of very many spectra those that a picture has room for, evenly; the places stay those of all."""
-    rows = np.arange(len(shown.after))
-    if len(rows) > _ROWS:
-        rows = np.linspace(0, len(rows) - 1, _ROWS).astype(int)
-    drawn: dict[str, Any] = {name: rows_of(getattr(shown, name), rows) for name in _DRAWN}
-    return shown._replace(**drawn)
-
-
-_DRAWN = ("before", "after", "std", "flagged")
 
 
 def _edges(shown: Comparison) -> tuple[float, float]:

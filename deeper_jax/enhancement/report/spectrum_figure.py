@@ -1,13 +1,13 @@
 """Example spectra: measured, denoised with its 90 % band, flagged channels and cosmic rays shaded."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from deeper_jax.enhancement.report.comparison import Comparison
 from deeper_jax.enhancement.report.map_figure import DPI, TEXT, TITLE, WIDTH
-from deeper_jax.enhancement.report.overview import Overview
+from deeper_jax.enhancement.report.pictured import Example
 from deeper_jax.enhancement.report.words import runs
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
@@ -15,13 +15,14 @@ from deeper_jax.evaluation.plot_style import COLOURS, new_figure
 _FLAG, _RAY, _SUSPECTED = "#CC79A7", "#0072B2", "#E69F00"
 
 
-def spectrum_figure(shown: Comparison, examples: list["Example"]) -> Figure:
-    """The spectra that `example_spectra` chose, under each other."""
+def spectrum_figure(shown: Comparison, examples: list[Example]) -> Figure:
+    """The spectra that `example_spectra` chose, under each other; others of what is shown are not looked at."""
     figure = new_figure(WIDTH, 0.9 + 1.9 * len(examples) + (1.4 if len(examples) == 1 else 0.0))
     figure.set_dpi(DPI)
     panels = figure.subplots(len(examples), 1, sharex=True, squeeze=False)[:, 0]
     for panel, example in zip(panels, examples, strict=True):
-        _draw(panel, shown, example.place)
+        draw_spectrum(panel, shown.axis, **example.spectrum)
+        panel.tick_params(labelsize=TEXT)
         where = ", ".join(each.at(i) for each, i in zip(shown.positions, example.place, strict=True))
         words = f"{example.letter}  {example.name}: {where}" if where else ""
         panel.set_title(words, fontsize=TITLE, loc="left")
@@ -33,12 +34,6 @@ def spectrum_figure(shown: Comparison, examples: list["Example"]) -> Figure:
     # Three beside each other, so that they can be read where the picture is small.
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT)
     return figure
-
-
-def _draw(panel: Any, shown: Comparison, index: tuple[int, ...]) -> None:
-    names = ("before", "after", "std", "flagged", "cosmic_ray", "removed")
-    draw_spectrum(panel, shown.axis, **{name: getattr(shown, name)[index] for name in names})
-    panel.tick_params(labelsize=TEXT)
 
 
 def draw_spectrum(
@@ -78,39 +73,3 @@ def draw_spectrum(
     panel.locator_params(nbins=5)
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_ylim(low - 0.04 * (high - low), high + 0.06 * (high - low) or low + 1.0)
-
-
-class Example(NamedTuple):
-    """A spectrum to show: the letter beside it, why it was chosen, and its index, () of a single spectrum."""
-
-    letter: str
-    name: str
-    place: tuple[int, ...]
-
-
-def example_spectra(shown: Comparison, seen: Overview) -> list[Example]:
-    """Up to five spectra: those of strongest, median and weakest bands, a flagged one, and one with a cosmic ray.
-
-    They are chosen by the mean height of the strongest bands, so that nobody picks the ones that look best.
-
-    Args:
-        shown: the measurement.
-        seen: of it, by the strongest bands.
-    """
-    if not shown.positions:
-        return [Example("", "", ())]
-    # A spike that nobody can explain is no strong band.
-    present = np.flatnonzero(seen.calm if seen.calm.any() else seen.present)
-    strength = seen.after.mean(-1).ravel()[present]
-    order = present[np.argsort(strength, kind="stable")]
-    chosen = {int(order[-1]): "strongest bands"}
-    chosen.setdefault(int(order[len(order) // 2]), "median")
-    chosen.setdefault(int(order[0]), "weakest")
-    if seen.flagged.max() > 0:
-        chosen.setdefault(int(seen.flagged.argmax()), "most channels flagged")
-    if np.isfinite(seen.ray_value).any():
-        chosen.setdefault(int(seen.ray_value.argmax()), "highest cosmic ray")
-    return [
-        Example(letter, name, tuple(int(i) for i in np.unravel_index(index, seen.present.shape)))
-        for letter, (index, name) in zip("ABCDE", chosen.items(), strict=False)
-    ]
