@@ -4,13 +4,15 @@ import functools
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deeper_jax.enhancement.checked_spectra import checked_blocks
+from deeper_jax.enhancement.checked_spectra import Checked, checked_blocks
 from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.denoising import Denoising
@@ -29,7 +31,7 @@ from deeper_jax.inference.machine import blas_on_one_core
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.inference.super_resolver import SuperResolver
-from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
+from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, noise_by_both_fits
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER, load_as
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 # Bytes of a map that is read at once, and of an answer that stays in memory beside its file.
 SMALL = 1 << 29
+# Blocks that may wait for being written.
+_WAITING = 16
 _log = logging.getLogger(__name__)
 
 
@@ -191,9 +195,7 @@ def _enhanced(
     result = begin(data, spectra, keep)
     with progress_bar(len(spectra), options.progress) as bar:
         blocks = checked_blocks(spectra, denoising.estimate, denoising.together, noise_models, rays, unchanged)
-        for block in blocks:
-            result.put(block)
-            bar.update(len(block.spectra))
+        _put_all(result, blocks, bar)
     release_memory()
 
     steps = _steps_of(denoising, noise_models[0], rays, unchanged, channels, options)
@@ -214,6 +216,19 @@ def _enhanced(
     return _super_resolved(enhanced, super_resolver, result.kept["smallest_noise"], options.progress is True)
 
 
+def _put_all(result: EnhancedMap, blocks: Iterable[Checked], bar: Any) -> None:
+    """Blocks are packed and written while those that follow are checked."""
+    with ThreadPoolExecutor(1) as beside:
+        waiting: deque[Future[None]] = deque()
+        for block in blocks:
+            waiting.append(beside.submit(result.put, block))
+            bar.update(len(block.spectra))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+        for each in waiting:
+            each.result()
+
+
 def _rays_and_noise(
     data: "xarray.DataArray", spectra: MeasuredSpectra, options: EnhanceOptions
 ) -> tuple[CosmicRays, list[NoiseModel]]:
@@ -232,8 +247,7 @@ def _rays_and_noise(
     spectra.replace(rays.filled)
     if given is not None:
         return rays, [given]
-    sample = spectra.sample(NOISE_SAMPLE)
-    return rays, [estimate_noise(sample), estimate_noise(sample, without_lines=True)]
+    return rays, noise_by_both_fits(spectra.sample(NOISE_SAMPLE))
 
 
 def _super_resolved(

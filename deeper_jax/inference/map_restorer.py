@@ -1,9 +1,13 @@
 """The loaded map restorer: score images in, restored ones and their uncertainty out, on their grid or a finer one."""
 
+import functools
+
+import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import LoadedModel
+from deeper_jax.inference.machine import core_count
 from deeper_jax.inference.programs import padded_size
 from deeper_jax.inference.tiling import apply_tiled, even_tile
 from deeper_jax.spectra.interpolation import interpolate_raster
@@ -12,6 +16,8 @@ from deeper_jax.spectra.raster import Raster
 # Pixels of a side that go through the network together at most, and that neighbouring tiles share: as far as it sees.
 TILE, OVERLAP = 160, 24
 _MULTIPLE = 8
+# On a CPU so many tiles go through it at the same time, at most.
+_TOGETHER = 2
 ONE_GRID = Raster((1, 1), (0, 0))
 
 
@@ -55,9 +61,8 @@ class LoadedMapRestorer(LoadedModel):
         height, width = mask.shape
         tile = (even_tile(height, TILE, OVERLAP, _MULTIPLE), even_tile(width, TILE, OVERLAP, _MULTIPLE))
         padded = _padded(count, (height, width), tile)
-        answer = apply_tiled(
-            *(planes, lambda part: self._tile(part, count, padded)), scale=1, tile=tile, overlap=OVERLAP
-        )
+        work = functools.partial(self._tile, count=count, shape=padded)
+        answer = apply_tiled(planes, work, scale=1, tile=tile, overlap=OVERLAP, workers=_workers())
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
 
     def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -99,6 +104,11 @@ class LoadedMapRestorer(LoadedModel):
         inside[2] = planes[..., -1]
         answer = self._answers(images, 1)[0, :, :count, :height, :width]
         return np.concatenate([np.moveaxis(answer[0], 0, -1), np.exp(np.moveaxis(answer[1], 0, -1))], -1)
+
+
+def _workers() -> int:
+    """Tiles that are worked on together: one alone leaves a core of two idle for a third of the time."""
+    return min(core_count(), _TOGETHER) if jax.default_backend() == "cpu" else 1
 
 
 def _padded(count: int, image: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int]:

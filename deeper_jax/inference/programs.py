@@ -7,6 +7,7 @@ Networks that differ in their weights alone share programs: loaded a second time
 """
 
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +22,7 @@ from deeper_jax.models.functional import Architecture, FunctionalModel, plain_tr
 KEPT = 64
 # Examples in a batch where there are too few for the largest.
 _FEW, _SMALL_BATCH = 4, 16
+_MAKING = threading.Lock()
 
 
 def padded_size(size: int, multiple: int) -> int:
@@ -50,7 +52,9 @@ class Programs:
             return examples
         workers = core_count() if jax.default_backend() == "cpu" else 1
         size = _batch_size(-(-len(examples) // workers), largest)
-        program = compiled(self._architecture, (size, *examples.shape[1:]), len(extent))
+        # Threads that ask for the same program at the same time must not all make it.
+        with _MAKING:
+            program = compiled(self._architecture, (size, *examples.shape[1:]), len(extent))
 
         def answer(start: int) -> np.ndarray:
             batch = examples[start : start + size]

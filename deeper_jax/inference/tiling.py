@@ -1,6 +1,9 @@
 """Large images through a network of a fixed tile: overlapping tiles, blended."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +53,21 @@ def blend_weights(starts: list[int], tile: int) -> np.ndarray:
     return np.stack([w / total[first : first + tile] for first, w in zip(starts, weights, strict=True)])
 
 
+def _some_ahead(work: Callable[[Any], np.ndarray], items: Sequence[Any], workers: int) -> Iterator[np.ndarray]:
+    """What `work` gives for each, in order, so many of them at the same time and no more waiting."""
+    if workers == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        begun: deque[Future[np.ndarray]] = deque()
+        for item in items:
+            if len(begun) == workers:
+                yield begun.popleft().result()
+            begun.append(pool.submit(work, item))
+        while begun:
+            yield begun.popleft().result()
+
+
 def apply_tiled(
     image: np.ndarray,
     network: Callable[[np.ndarray], np.ndarray],
@@ -57,6 +75,7 @@ def apply_tiled(
     scale: int,
     tile: int | tuple[int, int],
     overlap: int,
+    workers: int = 1,
     progress: Callable[[Iterator], Iterator] = iter,
 ) -> np.ndarray:
     """Run `network` over `image` tile by tile.
@@ -67,10 +86,11 @@ def apply_tiled(
         scale: of the network.
         tile: largest tile, pixels of `image`, of both sides or of each. A shorter side of the image is taken whole.
         overlap: pixels of `image` that neighbouring tiles share; less than half of `tile`.
+        workers: tiles that are worked on at the same time; the answer is the same, bit for bit.
         progress: wraps the iteration over tiles, to show a bar.
 
     Returns:
-        [scale * h, scale * w, M] float32. Beside it and the image only one tile's work is held in memory.
+        [scale * h, scale * w, M] float32. Beside it and the image only the work on so many tiles is held in memory.
     """
     height, width = image.shape[:2]
     largest = (tile, tile) if isinstance(tile, int) else tile
@@ -79,9 +99,14 @@ def apply_tiled(
     weights = [blend_weights([scale * s for s in axis], scale * side) for axis, side in zip(starts, sides, strict=True)]
     output: np.ndarray | None = None
     places = [(row, column) for row in range(len(starts[0])) for column in range(len(starts[1]))]
-    for row, column in progress(iter(places)):
+
+    def answered(place: tuple[int, int]) -> np.ndarray:
+        top, left = starts[0][place[0]], starts[1][place[1]]
+        return network(image[top : top + sides[0], left : left + sides[1]])
+
+    answers = _some_ahead(answered, places, workers)
+    for (row, column), answer in zip(progress(iter(places)), answers, strict=True):
         top, left = starts[0][row], starts[1][column]
-        answer = network(image[top : top + sides[0], left : left + sides[1]])
         if output is None:
             output = np.zeros((scale * height, scale * width, answer.shape[-1]), np.float32)
         weight = np.outer(weights[0][row], weights[1][column]).astype(np.float32)

@@ -17,8 +17,8 @@ _CLIP, _VARIANCE_BELOW = 4.0, 0.9989
 _TRUSTED = 1.3
 _BINS = 24
 _FEW = 24  # spectra
-# Numbers of a large map that its noise is estimated from: more make the estimate no better than a thousandth.
-NOISE_SAMPLE = 1 << 21
+# Numbers of a large map that its noise is estimated from: two thousandths of its variance are left to chance.
+NOISE_SAMPLE = 1 << 20
 _LINE_HEIGHT, _LINE_WIDTH = 10.0, 3.2  # standard deviations, channels
 SMOOTHING = 9  # channels over which the expected intensity is taken
 # Noise is never taken to be less than this share of a spectrum's range: numbers in files are rounded.
@@ -64,21 +64,49 @@ def estimate_noise(spectra: np.ndarray, *, without_lines: bool | None = None) ->
     Raises:
         InputError: another shape.
     """
+    rough = _rough(spectra)
+    model = _fit(rough.squares.ravel(), rough.expected.ravel(), rough.spectra)
+    twice = without_lines if without_lines is not None else len(spectra) < _FEW
+    return _without_lines(rough, model) if twice else model
+
+
+def noise_by_both_fits(spectra: np.ndarray) -> list[NoiseModel]:
+    """What `estimate_noise` says of spectra [N, L] by one fit and by two, for little more than one of them takes."""
+    rough = _rough(spectra)
+    model = _fit(rough.squares.ravel(), rough.expected.ravel(), rough.spectra)
+    second = _without_lines(rough, model)
+    return [second if len(spectra) < _FEW else model, second]
+
+
+class _Rough(NamedTuple):
+    """Spectra [N, L], and of all but two channels at each end the squared fourth differences and the intensity."""
+
+    spectra: np.ndarray
+    squares: np.ndarray
+    expected: np.ndarray
+
+
+def _rough(spectra: np.ndarray) -> _Rough:
     spectra = np.asarray(spectra, np.float64)
     if spectra.ndim != 2 or spectra.shape[1] < 16 or not len(spectra):
         raise InputError(f"Noise is estimated from spectra [N, L] of 16 channels or more; found {spectra.shape}.")
-    squares = fourth_differences(spectra) ** 2
     expected = uniform_filter1d(spectra, SMOOTHING, axis=1)[:, 2:-2]
-    model = _fit(squares.ravel(), expected.ravel(), spectra)
-    if without_lines if without_lines is not None else len(spectra) < _FEW:
-        excess = height_over_surroundings(spectra, SMOOTHING)
-        lines = sharp_features(spectra, excess, model.std(spectra - excess), _LINE_HEIGHT)
-        lines = lines.of(lines.narrower(_LINE_WIDTH))
-        rough = np.zeros(spectra.shape, bool)
-        rough[lines.row, lines.channel] = True
-        calm = ~maximum_filter1d(rough, 2 * SMOOTHING - 1, axis=1)[:, 2:-2]
-        if rough.any() and calm.mean() > 0.5:
-            model = _fit(squares[calm], expected[calm], spectra)
+    return _Rough(spectra, fourth_differences(spectra) ** 2, expected)
+
+
+def _without_lines(rough: _Rough, model: NoiseModel) -> NoiseModel:
+    """The second fit."""
+    spectra = rough.spectra
+    excess = height_over_surroundings(spectra, SMOOTHING)
+    lines = sharp_features(spectra, excess, model.std(spectra - excess), _LINE_HEIGHT)
+    lines = lines.of(lines.narrower(_LINE_WIDTH))
+    near = np.zeros(spectra.shape, bool)
+    near[lines.row, lines.channel] = True
+    rows = np.unique(lines.row)
+    near[rows] = maximum_filter1d(near[rows], 2 * SMOOTHING - 1, axis=1)
+    calm = ~near[:, 2:-2]
+    if len(rows) and calm.mean() > 0.5:
+        return _fit(rough.squares[calm], rough.expected[calm], spectra)
     return model
 
 

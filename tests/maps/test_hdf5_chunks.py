@@ -47,4 +47,4 @@ def test_chunk_carries_a_checksum_that_hdf5_looks_at(tmp_path):
 def test_chunk_is_no_larger_than_gzip_alone_makes_it(name):
     values = _CASES[name]
     planes = np.ascontiguousarray(values.view(np.uint8).reshape(-1, values.dtype.itemsize).T)
-    assert len(packed_chunk(values)) <= 1.02 * len(zlib.compress(planes.data, 1)) + 64
+    assert len(packed_chunk(values)) <= 1.05 * len(zlib.compress(planes.data, 1)) + 64

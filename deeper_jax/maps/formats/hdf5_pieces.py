@@ -26,6 +26,18 @@ class _Chunk(NamedTuple):
     stop: int
 
 
+class _Part(NamedTuple):
+    """Consecutive spectra of every array, as they arrived."""
+
+    start: int
+    stop: int
+    values: Mapping[str, np.ndarray]
+
+    def rows(self, name: str, chunk: _Chunk) -> np.ndarray:
+        """Those that are in a chunk."""
+        return self.values[name][max(chunk.start - self.start, 0) : chunk.stop - self.start]
+
+
 class Hdf5Pieces:
     """A file in the making; it is what `hdf5.write` makes of the whole map, once it is finished.
 
@@ -47,7 +59,8 @@ class Hdf5Pieces:
         self.names = [str(name) for name in template.data_vars]
         self._path, self._reached, self._next = path, 0, 0
         shape = template[self.names[0]].shape
-        self._spectra, self._shape = int(np.prod(shape[:-1], dtype=int)), chunk_of(shape)
+        self._spectra, self._length = int(np.prod(shape[:-1], dtype=int)), shape[-1]
+        self._shape = chunk_of(shape)
         self._chunks = _chunks_of(shape, self._shape)
         with h5netcdf.File(path, "w") as file:
             file.dimensions = {str(name): size for name, size in template.sizes.items()}
@@ -57,9 +70,9 @@ class Hdf5Pieces:
         self._file = h5py.File(path, "r+")
         # Looked up once: h5py takes a millisecond for each.
         self._arrays = {name: self._file[name].id for name in self.names}
-        dtypes = {name: template[name].dtype for name in self.names}
+        self._dtypes = {name: template[name].dtype for name in self.names}
         # What arrived of the spectra and fills no chunk yet.
-        self._rest = {name: np.empty((0, shape[-1]), dtype) for name, dtype in dtypes.items()}
+        self._parts: list[_Part] = []
         self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 16))
 
     def put(self, rows: slice | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
@@ -71,12 +84,14 @@ class Hdf5Pieces:
             values: [n, L] by name, all of `names`.
         """
         stop = rows.stop if isinstance(rows, slice) else int(rows[-1]) + 1
-        places = slice(rows.start - self._reached, None) if isinstance(rows, slice) else rows - self._reached
-        for name, rest in self._rest.items():
-            grown = np.full((len(rest) + stop - self._reached, rest.shape[1]), _nothing(rest.dtype), rest.dtype)
-            grown[: len(rest)] = rest
-            grown[len(rest) :][places] = values[name]
-            self._rest[name] = grown
+        found = {name: values[name] for name in self.names}
+        if not isinstance(rows, slice) or rows.start != self._reached:
+            places = slice(rows.start - self._reached, None) if isinstance(rows, slice) else rows - self._reached
+            for name, each in found.items():
+                dtype = self._dtypes[name]
+                found[name] = np.full((stop - self._reached, each.shape[1]), _nothing(dtype), dtype)
+                found[name][places] = each
+        self._parts.append(_Part(self._reached, stop, found))
         self._reached = stop
         self._write_full_chunks()
 
@@ -86,10 +101,9 @@ class Hdf5Pieces:
         Args:
             dataset: all of the map; of the arrays that grew the values do not matter.
         """
-        if self._reached < self._spectra:
-            nothing = {name: _nothing(rest.dtype) for name, rest in self._rest.items()}
-            for start in range(self._reached, self._spectra, 1 << 12):
-                self.put(slice(start, min(start + (1 << 12), self._spectra)), nothing)
+        nothing = {name: np.full((1, self._length), _nothing(dtype)) for name, dtype in self._dtypes.items()}
+        while self._reached < self._spectra:
+            self.put(np.array([min(self._reached + (1 << 12), self._spectra) - 1]), nothing)
         self.close()
         write(dataset, self._path, beside=self.names)
 
@@ -100,23 +114,24 @@ class Hdf5Pieces:
         self._file.close()
 
     def _write_full_chunks(self) -> None:
-        begun, first = self._next, self._reached - len(next(iter(self._rest.values())))
+        begun = self._next
         while self._next < len(self._chunks) and self._chunks[self._next].stop <= self._reached:
             self._next += 1
-        done = self._chunks[begun : self._next]
-        jobs = [(name, chunk) for name in self.names for chunk in done]
-
-        def packed(job: tuple[str, _Chunk]) -> bytes:
-            name, chunk = job
-            values = self._rest[name][chunk.start - first : chunk.stop - first]
-            whole = np.zeros((int(np.prod(self._shape[:-1], dtype=int)), values.shape[1]), values.dtype)
-            whole[: len(values)] = values
-            return packed_chunk(whole)
-
-        for (name, chunk), content in zip(jobs, self._pool.map(packed, jobs), strict=True):
+        jobs = [(name, chunk) for name in self.names for chunk in self._chunks[begun : self._next]]
+        contents = self._pool.map(lambda job: packed_chunk(self._values(*job)), jobs)
+        for (name, chunk), content in zip(jobs, contents, strict=True):
             self._arrays[name].write_direct_chunk(chunk.place, content)
-        if done:
-            self._rest = {name: rest[done[-1].stop - first :].copy() for name, rest in self._rest.items()}
+        if self._next < len(self._chunks):
+            wanted = self._chunks[self._next].start
+            self._parts = [part for part in self._parts if part.stop > wanted]
+
+    def _values(self, name: str, chunk: _Chunk) -> np.ndarray:
+        """A whole chunk [n, L] of an array; 0 where it reaches beyond the map."""
+        parts = [part.rows(name, chunk) for part in self._parts if part.start < chunk.stop and part.stop > chunk.start]
+        beyond = int(np.prod(self._shape[:-1], dtype=int)) - (chunk.stop - chunk.start)
+        if beyond:
+            parts.append(np.zeros((beyond, self._length), self._dtypes[name]))
+        return np.concatenate(parts, dtype=self._dtypes[name], casting="same_kind")
 
 
 def _create(file: Any, name: str, variable: Any, chunk: tuple[int, ...], coordinates: str) -> None:
