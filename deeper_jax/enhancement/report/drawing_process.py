@@ -14,9 +14,13 @@ from deeper_jax.inference.machine import core_count
 if TYPE_CHECKING:
     from deeper_jax.enhancement.report.pictured import Pictured
 
-# It finds the modules where this process does, and no others. It ends when it is told nothing. It is too short for
-# garbage to matter.
-_CODE = "import gc, sys; gc.disable(); sys.path[:] = {path!r}; from {module} import draw_what_is_told; draw_what_is_told()"
+# It finds the modules where this process does, and no others. It ends when it is told nothing, so soon that garbage
+# does not matter.
+_CODE = """import gc, sys
+gc.disable()
+sys.path[:] = {path!r}
+from {module} import draw_what_is_told
+draw_what_is_told()"""
 
 
 class DrawingProcess:
