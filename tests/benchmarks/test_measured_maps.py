@@ -12,6 +12,7 @@ from benchmarks import enhance
 from benchmarks.restoration import peers
 from benchmarks.restoration.__main__ import main
 from benchmarks.restoration.dose import given
+from benchmarks.restoration.pairs import common
 from benchmarks.restoration.real_maps import CountedMap, map_variance, noise_free_variance
 from benchmarks.restoration.thinned import held_out_error
 from deeper_jax.errors import InputError
@@ -167,3 +168,13 @@ def test_intervals_on_pairs(capsys, tmp_path):
     assert_allclose(_mean(every[2]), np.mean([_mean(row[2]) for row in lines]), atol=1e-6)
     within, alone = (float(each.strip("()% ")) for each in every[5].split("%")[:2])
     assert 80 < within < 98 and alone < within
+
+
+def test_a_component_of_both_residuals_is_told_from_one_of_the_slow_alone():
+    generator = np.random.default_rng(0)
+    shape = np.sin(AXIS / 100)
+    shape /= np.linalg.norm(shape)
+    scores = 5 * generator.standard_normal((400, 1))
+    slow, fast = scores * shape + 0.1 * generator.standard_normal((400, 60)), generator.standard_normal((400, 60))
+    assert_allclose(common(slow, fast), (scores.std(), 1.0, 0.0), atol=0.15)
+    assert_allclose(common(slow, fast + scores * shape), (scores.std(), np.hypot(scores.std(), 1), 0.98), atol=0.15)
