@@ -9,7 +9,7 @@ SIDE = 60  # padded to 64
 
 
 def sample():
-    """Score images of stripes, an edge and a slope, [SIDE, SIDE, 3], the same turned by half a turn but for the sign."""
+    """Score images of stripes, an edge and a slope, [SIDE, SIDE, 3]: turned by half a turn they change their sign."""
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
     return np.stack([30 * np.sin(x / 5), 25 * np.sign(x + 0.5 * y), 0.7 * y + 0.3 * x], -1)
 
