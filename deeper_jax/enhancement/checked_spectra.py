@@ -16,7 +16,7 @@ TOGETHER = 1 << 21
 
 
 class Checked(NamedTuple):
-    """Consecutive spectra as they are handed out, [n, L] each.
+    """Consecutive spectra as they are handed out, [n, L] each, in the precision of `MeasuredSpectra`.
 
     Attributes:
         rows: which they are.
@@ -78,7 +78,7 @@ def _checked(
     rays: CosmicRays,
     unchanged: np.ndarray,
 ) -> Checked:
-    clean = spectra.rows(rows)
+    clean = spectra.rows(rows, spectra.precision)
     # Correlated noise makes the map's larger than the model's, and the flank of a high line is not as noisy as the
     # line: what counts as noise is the smallest. It rises with the intensity by any model.
     expected = np.minimum(smooth_intensity(clean), estimate.spectra)
@@ -87,7 +87,7 @@ def _checked(
         noise = np.minimum(noise, model.std(expected))
     answer, std, lost = restore_outliers(clean, estimate.spectra, estimate.std, noise, LIMIT)
     answer[:, unchanged] = clean[:, unchanged]
-    measured = np.asarray(spectra.as_measured(rows), np.float64)
+    measured = np.asarray(spectra.as_measured(rows), spectra.precision)
     flagged = (lost & ~unchanged) | (np.abs(measured - answer) > SINGLE_LIMIT * noise)
     return Checked(
         *(rows, answer, std, estimate.noise, noise, flagged, rays.removed(rows), rays.suspected(rows)),

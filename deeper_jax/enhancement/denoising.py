@@ -38,6 +38,7 @@ class Denoising:
         self._model, self._restorer, self._spectra = model, restorer, spectra
         self._noise_model, self._axis = noise_model, axis
         self.fitted: FittedMap | None = None
+        self._as_precise: FittedMap | None = None
         self.use_map = False
         self._by_itself: Estimate | None = None
 
@@ -51,6 +52,8 @@ class Denoising:
             self._by_itself = _by_fixed_axis(self._model, every, self._noise_model, self._axis, options.progress)
         elif self.use_map and self._restorer:
             self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorer.restore_grid)
+        # What is read as float32 is handed out so, and may be looked at so in half of the time.
+        self._as_precise = self.fitted and self.fitted.in_precision(self._spectra.precision)
 
     @property
     def together(self) -> int:
@@ -58,14 +61,19 @@ class Denoising:
         return TOGETHER // self._spectra.shape[1] if self.fitted else _PART
 
     def estimate(self, rows: slice) -> tuple[Estimate, np.ndarray]:
-        """Of these rows, with calibrated deviations; and the spectra [n, L] by what is common to all."""
+        """Of these rows, with calibrated deviations; and the spectra [n, L] by what is common to all.
+
+        In the precision of the spectra.
+        """
+        precision = self._spectra.precision
         if self._by_itself is not None:
-            found = common = Estimate(*(each[rows] for each in self._by_itself))
-        elif self.fitted is None:
-            found = common = alone(self._spectra.rows(rows), self._noise_model, self._network)
+            found = common = Estimate(*(each[rows].astype(precision) for each in self._by_itself))
+        elif self._as_precise is None:
+            by_itself = alone(self._spectra.rows(rows), self._noise_model, self._network)
+            found = common = Estimate(*(each.astype(precision) for each in by_itself))
         else:
-            common = self.fitted.estimate(rows)
-            found = with_exceptions(self._spectra.rows(rows), common, self._network)
+            common = self._as_precise.estimate(rows)
+            found = with_exceptions(self._spectra.rows(rows, precision), common, self._network)
         return found._replace(std=self._model.calibrated(found.std, found.noise)), common.spectra
 
     def _network(self, spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

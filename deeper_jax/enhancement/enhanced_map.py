@@ -81,7 +81,7 @@ class EnhancedMap:
         flagged = block.flagged.any(1)
         self._pixel_flagged[places] = flagged
         self._flagged += int(flagged.sum())
-        self._squares += [(block.noise**2).sum(), (block.std**2).sum()]
+        self._squares += [np.square(each, dtype=np.float64).sum() for each in (block.noise, block.std)]
 
     def finished(self, steps: Sequence[dict[str, Any]]) -> Any:
         """The `xarray.Dataset`; of what lies in a file alone it has no values.

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -90,10 +90,14 @@ class FittedMap(NamedTuple):
         expected = (self.scores[rows] @ self.measured_components) * (self.by_pixel[rows] * self.by_channel)
         return self.noise_model.std(expected)
 
+    def in_precision(self, dtype: Any) -> "FittedMap":
+        """The fit with what `estimate` goes by in another type."""
+        return self._replace(**{name: getattr(self, name).astype(dtype, copy=False) for name in _ESTIMATED_BY})
+
     def estimate(self, rows: slice) -> Estimate:
-        """What the fit says of consecutive spectra, exceptions not yet among them."""
+        """What the fit says of consecutive spectra in the fit's precision, exceptions not yet among them."""
         channels = len(self.by_channel)
-        found = Estimate(*(np.empty((rows.stop - rows.start, channels)) for _ in range(3)))
+        found = Estimate(*(np.empty((rows.stop - rows.start, channels), self.scores.dtype) for _ in range(3)))
 
         def fill(part: slice) -> None:
             here = slice(part.start - rows.start, part.stop - rows.start)
@@ -102,6 +106,9 @@ class FittedMap(NamedTuple):
 
         on_all_cores(fill, slices_of(rows.stop - rows.start, channels, start=rows.start))
         return found
+
+
+_ESTIMATED_BY = ("scores", "std", "components", "measured_components", "error", "by_pixel", "by_channel")
 
 
 def denoise_map(
@@ -152,7 +159,7 @@ def fit_map(
         error=np.zeros(spectra.shape[1]),
         by_pixel=parts.by_pixel,
         by_channel=parts.by_channel,
-        noise_model=noise_model.scaled(parts.noise_factor),
+        noise_model=noise_model.scaled(float(parts.noise_factor)),
         shares=np.where(parts.certain, 1.0, parts.shares),
         weights=found.weights,
         held_out=found.held_out,

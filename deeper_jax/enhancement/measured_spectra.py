@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -23,11 +23,12 @@ Result = TypeVar("Result")
 
 
 class MeasuredSpectra:
-    """P spectra of L channels on the grid of a map, float64 wherever they are asked for.
+    """P spectra of L channels on the grid of a map, float64 where nothing else is asked for.
 
     Attributes:
         present: [...], bool, the grid: where a spectrum was measured.
         shape: (P, L).
+        precision: what is exact enough for their answer: float32 where they are float32 themselves, or float64.
     """
 
     def __init__(self, values: np.ndarray | UnloadedSpectra, present: np.ndarray) -> None:
@@ -42,6 +43,7 @@ class MeasuredSpectra:
         self._places = None if present.all() else np.flatnonzero(present)
         count = present.size if self._places is None else len(self._places)
         self.shape = (count, values.shape[-1])
+        self.precision = np.float32 if values.dtype == np.float32 else np.float64
         self._replaced: dict[int, np.ndarray] = {}
         self._sampled: dict[int, np.ndarray] = {}
 
@@ -63,9 +65,9 @@ class MeasuredSpectra:
             return self._flat[rows]
         return self._flat[self._places[rows]]
 
-    def rows(self, rows: slice) -> np.ndarray:
+    def rows(self, rows: slice, dtype: Any = np.float64) -> np.ndarray:
         """Consecutive spectra [n, L] of a slice with both ends, a copy."""
-        found = np.array(self.as_measured(rows), np.float64)
+        found = np.array(self.as_measured(rows), dtype)
         if self._replaced:
             for row in range(rows.start, min(rows.stop, len(self))):
                 if row in self._replaced:

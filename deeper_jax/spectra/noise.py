@@ -149,5 +149,9 @@ def _smallest_variance(spectra: np.ndarray) -> float:
 
 
 def smooth_intensity(spectra: np.ndarray) -> np.ndarray:
-    """What is expected in each channel as far as noise needs to know, `[N, L]`: the mean over nine channels."""
-    return uniform_filter1d(np.asarray(spectra, np.float64), SMOOTHING, axis=-1)
+    """What is expected in each channel as far as noise needs to know, `[N, L]`: the mean over nine channels.
+
+    float32 for spectra in float32, float64 for any others.
+    """
+    dtype = np.float32 if spectra.dtype == np.float32 else np.float64
+    return uniform_filter1d(np.asarray(spectra, dtype), SMOOTHING, axis=-1)

@@ -13,6 +13,7 @@ import deeper_jax
 from deeper_jax.errors import InputError
 from deeper_jax.inference.denoiser import Denoiser
 from deeper_jax.maps import raman_map
+from deeper_jax.simulator import SimulatorConfig, simulate_cell
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +244,17 @@ def test_mistakes_name_the_file_where_it_is_at_fault(model):
     with pytest.raises(InputError, match="does not exist; give a run's directory") as caught:
         deeper_jax.enhance(given, "no_model")
     assert "cells.wdf" not in str(caught.value)
+
+
+def test_a_map_of_single_precision_is_as_exact_as_its_numbers():
+    """What is read as float32 is looked at so; the same map in float64 has the same answer to its last digits."""
+    axis = np.linspace(600.0, 1800.0, 200, dtype=np.float32)
+    cell = simulate_cell(jax.random.key(3), 24, 28, axis, SimulatorConfig(droplet_diameter=(1.0, 2.0)))
+    single = np.asarray(cell.low, np.float32)
+    found, exact = (deeper_jax.enhance(raman_map(each, np.float64(axis))) for each in (single, single.astype(float)))
+    assert found["intensity"].dtype == np.float32 and exact["intensity"].dtype == np.float64
+    allowed = 2e-6 * exact.attrs["noise_rms"] + 4 * np.finfo(np.float32).eps * np.abs(exact["intensity"].values)
+    for name in ("intensity", "uncertainty"):
+        assert (np.abs(found[name].values - exact[name].values) <= allowed).all()
+    assert found.attrs["spectra_flagged"] > 0
+    np.testing.assert_array_equal(found["flagged"], exact["flagged"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,6 +73,8 @@ class Hdf5Pieces:
         self._dtypes = {name: template[name].dtype for name in self.names}
         # What arrived of the spectra and fills no chunk yet.
         self._parts: list[_Part] = []
+        # What is being packed.
+        self._begun: list[tuple[str, _Chunk, Future[bytes]]] = []
         self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 16))
 
     def put(self, rows: slice | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
@@ -93,7 +95,7 @@ class Hdf5Pieces:
                 found[name][places] = each
         self._parts.append(_Part(self._reached, stop, found))
         self._reached = stop
-        self._write_full_chunks()
+        self._pack_full_chunks()
 
     def finish(self, dataset: xarray.Dataset) -> None:
         """Complete the file.
@@ -104,6 +106,7 @@ class Hdf5Pieces:
         nothing = {name: np.full((1, self._length), _nothing(dtype)) for name, dtype in self._dtypes.items()}
         while self._reached < self._spectra:
             self.put(np.array([min(self._reached + (1 << 12), self._spectra) - 1]), nothing)
+        self._write_packed()
         self.close()
         write(dataset, self._path, beside=self.names)
 
@@ -113,25 +116,34 @@ class Hdf5Pieces:
         self._arrays.clear()
         self._file.close()
 
-    def _write_full_chunks(self) -> None:
+    def _pack_full_chunks(self) -> None:
+        """Begin to pack what is complete, and write what was begun before."""
         begun = self._next
         while self._next < len(self._chunks) and self._chunks[self._next].stop <= self._reached:
             self._next += 1
         jobs = [(name, chunk) for name in self.names for chunk in self._chunks[begun : self._next]]
-        contents = self._pool.map(lambda job: packed_chunk(self._values(*job)), jobs)
-        for (name, chunk), content in zip(jobs, contents, strict=True):
-            self._arrays[name].write_direct_chunk(chunk.place, content)
+        packed = [self._pool.submit(self._packed, name, self._rows(name, chunk)) for name, chunk in jobs]
+        self._write_packed()
+        self._begun = [(name, chunk, content) for (name, chunk), content in zip(jobs, packed, strict=True)]
         if self._next < len(self._chunks):
             wanted = self._chunks[self._next].start
             self._parts = [part for part in self._parts if part.stop > wanted]
 
-    def _values(self, name: str, chunk: _Chunk) -> np.ndarray:
-        """A whole chunk [n, L] of an array; 0 where it reaches beyond the map."""
-        parts = [part.rows(name, chunk) for part in self._parts if part.start < chunk.stop and part.stop > chunk.start]
-        beyond = int(np.prod(self._shape[:-1], dtype=int)) - (chunk.stop - chunk.start)
+    def _write_packed(self) -> None:
+        for name, chunk, content in self._begun:
+            self._arrays[name].write_direct_chunk(chunk.place, content.result())
+        self._begun = []
+
+    def _rows(self, name: str, chunk: _Chunk) -> list[np.ndarray]:
+        """The spectra of a chunk, as they arrived."""
+        return [part.rows(name, chunk) for part in self._parts if part.start < chunk.stop and part.stop > chunk.start]
+
+    def _packed(self, name: str, rows: list[np.ndarray]) -> bytes:
+        """A whole chunk; 0 where it reaches beyond the map."""
+        beyond = int(np.prod(self._shape[:-1], dtype=int)) - sum(map(len, rows))
         if beyond:
-            parts.append(np.zeros((beyond, self._length), self._dtypes[name]))
-        return np.concatenate(parts, dtype=self._dtypes[name], casting="same_kind")
+            rows = [*rows, np.zeros((beyond, self._length), self._dtypes[name])]
+        return packed_chunk(np.concatenate(rows, dtype=self._dtypes[name], casting="same_kind"))
 
 
 def _create(file: Any, name: str, variable: Any, chunk: tuple[int, ...], coordinates: str) -> None:
