@@ -2,6 +2,7 @@
 
     python -m benchmarks.restoration finer --runs=runs/finer                     # all: hours on two cores
     python -m benchmarks.restoration finer --cells=2 --sections=1 --scales=2     # what is in --rows is not done again
+    python -m benchmarks.restoration finer --errors                              # a fraction of the time
 
 Methods: `enhance --scale`; the scan denoised without the map restorer, or with it, and interpolated in the best of five
 registered ways; PCA of the scan with components, smoothing and interpolation, all of these chosen on the truth of the
@@ -39,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--side", type=int, default=SIDE, help="their height and width in pixels, a multiple of 12")
     parser.add_argument("--levels", type=numbers, default="1,3,10", help="light over the measured")
     parser.add_argument("--scales", type=whole_numbers, default="2,3,4", help="such as 2,3,4")
+    parser.add_argument("--errors", action="store_true", help="errors and intervals alone, neither PCA nor unmixing")
     parser.add_argument("--runs", type=Path, help="HyRISR's runs, trained there where missing; without it no HyRISR")
     parser.add_argument(
         "--rows", type=Path, default=Path("runs/finer.jsonl"), help="a line for each image, as it comes"
@@ -56,8 +58,12 @@ def run(options: argparse.Namespace) -> None:
         if index < count
     ]
     wanted = {(*job, scale, options.side) for job in jobs for scale in options.scales}
-    # A row without HyRISR will not do where it is asked for.
-    done = {key: row for key, row in _rows(options.rows) if key in wanted and (not trained or _has_network(row))}
+    # A row without HyRISR, or of errors alone, will not do where more is asked for.
+    done = {
+        key: row
+        for key, row in _rows(options.rows)
+        if key in wanted and (not trained or _has_network(row)) and (options.errors or _is_whole(row))
+    }
     options.rows.parent.mkdir(parents=True, exist_ok=True)
     start, added = time.monotonic(), 0
     for kind, index, level in jobs:
@@ -66,10 +72,10 @@ def run(options: argparse.Namespace) -> None:
             continue
         config = quiet(SIMULATED[kind][1], level)
         ((cube, truth),) = samples(kind, config, range(index, index + 1), options.side)
-        target = unmix_target(truth, ENDMEMBERS, seed=0)
+        target = None if options.errors else unmix_target(truth, ENDMEMBERS, seed=0)
         for scale in missing:
             key = (kind, index, level, scale, options.side)
-            found = answers(cube, truth, scale, networks)
+            found = answers(cube, truth, scale, networks, tuned=not options.errors)
             by_method = {name: scores(each, cube, truth, target) for name, each in found.items()}
             row = {**dict(zip(KEY, key, strict=True)), "methods": by_method}
             _append(options.rows, row)
@@ -108,8 +114,13 @@ def _has_network(row: dict[str, Any]) -> bool:
     return any("HyRISR" in name for name in row["methods"])
 
 
+def _is_whole(row: dict[str, Any]) -> bool:
+    return all(name in row["methods"][OURS] for name in COLUMNS)
+
+
 def _table(title: str, rows: list[dict[str, Any]]) -> None:
     names = [name for name in rows[0]["methods"] if all(name in row["methods"] for row in rows)]
+    columns = COLUMNS if all(_is_whole(row) for row in rows) else {}
 
     def values(name: str, score: str) -> list[float]:
         return [row["methods"][name][score] for row in rows]
@@ -120,8 +131,9 @@ def _table(title: str, rows: list[dict[str, Any]]) -> None:
         end="",
     )
     print(f"{inside[1]} % between them.\n")
-    print(f"| method | error | ours over it | p (t, ranks) | {' | '.join(title for title, _ in COLUMNS.values())} |")
-    print("|" + " --- |" * (4 + len(COLUMNS)))
+    titles = ["method", "error", "ours over it", "p (t, ranks)", *(title for title, _ in columns.values())]
+    print(f"| {' | '.join(titles)} |")
+    print("|" + " --- |" * len(titles))
     ours = values(OURS, "error")
     for name in names:
         error = values(name, "error")
@@ -130,5 +142,5 @@ def _table(title: str, rows: list[dict[str, Any]]) -> None:
             test = compare_paired(ours, error)
             cells[2] = f"{sum(ours) / sum(error):.3f}"
             cells[3] = ", ".join("-" if p is None else f"{p:.1g}" for p in (test.t_p, test.wilcoxon_p))
-        cells += [told(values(name, score), digits) for score, (_, digits) in COLUMNS.items()]
+        cells += [told(values(name, score), digits) for score, (_, digits) in columns.items()]
         print(f"| {' | '.join(cells)} |", flush=True)

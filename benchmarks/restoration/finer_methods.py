@@ -43,8 +43,13 @@ class Answer(NamedTuple):
     inside_between: float | None = None
 
 
-def answers(cube: np.ndarray, truth: np.ndarray, scale: int, networks: Networks) -> dict[str, Answer]:
-    """Every method's answer to every `scale`-th pixel of the counts `cube` [H, W, L]; ours is the first."""
+def answers(
+    cube: np.ndarray, truth: np.ndarray, scale: int, networks: Networks, *, tuned: bool = True
+) -> dict[str, Answer]:
+    """Every method's answer to every `scale`-th pixel of the counts `cube` [H, W, L]; ours is the first.
+
+    PCA, whose tuning takes most of the time, is among them if `tuned`.
+    """
     raster = Raster.of((scale, scale))
     low = cube[raster.places]
     given, present = raman_map(low, default_wavenumbers()), np.ones(low.shape[:2], bool)
@@ -59,19 +64,24 @@ def answers(cube: np.ndarray, truth: np.ndarray, scale: int, networks: Networks)
         OURS: Answer(image, "", float(inside[measured].mean()), float(inside[~measured].mean())),
         "without the restorer, best interpolation": _best_interpolation(before, truth, scale),
         "restored, best interpolation": _best_interpolation(ours["denoised"].values, truth, scale),
-        "PCA, best interpolation": _best_pca(low, truth, scale),
     }
+    if tuned:
+        found["PCA, best interpolation"] = _best_pca(low, truth, scale)
     if scale in networks.super_resolvers:
         found["restored, HyRISR"] = _by_network(ours["denoised"].values, truth, networks.super_resolvers[scale])
     return found
 
 
-def scores(answer: Answer, cube: np.ndarray, truth: np.ndarray, target: UnmixedTarget) -> dict[str, Any]:
-    """Error in percent of the noise's variance, SSIM, and the paper's measures of unmixing; coverage where known."""
+def scores(answer: Answer, cube: np.ndarray, truth: np.ndarray, target: UnmixedTarget | None) -> dict[str, Any]:
+    """Error in percent of the noise's variance; SSIM and the paper's measures of unmixing if there is a target for
+    these; coverage where known."""
+    further: dict[str, Any] = {}
+    if target is not None:
+        unmixed = unmix_output(answer.image, target).scores
+        further = {"ssim": ssim(answer.image, truth), **{name: unmixed[name] for name in MEASURES}}
     return {
         "error": float(100 * ((answer.image - truth) ** 2).mean() / ((cube - truth) ** 2).mean()),
-        "ssim": ssim(answer.image, truth),
-        **{name: unmix_output(answer.image, target).scores[name] for name in MEASURES},
+        **further,
         **{name: value for name, value in answer._asdict().items() if name != "image" and value not in ("", None)},
     }
 

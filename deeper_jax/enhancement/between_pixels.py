@@ -60,23 +60,25 @@ def scores_between(
         present: [h, w], where a spectrum was measured.
         raster: where the pixels lie on the finer grid.
         networks: the first is the one that also restores the scan on its own grid.
-        usual: shares of the interpolation and of each network that are best on most samples.
+        usual: shares of the interpolation, of kriging and of each network that are best on most samples.
         certainty: [K], how much of each component's image by a network counts.
     """
     complete = _interpolated(scores, present, ONE_GRID, _LOBES[2])
     covariances = fit_covariances(complete, 1.0, raster.step)
     shares = _shares(complete, present, raster, networks, np.asarray(usual, np.float64), covariances)
-    answers = [network.restore(scores, present, raster) for network in networks]
+    # That of the last, which counts most, from all sides.
+    answers = [network.restore(scores, present, raster, turned=network is networks[-1]) for network in networks]
     # The interpolation says nothing of its error, and kriging what holds for the image as a whole: not less than what
     # the first network says of its own.
     by_network = certainty * answers[0][1]
-    ways = [(_interpolated(restored, present, raster, _LOBES[max(raster.step)]), by_network)]
-    ways += [(certainty * answer, certainty * deviation) for answer, deviation in answers]
     kriged, deviation = krige_raster(
         _interpolated(restored, present, ONE_GRID, _LOBES[2]), covariances, (error[present] ** 2).mean(0), raster
     )
+    ways = [(_interpolated(restored, present, raster, _LOBES[max(raster.step)]), by_network)]
+    ways += [(kriged, np.maximum(deviation, by_network))]
+    ways += [(certainty * answer, certainty * deviation) for answer, deviation in answers]
     weighted = list(zip(shares[0] * np.asarray(usual), ways, strict=True))
-    weighted += [(shares[1], (kriged, np.maximum(deviation, by_network))), (shares[2], ways[1])]
+    weighted += [(shares[1], ways[1]), (shares[2], ways[2])]
     taken, std = (sum(share * way[index] for share, way in weighted) for index in (0, 1))
     return ScoresBetween(taken, std, shares)
 
@@ -104,8 +106,8 @@ def _shares(
             seen = measured & ~hidden
             kriged = krige_hidden(here, covariances, np.ones(len(covariances)), hidden)
             answers = [network.restore(here, seen, raster)[0][raster.places][hidden] for network in networks]
-            # Kriging also stands for the interpolation, which cannot be asked where a pixel of its raster is missing.
-            mixture = np.tensordot(usual, np.stack([kriged, *answers]), axes=1)
+            # Kriging stands for the interpolation too, which cannot be asked where a pixel of its raster is missing.
+            mixture = np.tensordot(usual, np.stack([kriged, kriged, *answers]), axes=1)
             # From the usual mixture on: what all agree in does not count.
             ways = np.stack([mixture, kriged, answers[0]]) - mixture
             missing = here[hidden] - mixture

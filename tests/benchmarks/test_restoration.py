@@ -82,6 +82,16 @@ def test_simulated_samples_made_finer_and_taken_up_again(capsys, tmp_path):
     assert after[0] == before and '"cartilage"' in after[-1] and len(after) < 4
 
 
+def test_errors_alone_are_the_same_and_do_not_pass_for_the_rest(capsys, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    arguments = ["finer", "--side=24", "--levels=1", "--scales=2", f"--rows={path}", "--cells=1", "--sections=0"]
+    brief = rows(capsys, *arguments, "--errors")
+    assert [row[0] for row in brief][0] == "enhance --scale" and [len(row) for row in brief] == [4, 4, 4]
+    whole = rows(capsys, *arguments)
+    assert len(whole) == 4 and [row[:3] for row in whole[:3]] == [row[:3] for row in brief]
+    assert len(path.read_text().splitlines()) == 2
+
+
 def test_the_cost_of_a_small_map(capsys):
     (row,) = rows(capsys, "cost", "--sizes", "8,8,60,2")
     assert row[0] == "8 x 8 x 60" and float(row[2]) > 0.5

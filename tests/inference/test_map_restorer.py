@@ -1,11 +1,17 @@
-"""The loaded map restorer: maps whose sides the network cannot halve twice."""
+"""The loaded map restorer: maps whose sides the network cannot halve twice, and answers from all sides."""
 
 import numpy as np
+import pytest
 
 import deeper_jax
-from deeper_jax.tasks.load import DEFAULT_RESTORER
+from deeper_jax.spectra.raster import Raster
+from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER
 
 SIDE = 60  # padded to 64
+
+
+def noisy(truth):
+    return truth + np.random.default_rng(0).standard_normal(truth.shape)
 
 
 def sample():
@@ -16,7 +22,25 @@ def sample():
 
 def test_the_sides_that_are_padded_are_as_good_as_the_others():
     truth = sample()
-    noisy = truth + np.random.default_rng(0).standard_normal(truth.shape)
-    error = (deeper_jax.load(DEFAULT_RESTORER).restore(noisy, np.ones(truth.shape[:2], bool))[0] - truth) ** 2
+    error = (deeper_jax.load(DEFAULT_RESTORER).restore(noisy(truth), np.ones(truth.shape[:2], bool))[0] - truth) ** 2
     assert error[-10:].mean() < 1.15 * error[:10].mean()
     assert error[:, -10:].mean() < 1.15 * error[:, :10].mean()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (12, 16)])
+def test_a_map_turned_has_its_answer_turned_if_that_is_asked_for(shape):
+    network = deeper_jax.load(DEFAULT_REFINER)
+    scan, present = noisy(sample()[1::2, 1::2])[: shape[0], : shape[1]], np.ones(shape, bool)
+    # A raster of two rows and three columns, of which the first row and the second column were measured.
+    raster, turned_raster = Raster((2, 3), (0, 1)), Raster((3, 2), (1, 0))
+
+    def differences(turned):
+        """Of the answer to the scan with rows for columns, mirrored along the columns, root mean squares."""
+        answers = network.restore(scan, present, raster, turned=turned)
+        swapped = scan.swapaxes(0, 1)[::-1]
+        others = network.restore(swapped, present.T, turned_raster, turned=turned)
+        back = [each[::-1].swapaxes(0, 1) for each in others]
+        return [np.sqrt(((own - other) ** 2).mean()) for own, other in zip(answers, back, strict=True)]
+
+    assert max(differences(turned=True)) < 1e-3
+    assert min(differences(turned=False)) > 0.05
