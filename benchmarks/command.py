@@ -220,6 +220,7 @@ def main() -> None:
     growth: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for size in options.sizes.split(","):
             height, width, channels = map(int, size.split("x"))
             for name, cost, error in rows_of((height, width, channels), folder, options.quick):

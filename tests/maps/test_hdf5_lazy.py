@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps import raman_map, read_map, write_map
+from deeper_jax.maps import raman_map, read_data_set, read_map, write_map
 from deeper_jax.maps.formats import hdf5, hdf5_lazy
 from deeper_jax.maps.formats.hdf5_chunks import is_packed, packed_chunk
 
@@ -86,3 +86,19 @@ def test_a_damaged_chunk_is_one_sentence(path, tmp_path, damage, lazy):
         data.id.write_direct_chunk((0, 0, 0), content)
     with pytest.raises(InputError, match=r"map.h5: found .*, expected the file as it was written; .*copy it again"):
         read_map(tmp_path / "map.h5", lazy=lazy).load()
+
+
+def test_marks_and_whole_numbers_are_unpacked_as_what_they_are(tmp_path, monkeypatch):
+    cube = raman_map(CUBE, np.linspace(600, 1800, 600))
+    marks = {"flagged": np.random.default_rng(1).random(CUBE.shape) < 0.01, "counts": CUBE.astype(np.int32)}
+    marks = {name: np.tile(each, (3, 1, 1)) for name, each in marks.items()}
+    many = cube.isel(y=np.tile(np.arange(len(CUBE)), 3)).drop_vars("y", errors="ignore").to_dataset()
+    write_map(many.assign({name: (cube.dims, each) for name, each in marks.items()}), tmp_path / "map.h5")
+    dtypes = []
+    plain = hdf5_lazy.unpacked_chunk
+    monkeypatch.setattr(hdf5_lazy, "unpacked_chunk", lambda *given: dtypes.append(given[2]) or plain(*given))
+    found = read_data_set(tmp_path / "map.h5", lazy=True)
+    for name, expected in marks.items():
+        assert found[name].nbytes > hdf5._SMALL
+        np.testing.assert_array_equal(found[name][2:60].values, expected[2:60], strict=True)
+    assert set(dtypes) == {np.dtype(np.int8), np.dtype(np.int32)}

@@ -31,6 +31,6 @@ def is_packed(dataset: Any) -> bool:
         and dataset.compression == "gzip"
         and dataset.shuffle
         and dataset.id.get_create_plist().get_nfilters() == 2
-        and dataset.dtype.kind == "f"
+        and dataset.dtype.kind in "fi"
         and dataset.dtype.isnative
     )

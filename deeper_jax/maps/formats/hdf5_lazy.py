@@ -19,20 +19,22 @@ from deeper_jax.maps.formats.hdf5_chunks import is_packed, unpacked_chunk
 def on_all_cores(path: Path, variables: Mapping[Any, Any]) -> dict[Any, Any]:
     """Those of a file's variables (`xarray.Variable`) that can be read so, in their place; the file stays open."""
     file = h5py.File(path, "r")
-    found = {name: file[name] for name in variables if name in file and is_packed(file[name])}
-    return {
-        name: variables[name]._replace(data=indexing.LazilyIndexedArray(_InChunks(path, dataset)))
-        for name, dataset in found.items()
-        if dataset.shape == variables[name].shape and dataset.dtype == variables[name].dtype
-    }
+    found = {}
+    for name, variable in variables.items():
+        if name in file and is_packed(dataset := file[name]) and dataset.shape == variable.shape:
+            # Marks are stored as bytes that are 0 or 1.
+            if variable.dtype == dataset.dtype or (variable.dtype == bool and dataset.dtype == np.int8):
+                array = _InChunks(path, dataset, variable.dtype)
+                found[name] = variable._replace(data=indexing.LazilyIndexedArray(array))
+    return found
 
 
 class _InChunks(BackendArray):
     """A dataset of h5py as xarray asks for it."""
 
-    def __init__(self, path: Path, dataset: h5py.Dataset) -> None:
+    def __init__(self, path: Path, dataset: h5py.Dataset, dtype: np.dtype) -> None:
         self._path, self._dataset = path, dataset
-        self.shape, self.dtype = dataset.shape, dataset.dtype
+        self.shape, self.dtype = dataset.shape, dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
         try:
@@ -49,7 +51,7 @@ class _InChunks(BackendArray):
             for each, size in zip(key, self.shape, strict=True)
         ]
         if any(span.step != 1 or not len(span) for span in spans):
-            return self._dataset[key]
+            return self._dataset[key].astype(self.dtype, copy=False)
         found = np.empty([len(span) for span in spans], self.dtype)
         chunks = self._dataset.chunks
         grid = [range(span.start // size * size, span.stop, size) for span, size in zip(spans, chunks, strict=True)]
@@ -62,7 +64,7 @@ class _InChunks(BackendArray):
                 whole = tuple(slice(first, first + size) for first, size in zip(corner, chunks, strict=True))
                 found[there] = self._dataset[whole][here]
             else:
-                found[there] = unpacked_chunk(content, chunks, self.dtype)[here]
+                found[there] = unpacked_chunk(content, chunks, self._dataset.dtype)[here]
 
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
             list(pool.map(unpack, itertools.product(*grid)))
