@@ -64,7 +64,7 @@ def run(output: Path, seeds: int, steps: int) -> None:
             config = config_of(way, output, seed, steps)
             train(config, training_job(config), workdir)
             scores[way].append(errors(workdir, read_pairs(output / "cells")["test"]))
-    table = as_markdown({way: np.mean(found, axis=0) for way, found in scores.items()}, seeds, steps)
+    table = as_markdown({WORDS[way]: np.mean(found, axis=0) for way, found in scores.items()}, "fed by", seeds, steps)
     (output / "data_paths.md").write_text(table + "\n", encoding="utf-8")
     print(table)
 
@@ -80,25 +80,26 @@ def errors(workdir: Path, test: SpectralPairs) -> np.ndarray:
     return np.array(rows)
 
 
-def as_markdown(scores: dict[str, np.ndarray], seeds: int, steps: int) -> str:
-    """One line for each way; differences are paired by cell, against tf.data."""
+def as_markdown(scores: dict[str, np.ndarray], varied: str, seeds: int, steps: int) -> str:
+    """One line for each of what is `varied`; differences are paired by cell, against the first."""
+    first = next(iter(scores))
     lines = [
         f"{CELLS['test_cells']} simulated cells, {seeds} runs of {steps} steps each; MSE x 1e3 (95 % interval over "
-        "cells), and its difference to tf.data, paired by cell.",
+        f"cells), and its difference to {first}, paired by cell.",
         "",
-        "| fed by | against the long exposure | difference | p | against the truth | difference | p |",
+        f"| {varied} | against the long exposure | difference | p | against the truth | difference | p |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for way, found in scores.items():
-        cells = [WORDS[way]]
+    for name, found in scores.items():
+        cells = [name]
         for column in (0, 1):
             values = 1e3 * found[:, column]
             summary = summarise(values)
             cells.append(f"{summary.mean:.3f} ({summary.low:.3f} to {summary.high:.3f})")
-            if way == "tf.data":
+            if name == first:
                 cells += ["", ""]
             else:
-                compared = compare_paired(values, 1e3 * scores["tf.data"][:, column])
+                compared = compare_paired(values, 1e3 * scores[first][:, column])
                 cells += [
                     f"{compared.difference:+.3f} ({compared.low:+.3f} to {compared.high:+.3f})",
                     f"{compared.wilcoxon_p:.3g}",

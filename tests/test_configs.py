@@ -152,7 +152,8 @@ def test_memory_is_printed_for_each_batch_and_kind_of_rematerialisation(tmp_path
         "    return config\n"
     )
     main(["memory", str(path), "--batch-sizes=2,8"])
-    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    rows = [line.split("|")[1:-1] for line in table[2:]]
     assert [(row[0].strip(), row[1].strip()) for row in rows] == [
         (remat, size) for remat in ("none", "blocks", "groups", "both") for size in ("2", "8")
     ]
