@@ -83,9 +83,9 @@ def read(path: Path, *, lazy: bool = False) -> xarray.Dataset | None:
     file = xarray.open_dataset(path, engine="h5netcdf", cache=False, **settings)
     large = {name: each for name, each in file.variables.items() if each.nbytes > _SMALL}
     if large:
-        from deeper_jax.maps.formats.hdf5_lazy import on_all_cores
+        from deeper_jax.maps.formats.hdf5_lazy import readable_by_all_cores
 
-        file = file.assign(on_all_cores(path, large))
+        file = file.assign(readable_by_all_cores(path, large))
     changed = [name for name, dtype in marks["dtypes"].items() if name in file.variables and file[name].dtype != dtype]
     if lazy:
         at_once = [name for name, each in file.variables.items() if each.nbytes <= _SMALL or name in changed]

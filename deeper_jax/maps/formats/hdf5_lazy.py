@@ -16,7 +16,7 @@ from deeper_jax.errors import InputError
 from deeper_jax.maps.formats.hdf5_chunks import is_packed, unpacked_chunk
 
 
-def on_all_cores(path: Path, variables: Mapping[Any, Any]) -> dict[Any, Any]:
+def readable_by_all_cores(path: Path, variables: Mapping[Any, Any]) -> dict[Any, Any]:
     """Those of a file's variables (`xarray.Variable`) that can be read so, in their place; the file stays open."""
     file = h5py.File(path, "r")
     found = {}
