@@ -1,5 +1,7 @@
 """What the page of an enhanced map chooses, names and leaves grey."""
 
+import itertools
+
 import numpy as np
 import pytest
 from tiny_models import spectra_of_bands, tiny_denoiser, tiny_super_resolver
@@ -83,6 +85,7 @@ def test_places_are_read_in_plain_figures():
 @pytest.mark.parametrize("kind", ["map", "fine map", "series", "spectrum"])
 def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
     values, axis = spectra_of_bands(*{"map": (5, 6), "fine map": (5, 6), "series": (9,), "spectrum": ()}[kind])
+    axis = axis + 1000.0  # titles as long as they come
     given = raman_map(values, axis, **({"y": np.arange(5.0), "x": np.arange(6.0)} if values.ndim == 3 else {}))
     finer = {"super_resolver": tiny_super_resolver(axis)} if kind == "fine map" else {}
     (shown,) = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
@@ -92,6 +95,8 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
         figure.draw_without_rendering()
         panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
         assert panels and all(axes.has_data() and axes.axison for axes in panels)
+        boxes = [axes.title.get_window_extent().padded(5) for axes in panels if axes.get_title()]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
         if any(axes.images for axes in panels):
             letters = {text.get_text() for axes in panels for text in axes.texts}
             assert letters == {example.letter for example in picture.examples}

@@ -37,14 +37,16 @@ def map_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int
         stages["super-resolved"] = (seen.finer, shown.finer_positions)
     bands = seen.bands
     ratio = _ratio(shown.positions) or 1.0
+    # Beside two others a title has no room for both in one line.
+    apart = ", " if len(stages) < 3 or ratio > _EXTREME else "\n"
     further = _further(shown, seen)
-    figure, rows = _canvas([len(stages)] * len(bands) + [len(further)], ratio)
+    figure, rows = _canvas([len(stages)] * len(bands) + [len(further)], ratio, 0.6 if apart == "\n" else 0.4)
     for number, ((row, panels), band) in enumerate(zip(rows, bands, strict=False)):
         images = {name: each[..., number] for name, (each, _) in stages.items()}
         norm = Normalize(*_limits(images["denoised"]))
         for panel, (name, image) in zip(panels, images.items(), strict=True):
             drawn = _draw(panel, image, stages[name][1], norm, "viridis")
-            panel.set_title(f"{name}, {band.centre:.0f} cm⁻¹", fontsize=TITLE)
+            panel.set_title(f"{name}{apart}{band.centre:.0f} cm⁻¹", fontsize=TITLE)
             _point(panel, shown.positions, places)
         _colour_bar(row, drawn, panels, shown.unit)
     row, panels = rows[-1]
@@ -136,16 +138,16 @@ def _ratio(positions: Sequence[Positions]) -> float | None:
     return width / height if positions[0].unit == positions[1].unit else None
 
 
-def _canvas(counts: list[int], ratio: float) -> tuple[Figure, list[tuple[Any, list[Any]]]]:
+def _canvas(counts: list[int], ratio: float, title: float) -> tuple[Figure, list[tuple[Any, list[Any]]]]:
     """A figure with a row for each number of panels, as (part of the figure, panels).
 
-    Wide maps lie under each other within their row.
+    Wide maps lie under each other within their row. A title takes so many inches.
     """
     wide = ratio > _EXTREME
     columns = 1 if wide else max(counts)
     side = (WIDTH - 1.7) / columns - 0.15
     panel = float(np.clip(side / ratio, 0.45, _LARGEST_PANEL))
-    heights = [(count if wide else 1) * (panel + 0.4) + 0.35 for count in counts]
+    heights = [(count if wide else 1) * (panel + title) + 0.35 for count in counts]
     figure = new_figure(WIDTH, sum(heights))
     figure.set_dpi(DPI)
     parts = figure.subfigures(len(counts), 1, height_ratios=heights, squeeze=False)[:, 0]
