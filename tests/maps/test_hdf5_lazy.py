@@ -1,5 +1,7 @@
 """Arrays in HDF5 files, unpacked chunk by chunk on all cores, against h5py's own reading."""
 
+import copy
+import pickle
 import shutil
 
 import h5py
@@ -102,3 +104,10 @@ def test_marks_and_whole_numbers_are_unpacked_as_what_they_are(tmp_path, monkeyp
         assert found[name].nbytes > hdf5._SMALL
         np.testing.assert_array_equal(found[name][2:60].values, expected[2:60], strict=True)
     assert set(dtypes) == {np.dtype(np.int8), np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_copies_read_the_file_too(path, expected, copied):
+    found = copied(read_map(path, lazy=True))
+    assert not found.variable._in_memory
+    np.testing.assert_array_equal(found.values, expected)

@@ -36,6 +36,10 @@ class _InChunks(BackendArray):
         self._path, self._dataset = path, dataset
         self.shape, self.dtype = dataset.shape, dtype
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, in this process or in one of dask's, open the file by themselves."""
+        return _reopened, (self._path.absolute(), self._dataset.name, self.dtype)
+
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
         try:
             return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
@@ -69,6 +73,10 @@ class _InChunks(BackendArray):
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
             list(pool.map(unpack, itertools.product(*grid)))
         return found[tuple(0 if isinstance(each, int | np.integer) else slice(None) for each in key)]
+
+
+def _reopened(path: Path, name: str, dtype: np.dtype) -> _InChunks:
+    return _InChunks(path, h5py.File(path, "r")[name], dtype)
 
 
 def _overlap(span: range, first: int, size: int) -> tuple[slice, slice]:
