@@ -2,9 +2,10 @@
 
     XLA_FLAGS=--xla_force_host_platform_device_count=8 python -m benchmarks.batch_statistics --output=DIR
 
-The demo's denoiser trained on all devices there are, a batch of 128 shared among them, with either way to take the
-statistics (`train.batch_statistics`), the same seeds, data and steps for both; errors as in `benchmarks.data_paths`, of
-simulated cells that none has seen. Writes OUTPUT/batch_statistics.md; runs that were stopped resume.
+The demo's denoiser, with BatchNorm, trained on all devices there are, a batch of 128 shared among them, with either way
+to take the statistics (`train.batch_statistics`), the same seeds, data and steps for both; errors as in
+`benchmarks.data_paths`, of simulated cells that none has seen. Writes OUTPUT/batch_statistics.md; runs that were
+stopped resume.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def run(output: Path, seeds: int, steps: int) -> None:
     for seed in range(seeds):
         for way, found in scores.items():
             config = config_of("device", output, seed, steps)
-            config.train.batch_statistics = way
+            config.model.batch_norm, config.train.batch_statistics = True, way
             workdir = output / f"{way}_{seed}"
             train(config, training_job(config), workdir)
             found.append(errors(workdir, read_pairs(output / "cells")["test"]))

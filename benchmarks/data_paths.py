@@ -85,7 +85,7 @@ def as_markdown(scores: dict[str, np.ndarray], varied: str, seeds: int, steps: i
     first = next(iter(scores))
     lines = [
         f"{CELLS['test_cells']} simulated cells, {seeds} runs of {steps} steps each; MSE x 1e3 (95 % interval over "
-        f"cells), and its difference to {first}, paired by cell.",
+        "cells), and its difference to the first, paired by cell.",
         "",
         f"| {varied} | against the long exposure | difference | p | against the truth | difference | p |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -102,7 +102,7 @@ def as_markdown(scores: dict[str, np.ndarray], varied: str, seeds: int, steps: i
                 compared = compare_paired(values, 1e3 * scores[first][:, column])
                 cells += [
                     f"{compared.difference:+.3f} ({compared.low:+.3f} to {compared.high:+.3f})",
-                    f"{compared.wilcoxon_p:.3g}",
+                    "" if compared.wilcoxon_p is None else f"{compared.wilcoxon_p:.3g}",
                 ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
