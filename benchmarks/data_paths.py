@@ -8,6 +8,7 @@ the noise-free truth; each cell's mean over the seeds. Writes OUTPUT/data_paths.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from deeper_jax.tasks.registry import training_job
 from deeper_jax.training.loop import train
 
 CELLS = {"cells": 28, "test_cells": 8, "counts_cells": 0, "height": 32, "width": 32, "seed": 5}
-WAYS = ("tf.data", "device", "simulator")
 WORDS = {
     "tf.data": "20 cells' files through tf.data",
     "device": "the same files kept on the device",
@@ -33,16 +33,21 @@ WORDS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", required=True, type=Path, help="folder for the data, the runs and the table")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each way (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=600, help="of each run (default: %(default)s)")
-    options = parser.parse_args()
+    options = options_of(__doc__, steps=600)
     run_quietly("data_paths.py", lambda: run(options.output, options.seeds, options.steps))
 
 
+def options_of(description: str | None, steps: int) -> argparse.Namespace:
+    """The folder, the seeds and the steps of trainings that are compared."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", required=True, type=Path, help="folder for the data, the runs and the table")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each way (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=steps, help="of each run (default: %(default)s)")
+    return parser.parse_args()
+
+
 def config_of(way: str, output: Path, seed: int, steps: int) -> ConfigDict:
-    """The demo's network and schedule, fed in one of the `WAYS`."""
+    """The demo's network and schedule, fed in one of the ways of `WORDS`."""
     config = denoising_demo.get_config()
     if way == "simulator":
         settings = denoising_counts.get_config()
@@ -57,15 +62,25 @@ def config_of(way: str, output: Path, seed: int, steps: int) -> ConfigDict:
 
 def run(output: Path, seeds: int, steps: int) -> None:
     """Train all, score all, and write the table."""
-    scores: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
+    scores = train_all(output, seeds, WORDS, lambda way, seed: config_of(way, output, seed, steps))
+    write_table(output / "data_paths.md", as_markdown(scores, "fed by", seeds, steps))
+
+
+def train_all(
+    output: Path, seeds: int, words: dict[str, str], config: Callable[[str, int], ConfigDict]
+) -> dict[str, np.ndarray]:
+    """Train each way with each seed, by its config; mean `errors` [cells, 2] over the seeds, by the way's words."""
+    scores: dict[str, list[np.ndarray]] = {way: [] for way in words}
     for seed in range(seeds):
-        for way in WAYS:
-            workdir = output / f"{way}_{seed}"
-            config = config_of(way, output, seed, steps)
-            train(config, training_job(config), workdir)
-            scores[way].append(errors(workdir, read_pairs(output / "cells")["test"]))
-    table = as_markdown({WORDS[way]: np.mean(found, axis=0) for way, found in scores.items()}, "fed by", seeds, steps)
-    (output / "data_paths.md").write_text(table + "\n", encoding="utf-8")
+        for way, found in scores.items():
+            settings, workdir = config(way, seed), output / f"{way}_{seed}"
+            train(settings, training_job(settings), workdir)
+            found.append(errors(workdir, read_pairs(output / "cells")["test"]))
+    return {words[way]: np.mean(found, axis=0) for way, found in scores.items()}
+
+
+def write_table(path: Path, table: str) -> None:
+    path.write_text(table + "\n", encoding="utf-8")
     print(table)
 
 

@@ -2,13 +2,11 @@
 
 import functools
 
-import jax
 import numpy as np
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import LoadedModel
-from deeper_jax.inference.machine import core_count
-from deeper_jax.inference.programs import padded_size
+from deeper_jax.inference.programs import padded_size, worker_count
 from deeper_jax.inference.tiling import apply_tiled, even_tile
 from deeper_jax.spectra.interpolation import interpolate_raster
 from deeper_jax.spectra.raster import Raster
@@ -16,7 +14,7 @@ from deeper_jax.spectra.raster import Raster
 # Pixels of a side that go through the network together at most, and that neighbouring tiles share: as far as it sees.
 TILE, OVERLAP = 160, 24
 _MULTIPLE = 8
-# On a CPU so many tiles go through it at the same time, at most.
+# So many tiles go through it at the same time, at most: one alone leaves a core of two idle for a third of the time.
 _TOGETHER = 2
 ONE_GRID = Raster((1, 1), (0, 0))
 # Mirrorings along y and x.
@@ -67,7 +65,7 @@ class LoadedMapRestorer(LoadedModel):
         padded = _padded(count, (height, width), tile)
         work = functools.partial(self._tile, count=count, shape=padded, turned=turned)
         # The ways to turn a tile keep the cores busy by themselves.
-        workers = 1 if turned else _workers()
+        workers = 1 if turned else min(worker_count(), _TOGETHER)
         answer = apply_tiled(planes, work, scale=1, tile=tile, overlap=OVERLAP, workers=workers)
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
 
@@ -120,11 +118,6 @@ class LoadedMapRestorer(LoadedModel):
             mean = np.mean([answer[flip] for answer, flip in zip(answers, _FLIPS, strict=True)], axis=0)
             total += mean if swapped is images else mean.swapaxes(-1, -2)
         return total / 2
-
-
-def _workers() -> int:
-    """Tiles that are worked on together: one alone leaves a core of two idle for a third of the time."""
-    return min(core_count(), _TOGETHER) if jax.default_backend() == "cpu" else 1
 
 
 def _padded(count: int, image: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int]:

@@ -50,7 +50,7 @@ class Programs:
         """
         if not len(examples):
             return examples
-        workers = core_count() if jax.default_backend() == "cpu" else 1
+        workers = worker_count()
         size = _batch_size(-(-len(examples) // workers), largest)
         # Threads that ask for the same program at the same time must not all make it.
         with _MAKING:
@@ -67,6 +67,11 @@ class Programs:
             return np.concatenate([answer(start) for start in starts])
         with ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(answer, starts)))
+
+
+def worker_count() -> int:
+    """Threads that give the device work at the same time: one a core on the CPU, one on an accelerator."""
+    return core_count() if jax.default_backend() == "cpu" else 1
 
 
 def _batch_size(count: int, largest: int) -> int:

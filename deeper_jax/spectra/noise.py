@@ -153,5 +153,6 @@ def smooth_intensity(spectra: np.ndarray) -> np.ndarray:
 
     float32 for spectra in float32, float64 for any others.
     """
+    spectra = np.asarray(spectra)
     dtype = np.float32 if spectra.dtype == np.float32 else np.float64
-    return uniform_filter1d(np.asarray(spectra, dtype), SMOOTHING, axis=-1)
+    return uniform_filter1d(spectra.astype(dtype, copy=False), SMOOTHING, axis=-1)

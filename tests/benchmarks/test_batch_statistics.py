@@ -4,17 +4,17 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import batch_statistics
+from benchmarks import batch_statistics, data_paths
 from deeper_jax.errors import InputError
 
 
 def test_both_ways_are_trained_alike_and_compared_by_cell(tmp_path, monkeypatch, capsys):
     trained = []
-    monkeypatch.setattr(batch_statistics, "train", lambda config, job, workdir: trained.append((workdir.name, config)))
-    monkeypatch.setattr(batch_statistics, "training_job", lambda config: None)
-    monkeypatch.setattr(batch_statistics, "read_pairs", lambda folder: {"test": None})
+    monkeypatch.setattr(data_paths, "train", lambda config, job, workdir: trained.append((workdir.name, config)))
+    monkeypatch.setattr(data_paths, "training_job", lambda config: None)
+    monkeypatch.setattr(data_paths, "read_pairs", lambda folder: {"test": None})
     cells = np.linspace(2e-3, 3e-3, 8)[:, None] * np.ones(2)
-    monkeypatch.setattr(batch_statistics, "errors", lambda workdir, _: cells * (1.1 if "device" in workdir.name else 1))
+    monkeypatch.setattr(data_paths, "errors", lambda workdir, _: cells * (1.1 if "device" in workdir.name else 1))
     batch_statistics.run(tmp_path, seeds=2, steps=7)
     assert [name for name, _ in trained] == ["all_0", "device_0", "all_1", "device_1"]
     for (_, one), (_, other) in zip(trained[::2], trained[1::2], strict=True):

@@ -1,9 +1,7 @@
 """Arrays that stay in their HDF5 file until they are asked for, whose chunks are then unpacked by all cores."""
 
 import itertools
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from deeper_jax.errors import InputError
-from deeper_jax.maps.formats.hdf5_chunks import is_packed, unpacked_chunk
+from deeper_jax.maps.formats.hdf5_chunks import chunk_pool, is_packed, unpacked_chunk
 
 
 def readable_by_all_cores(path: Path, variables: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -70,7 +68,7 @@ class _InChunks(BackendArray):
             else:
                 found[there] = unpacked_chunk(content, chunks, self._dataset.dtype)[here]
 
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
+        with chunk_pool() as pool:
             list(pool.map(unpack, itertools.product(*grid)))
         return found[tuple(0 if isinstance(each, int | np.integer) else slice(None) for each in key)]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from deeper_jax.maps.formats.description import plain_attrs
 from deeper_jax.maps.formats.hdf5 import PACKED, chunk_of, write
-from deeper_jax.maps.formats.hdf5_chunks import packed_chunk
+from deeper_jax.maps.formats.hdf5_chunks import chunk_pool, packed_chunk
 
 if TYPE_CHECKING:
     import xarray
@@ -75,7 +74,7 @@ class Hdf5Pieces:
         self._parts: list[_Part] = []
         # What is being packed.
         self._begun: list[tuple[str, _Chunk, Future[bytes]]] = []
-        self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 16))
+        self._pool = chunk_pool()
 
     def put(self, rows: slice | np.ndarray, values: Mapping[str, np.ndarray]) -> None:
         """Append spectra.
