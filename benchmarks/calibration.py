@@ -20,7 +20,7 @@ import numpy as np
 import deeper_jax
 from benchmarks.restoration.samples import SIMULATED, drawn
 from deeper_jax.cli.command_line import run_quietly
-from deeper_jax.enhancement.finer_map import networks_between, refined_spectra
+from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, ways_in_pixels
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
@@ -114,7 +114,7 @@ def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[An
     spectra, truth = cube.reshape(-1, cube.shape[-1]), truth.reshape(-1, truth.shape[-1])
     noise_model = estimate_noise(spectra)
     measured, every = MeasuredSpectra(cube, np.ones(cube.shape[:2], bool)), slice(0, len(spectra))
-    fitted = fit_map(measured, noise_model, model.network, networks[0].restore_grid)
+    fitted = fit_map(measured, noise_model, model.network, ways_in_pixels(networks[:1], Raster.of((1, 1))))
     by_itself = alone(spectra, noise_model, model.network)
     together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate(every), model.network)
     for how, estimate in zip(MEASURED, (together, by_itself), strict=True):
@@ -126,7 +126,7 @@ def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any
     low = cube[raster.places]
     present = np.ones(low.shape[:2], bool)
     noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
-    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, networks[0].restore_grid)
+    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, ways_in_pixels(networks, raster))
     if fitted is None:
         return
     fine, std = refined_spectra(fitted, present, networks, raster)

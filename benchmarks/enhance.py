@@ -45,7 +45,8 @@ def methods(cube, model, restorer):
         "Gaussian (1 pixel) + PCA + Whittaker",
         [pca_whittaker(smooth, k, lam) for k in COMPONENTS for lam in LAMBDAS[:6]],
     )
-    yield "enhance, whole map", [denoise_map(cube, present, noise_model, model.network, restorer.restore_grid).spectra]
+    restorers = {"network": restorer.restore_grid}
+    yield "enhance, whole map", [denoise_map(cube, present, noise_model, model.network, restorers).spectra]
 
 
 def simulated(model, restorer):
@@ -119,7 +120,7 @@ def clean_map(path, model, restorer):
     flat = cube.reshape(-1, cube.shape[-1])
     noise_model = estimate_noise(flat)
     present = np.ones(cube.shape[:2], bool)
-    altered = flat - denoise_map(cube, present, noise_model, model.network, restorer.restore_grid).spectra
+    altered = flat - denoise_map(cube, present, noise_model, model.network, {"network": restorer.restore_grid}).spectra
     alone_altered = flat - alone(flat, noise_model, model.network).spectra
     # Independent of the noise model: the median of fourth differences along the spectra.
     noise = 1.4826 * np.median(np.abs(np.diff(flat, 4, axis=1))) / np.sqrt(70)

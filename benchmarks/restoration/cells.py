@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
             errors: tuple[list[float], list[float]] = ([], [])
             for cube, truth in samples("cell", config, range(options.samples), options.side):
                 noise_model, present = estimate_noise(cube.reshape(-1, cube.shape[-1])), np.ones(cube.shape[:2], bool)
-                for found, restore in zip(errors, (restorer.restore_grid, None), strict=True):
-                    output = denoise_map(cube, present, noise_model, model.network, restore).spectra
+                for found, restorers in zip(errors, ({"network": restorer.restore_grid}, {}), strict=True):
+                    output = denoise_map(cube, present, noise_model, model.network, restorers).spectra
                     found.append(error(output.reshape(truth.shape), truth, cube))
             print(f"| {level:g} | {name} | {told(errors[0])} | {told(errors[1])} |", flush=True)

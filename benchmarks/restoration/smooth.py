@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> None:
             for draw in range(options.draws):
                 generator = np.random.default_rng(draw)
                 cube = generator.poisson(truth) + READING * generator.standard_normal(truth.shape)
-                for found, restore in zip(errors, (restorer.restore_grid, None), strict=False):
-                    found.append(float(((enhanced(cube, axis, model, restore) - truth) ** 2).mean()))
+                for found, restorers in zip(errors, ({"network": restorer.restore_grid}, {}), strict=False):
+                    found.append(float(((enhanced(cube, axis, model, restorers) - truth) ** 2).mean()))
                 for found, ways in zip(errors[2:], others.values(), strict=True):
                     found += [least_error(cube, truth, ways)] if ways else []
             scale = 100 / map_variance(truth)

@@ -14,6 +14,7 @@ noise of variance r, at a gain of g counts a photo-electron, a pedestal r / g lo
 
 import argparse
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def run(options: argparse.Namespace) -> None:
                 generator = np.random.default_rng(draw)
                 seen = generator.binomial(counts, fraction)
                 outputs = {
-                    OURS: enhanced(seen, axis, model, restorer.restore_grid),
-                    WITHOUT: enhanced(seen, axis, model, None),
+                    OURS: enhanced(seen, axis, model, {"network": restorer.restore_grid}),
+                    WITHOUT: enhanced(seen, axis, model, {}),
                     **{name: blind(seen, ways[0], generator) for name, ways in others.items() if ways},
                 }
                 for name, output in outputs.items():
@@ -66,11 +67,11 @@ def run(options: argparse.Namespace) -> None:
         print(f"\nRatio at {fraction:g} of the light: median {np.median(means):.3f}, worst {max(means):.3f}")
 
 
-def enhanced(measured: np.ndarray, axis: np.ndarray, model: Any, restore: Restore | None) -> np.ndarray:
+def enhanced(measured: np.ndarray, axis: np.ndarray, model: Any, restorers: Mapping[str, Restore]) -> np.ndarray:
     """What `enhance` makes of a map [H, W, L] without cosmic rays, with or without the restorer."""
     cube, network = measured.astype(np.float64), functools.partial(model.on_axis, axis=axis)
     noise_model = estimate_noise(cube.reshape(-1, len(axis)))
-    return denoise_map(cube, np.ones(cube.shape[:2], bool), noise_model, network, restore).spectra.reshape(cube.shape)
+    return denoise_map(cube, np.ones(cube.shape[:2], bool), noise_model, network, restorers).spectra.reshape(cube.shape)
 
 
 def held_out_error(output: np.ndarray, rest: np.ndarray, left: np.ndarray | float) -> float:

@@ -1,6 +1,7 @@
 """The estimate of a map's spectra in the way that the model allows: all together, one by one, or on a fixed axis."""
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,8 +10,8 @@ from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.progress import Progress, progress_bar
+from deeper_jax.enhancement.score_images import Restore
 from deeper_jax.enhancement.uncertainty import DRAWS, parametric_bootstrap
-from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.inference.spectral_denoiser import SpectralDenoiser
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 
@@ -30,12 +31,12 @@ class Denoising:
     def __init__(
         self,
         model: SpectralDenoiser,
-        restorer: LoadedMapRestorer | None,
+        restorers: Mapping[str, Restore],
         spectra: MeasuredSpectra,
         noise_model: NoiseModel,
         axis: np.ndarray,
     ) -> None:
-        self._model, self._restorer, self._spectra = model, restorer, spectra
+        self._model, self._restorers, self._spectra = model, restorers, spectra
         self._noise_model, self._axis = noise_model, axis
         self.fitted: FittedMap | None = None
         self._as_precise: FittedMap | None = None
@@ -50,8 +51,8 @@ class Denoising:
         if not self._model.knows_uncertainty:
             every = self._spectra.rows(slice(0, len(self._spectra)))
             self._by_itself = _by_fixed_axis(self._model, every, self._noise_model, self._axis, options.progress)
-        elif self.use_map and self._restorer:
-            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorer.restore_grid)
+        elif self.use_map:
+            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorers)
         # What is read as float32 is handed out so, and may be looked at so in half of the time.
         self._as_precise = self.fitted and self.fitted.in_precision(self._spectra.precision)
 

@@ -1,5 +1,6 @@
 """A denoised map made finer by the map restorers, with its coordinates, uncertainty and marks."""
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from deeper_jax.enhancement.between_pixels import scores_between
 from deeper_jax.enhancement.enhanced_map import on_finer_grid
 from deeper_jax.enhancement.map_denoiser import FittedMap, placed
+from deeper_jax.enhancement.score_images import Restore
 from deeper_jax.enhancement.super_resolved_map import interpolated
 from deeper_jax.errors import InputError
 from deeper_jax.inference.map_restorer import LoadedMapRestorer
@@ -39,6 +41,21 @@ def networks_between(restorer: LoadedMapRestorer) -> list[LoadedMapRestorer]:
     if restorer.path != str(DEFAULT_RESTORER):
         return [restorer]
     return [restorer, load_as(DEFAULT_REFINER, LoadedMapRestorer)]
+
+
+def ways_in_pixels(networks: Sequence[LoadedMapRestorer], raster: Raster) -> dict[str, Restore]:
+    """How the networks estimate the pixels that were measured, for `fit_map`.
+
+    Of a scan that is made finer the companion too: it sees the scan on the finer grid, as it was trained.
+
+    Args:
+        networks: see `networks_between`.
+        raster: where the pixels lie on the finer grid.
+    """
+    ways: dict[str, Restore] = {"network": networks[0].restore_grid}
+    if len(networks) > 1:
+        ways["companion"] = functools.partial(networks[-1].restore_scan, raster=raster)
+    return ways
 
 
 def refined_spectra(

@@ -9,7 +9,8 @@
    no component holds), the network's answer to that spectrum alone takes over, as far as the two differ significantly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ SMOOTHING = 1.0
 SPLITS, _MANY = 2, 20_000
 # What serves as noise is kept in single precision: random numbers are no worse for it.
 NOISE_TYPE = np.float32
+NO_RESTORERS: Mapping[str, Restore] = MappingProxyType({})
 
 
 class Estimate(NamedTuple):
@@ -112,19 +114,26 @@ _ESTIMATED_BY = ("scores", "std", "components", "measured_components", "error", 
 
 
 def denoise_map(
-    cube: np.ndarray, present: np.ndarray, noise_model: NoiseModel, network: Network, restore: Restore | None = None
+    cube: np.ndarray,
+    present: np.ndarray,
+    noise_model: NoiseModel,
+    network: Network,
+    restorers: Mapping[str, Restore] = NO_RESTORERS,
 ) -> Estimate:
     """Denoise the spectra of a map together: `fit_map`, and exceptions where they are needed."""
     spectra = MeasuredSpectra(cube, present)
     every = slice(0, len(spectra))
-    fitted = fit_map(spectra, noise_model, network, restore)
+    fitted = fit_map(spectra, noise_model, network, restorers)
     if fitted is None:
         return alone(spectra.rows(every), noise_model, network)
     return with_exceptions(spectra.rows(every), fitted.estimate(every), network)
 
 
 def fit_map(
-    spectra: MeasuredSpectra, noise_model: NoiseModel, network: Network, restore: Restore | None = None
+    spectra: MeasuredSpectra,
+    noise_model: NoiseModel,
+    network: Network,
+    restorers: Mapping[str, Restore] = NO_RESTORERS,
 ) -> FittedMap | None:
     """Find what the spectra of a map have in common.
 
@@ -132,7 +141,7 @@ def fit_map(
         spectra: of the map.
         noise_model: their noise.
         network: see `Network`.
-        restore: the two-dimensional network; None: without it.
+        restorers: two-dimensional networks by name, each a way to estimate the components' images.
 
     Returns:
         The fit; None where they have nothing in common.
@@ -146,10 +155,10 @@ def fit_map(
         return None
     measured, noise = _scores_and_noise(spectra, parts)
     on_grid = placed(measured, present)
-    found = best_scores(on_grid, present, [placed(each, present) for each in noise], restore)
+    found = best_scores(on_grid, present, [placed(each, present) for each in noise], restorers)
     del measured, noise
     scores, std = (each.reshape(-1, each.shape[-1])[_places(present)] for each in (found.scores, found.std))
-    by_network = found.weights.get("network", np.zeros(len(parts.components))) * parts.certain
+    by_network = parts.certain * sum((found.weights[name] for name in restorers), np.zeros(len(parts.components)))
     fitted = FittedMap(
         scores=scores * (by_network + (1 - by_network) * parts.shares),
         std=std,

@@ -17,7 +17,7 @@ from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
-from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra
+from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra, ways_in_pixels
 from deeper_jax.enhancement.free_memory import check_memory, release_memory
 from deeper_jax.enhancement.map_denoiser import FittedMap
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
@@ -170,9 +170,11 @@ def _enhanced(
 ) -> "xarray.Dataset":
     raster = Raster.of(options.scales)
     finer = options.scales != (1, 1)
-    restorer = None
+    networks: list[LoadedMapRestorer] = []
     if finer or (options.use_map and model.knows_uncertainty):
-        restorer = load_as(options.restorer or DEFAULT_RESTORER, LoadedMapRestorer)
+        networks = [load_as(options.restorer or DEFAULT_RESTORER, LoadedMapRestorer)]
+    if finer:
+        networks = networks_between(networks[0])
     models = [model] if super_resolver is None else [model, super_resolver]
     channels = data.sizes["wavenumber"]
     data, unchanged = inside(data, models, options.outside, super_resolver is not None)
@@ -187,7 +189,8 @@ def _enhanced(
             )
 
     rays, noise_models = _rays_and_noise(data, spectra, options)
-    denoising = Denoising(model, restorer, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
+    ways = ways_in_pixels(networks, raster) if networks else {}
+    denoising = Denoising(model, ways, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
     denoising.begin(options)
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.
@@ -204,11 +207,10 @@ def _enhanced(
         enhanced = with_components(enhanced, denoising.fitted, spectra.present)
         enhanced.attrs |= _held_out(denoising.fitted, enhanced.attrs["noise_rms"])
     enhanced.attrs["model"] = json.dumps(model_record(model))
-    if denoising.fitted and restorer:
-        enhanced.attrs["restorer"] = json.dumps(model_record(restorer))
-    if finer and restorer:
+    if denoising.fitted and networks:
+        enhanced.attrs["restorer"] = json.dumps(model_record(networks[0]))
+    if finer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        networks = networks_between(restorer)
         return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, networks, raster)
     if super_resolver is None:
         return enhanced

@@ -1,7 +1,7 @@
 """The images of a map's components, each estimated by the mixture of ways that suits it best."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +50,7 @@ class ScoreEstimate(NamedTuple):
 
 
 def best_scores(
-    scores: np.ndarray, present: np.ndarray, noise: Iterable[np.ndarray], restore: Restore | None
+    scores: np.ndarray, present: np.ndarray, noise: Iterable[np.ndarray], networks: Mapping[str, Restore]
 ) -> ScoreEstimate:
     """Estimate each component's image by the mixture of ways that proves best on it.
 
@@ -64,9 +64,10 @@ def best_scores(
         scores: [..., K] on a grid of any number of axes, in standard deviations of their noise.
         present: [...], false where nothing was measured.
         noise: for each split images [..., K] like the noise of the scores, of variance 1.
-        restore: the network; None: without it.
+        networks: further ways, by name.
     """
-    ways, count = _ways(restore), scores.shape[-1]
+    ways: dict[str, Restore] = {"as measured": _own, "similar pixels": _by_similar_pixels, **networks}
+    count = scores.shape[-1]
     starts = _block_starts(int(present.sum()))
     products = np.zeros((len(starts), count, len(ways), len(ways)))
     target, left, splits = np.zeros((len(starts), count, len(ways))), np.zeros((len(starts), count)), 0
@@ -130,11 +131,6 @@ def _mixture(products: np.ndarray, target: np.ndarray) -> np.ndarray:
     if count == 1 or not products.any():
         return np.eye(count)[0]
     return convex_shares(products + _RIDGE * np.trace(products) / count * np.eye(count), target)
-
-
-def _ways(restore: Restore | None) -> dict[str, Restore]:
-    ways: dict[str, Restore] = {"as measured": _own, "similar pixels": _by_similar_pixels}
-    return ways if restore is None else {**ways, "network": restore}
 
 
 def _own(scores: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
