@@ -1,5 +1,7 @@
 """Maps made finer with nothing trained by the user: positions, gaps, marks, uncertainty, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -55,6 +57,16 @@ def test_it_is_nearer_to_the_truth_than_the_interpolated_scan(coarse, finer):
     error = ((finer["intensity"].values - truth) ** 2).mean()
     assert error < 0.3 * ((upsample(low, "bicubic", 2, 1) - truth) ** 2).mean()
     assert error < 1.1 * ((upsample(finer["denoised"].values, "bicubic", 2, 1) - truth) ** 2).mean()
+
+
+def test_in_the_measured_pixels_the_companion_is_asked_too(coarse, finer):
+    shares = next(step for step in json.loads(finer.attrs["steps"]) if step["name"] == "denoise")["components"]
+    assert list(shares) == ["as measured", "similar pixels", "network", "companion"]
+    assert_allclose(np.sum(list(shares.values()), axis=0), 1.0, atol=0.03)
+    assert max(shares["companion"][1:]) > 0.2
+    truth = coarse[0][1::2, 1::2]
+    errors = [((each - truth) ** 2).mean() for each in (finer["denoised"], deeper_jax.enhance(coarse[2])["intensity"])]
+    assert errors[0] < 1.02 * errors[1]
 
 
 def test_the_uncertainty_is_about_right_in_measured_pixels_and_in_new_ones(coarse, finer):
