@@ -5,7 +5,8 @@ from scipy.ndimage import uniform_filter1d
 
 from deeper_jax.spectra.sharp_features import height_over_surroundings, sharp_features
 
-# Widths of the windows looked through, channels: single channels, narrow bands, wide bands, broad slopes.
+# Widths of the windows looked through, channels: single channels, narrow bands, wide bands, broad slopes; each at least
+# twice the one before.
 WINDOWS = (1, 3, 7, 15, 31)
 # The sum of a window's residuals beyond so many standard deviations is no noise; for windows of one channel a little
 # below five, so that whoever estimates the noise slightly differently finds nothing unmarked beyond five.
@@ -37,12 +38,20 @@ def residual_outliers(residual: np.ndarray, noise: np.ndarray, single_limit: flo
 def is_unlike_noise(residual: np.ndarray, noise: np.ndarray, single_limit: float = SINGLE_LIMIT) -> np.ndarray:
     """Which spectra have any `residual_outliers`, [P] bool, at a fraction of their cost."""
     normal = residual / noise
+    length = normal.shape[1]
     strange = np.asarray(np.abs(normal).max(1) > single_limit)
-    sums = np.zeros((len(normal), normal.shape[1] + 1))
-    np.cumsum(normal, axis=1, out=sums[:, 1:])
-    for width in WINDOWS:
-        if 1 < width <= normal.shape[1]:
-            strange |= np.abs(sums[:, width:] - sums[:, :-width]).max(1) > LIMIT * np.sqrt(width)
+    sums, summed = normal, 1
+    for width in WINDOWS[1:]:
+        if width > length:
+            break
+        # A window is two of the width before and a few channels, in half of the time that differences of running sums
+        # take in double precision.
+        count = length - width + 1
+        wider = sums[:, :count] + sums[:, summed : summed + count]
+        for first in range(2 * summed, width):
+            wider += normal[:, first : first + count]
+        strange |= np.abs(wider).max(1) > LIMIT * np.sqrt(width)
+        sums, summed = wider, width
     return strange
 
 
