@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 # 90 % of the errors of a normal distribution lie within so many standard deviations.
 NINETY_PERCENT = 1.6449
@@ -58,6 +57,9 @@ def fit_calibration(cases: Sequence[Case]) -> dict[str, float]:
     def miss(logarithms: np.ndarray) -> float:
         factor, share = np.exp(logarithms)
         return sum((coverage(case, factor, share) - 0.9) ** 4 for case in cases)
+
+    # Imported here: who enhances maps need not wait for it.
+    from scipy.optimize import minimize
 
     starts = [np.log([factor, share]) for factor in (1.0, 2.0) for share in (0.02, 0.06)]
     best = min((minimize(miss, start, method="Nelder-Mead") for start in starts), key=lambda found: found.fun)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import scipy.optimize
 
 from deeper_jax.errors import InputError
 from deeper_jax.unmixing.checks import Array, check_same_shape, real_array
@@ -43,8 +42,11 @@ def non_negative_abundances(spectra: npt.ArrayLike, endmembers: npt.ArrayLike) -
     targets = values.reshape(-1, values.shape[-1]) @ span
     scale = np.abs(targets).max(axis=1, keepdims=True)
     scale[scale == 0] = 1.0
+    # Imported here: who looks for bands alone need not wait for it.
+    from scipy.optimize import nnls
+
     rounds = _ROUNDS_PER_ENDMEMBER * len(library)
-    solution = [scipy.optimize.nnls(triangle, target, maxiter=rounds)[0] for target in targets / scale]
+    solution = [nnls(triangle, target, maxiter=rounds)[0] for target in targets / scale]
     return (np.array(solution) * (scale / lengths)).reshape(*values.shape[:-1], len(library))
 
 
