@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
 from deeper_jax.inference.machine import blas_on_one_core, core_count
@@ -172,6 +171,9 @@ def _blurred(values: np.ndarray, sigma: float, axes: int) -> np.ndarray:
 @functools.lru_cache(64)
 def _gaussian_rows(length: int, start: int, stop: int, sigma: float) -> np.ndarray:
     """Rows of the matrix [length, length] that a Gaussian filter is, mirrored at both ends."""
+    # Imported here: who draws needs blocks and lines of spectra, and none of SciPy.
+    from scipy.ndimage import gaussian_filter1d
+
     return gaussian_filter1d(np.eye(length), sigma, axis=0, truncate=_REACH)[start:stop]
 
 

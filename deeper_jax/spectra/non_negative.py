@@ -1,4 +1,7 @@
-"""Non-negative least squares of a few unknowns; `scipy.optimize`, whose import takes a sixth of a second, is for more."""
+"""Non-negative least squares of a few unknowns.
+
+`scipy.optimize` has it for many, and takes a sixth of a second to be imported.
+"""
 
 import itertools
 

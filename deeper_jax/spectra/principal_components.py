@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
 Array = npt.NDArray[np.float64]
 
@@ -22,5 +21,8 @@ def principal_components(spectra: Array, components: int) -> tuple[Array, Array]
     centred = spectra - mean
     length = spectra.shape[-1]
     count = min(components, *spectra.shape)
-    _, vectors = scipy.linalg.eigh(centred.T @ centred, subset_by_index=(length - count, length - 1))
+    # Imported here: who only draws bands need not wait for it.
+    from scipy.linalg import eigh
+
+    _, vectors = eigh(centred.T @ centred, subset_by_index=(length - count, length - 1))
     return mean, np.ascontiguousarray(vectors[:, ::-1].T)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.principal_components import principal_components
@@ -114,7 +113,10 @@ def _principal_projection(scores: Array, components: Array, mean: Array) -> _Pro
 
 def _projective_projection(flat: Array, count: int, noise: float) -> _Projection:
     length = flat.shape[1]
-    _, vectors = scipy.linalg.eigh(flat.T @ flat, subset_by_index=(length - count, length - 1))
+    # Imported here: who only draws bands need not wait for it.
+    from scipy.linalg import eigh
+
+    _, vectors = eigh(flat.T @ flat, subset_by_index=(length - count, length - 1))
     basis = _with_fixed_signs(vectors[:, ::-1].T)
     scores = flat @ basis.T
     mean = scores.mean(axis=0)

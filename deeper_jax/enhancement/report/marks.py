@@ -74,3 +74,9 @@ def _words(shown: Comparison, index: tuple[int, ...], what: str) -> str:
     places = [each.at(i) for each, i in zip(shown.positions, index, strict=True)]
     place = ", ".join([shown.slice, *places] if shown.slice else places)
     return f"{place}: {what}" if place else what
+
+
+def runs(marks: np.ndarray) -> list[tuple[int, int]]:
+    """First channel and the one after the last of each run of true values."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
+    return [(int(start), int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from deeper_jax.enhancement.report.comparison import Comparison
 from deeper_jax.enhancement.report.map_figure import DPI, TEXT, TITLE, WIDTH
+from deeper_jax.enhancement.report.marks import runs
 from deeper_jax.enhancement.report.pictured import Example
-from deeper_jax.enhancement.report.words import runs
 from deeper_jax.enhancement.uncertainty import NINETY_PERCENT
 from deeper_jax.evaluation.plot_style import COLOURS, new_figure
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from deeper_jax.enhancement.report.comparison import positions_of
 from deeper_jax.enhancement.report.cubes import cube_of, per_line, rows_of
+from deeper_jax.enhancement.report.marks import runs
 from deeper_jax.spectra.noise import NoiseModel
 
 # Flagged channels closer together than this belong to one region, cm⁻¹.
@@ -173,12 +174,6 @@ def cosmic_ray_rows(result: Any) -> list[list[str]]:
     ]
     more = len(found) - len(rows)
     return [*rows, [f"and {more:,} more", "", "", "", ""]] if more else rows
-
-
-def runs(marks: np.ndarray) -> list[tuple[int, int]]:
-    """First channel and the one after the last of each run of true values."""
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(int)))
-    return [(int(start), int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
 
 
 def _channels(result: Any) -> str:
