@@ -30,6 +30,8 @@ class LoadedModel:
 
     any_axis = False
     title = "a trained network"
+    # Of its batches, as `Programs` takes it.
+    _quick_below = 0
 
     def __init__(self, module: nnx.Module, record: dict[str, Any]) -> None:
         model = FunctionalModel(module)
@@ -41,7 +43,7 @@ class LoadedModel:
         self.params, self.stats = model.params, model.stats
         self.path = ""
         self._parameters = model.count()
-        self._programs = Programs(model)
+        self._programs = Programs(model, self._quick_below)
 
     def __repr__(self) -> str:
         return "\n".join([type(self).__name__, *(f"  {name:<11} {fact}" for name, fact in self._facts().items())])

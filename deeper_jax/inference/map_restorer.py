@@ -26,6 +26,7 @@ class LoadedMapRestorer(LoadedModel):
 
     any_axis = True
     title = "a map restorer"
+    _quick_below = 1 << 17
 
     def restore(
         self, scores: np.ndarray, measured: np.ndarray, raster: Raster = ONE_GRID, *, turned: bool = False
