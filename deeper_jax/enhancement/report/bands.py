@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deeper_jax.enhancement.measured_spectra import on_all_cores, slices_of
 from deeper_jax.enhancement.report.cubes import Cube, per_line, rows_of
 from deeper_jax.spectra.peaks import peaks_of
 from deeper_jax.unmixing.peak_maps import band_area
@@ -20,6 +21,8 @@ _WIDEST = 120.0
 _CANDIDATES = 8
 # Numbers of a large map that its bands are looked for in.
 _LOOKED_AT = 1 << 22
+# Channels that are looked at together.
+_CHANNELS = 32
 # Less of a map's variance shared by neighbours is chance.
 _SHARED = 0.2
 
@@ -49,8 +52,12 @@ def strongest_bands(spectra: Cube, axis: np.ndarray) -> list[Band]:
         rows = np.linspace(0, len(rows) - 1, _LOOKED_AT // len(axis)).astype(int)
     every = rows_of(spectra, rows)
     present = every[np.isfinite(every).all(-1)].astype(np.float64)
-    present = np.minimum(present, np.percentile(present, HIGHEST_PERCENTILE, axis=0))
-    spectrum = present.mean(0) + present.std(0)
+
+    def mean_and_spread(channels: slice) -> np.ndarray:
+        some = np.minimum(present[:, channels], np.percentile(present[:, channels], HIGHEST_PERCENTILE, axis=0))
+        return some.mean(0) + some.std(0)
+
+    spectrum = np.concatenate(on_all_cores(mean_and_spread, slices_of(len(axis), 1, _CHANNELS)))
     found: list[tuple[float, Band]] = []
     for part in _beside_the_laser(axis):
         found += _prominent(spectrum[part], axis[part])
