@@ -150,7 +150,7 @@ def _candidates(
     """Features that are narrower than two channels, or than the instrument allows; and which are so by the latter."""
 
     def look(rows: slice) -> tuple[SharpFeatures, np.ndarray]:
-        values = spectra.rows(rows)
+        values = spectra.rows(rows, spectra.precision)
         excess, noise = _excess_and_noise(values, noise_model)
         found = sharp_features(values, excess, noise, _HEIGHT)
         # By a nearer and by a farther ground: the top of a wide band, with its noise, is not narrow by both.

@@ -45,6 +45,7 @@ class MeasuredSpectra:
         self.precision = np.float32 if values.dtype == np.float32 else np.float64
         self._replaced: dict[int, np.ndarray] = {}
         self._sampled: dict[int, np.ndarray] = {}
+        self._means: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of_rows(cls, spectra: np.ndarray) -> "MeasuredSpectra":
@@ -57,6 +58,7 @@ class MeasuredSpectra:
     def replace(self, spectra: dict[int, np.ndarray]) -> None:
         """Let these [L] stand for the measured ones, by row."""
         self._replaced = {**self._replaced, **spectra}
+        self._means = None
 
     def as_measured(self, rows: slice) -> np.ndarray:
         """Spectra [n, L] of consecutive rows in their own type, none replaced."""
@@ -104,12 +106,16 @@ class MeasuredSpectra:
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Of each spectrum [P], and of each channel [L]."""
-        by_row, by_channel = np.empty(len(self)), np.zeros(self.shape[1])
-        for rows in self.blocks():
-            spectra = self.rows(rows)
-            by_row[rows] = spectra.mean(1)
-            by_channel += spectra.sum(0)
-        return by_row, by_channel / len(self)
+        if self._means is None:
+            by_row = np.empty(len(self))
+
+            def look(rows: slice) -> np.ndarray:
+                spectra = self.rows(rows)
+                by_row[rows] = spectra.mean(1)
+                return spectra.sum(0)
+
+            self._means = by_row, np.sum(on_all_cores(look, self.blocks()), axis=0) / len(self)
+        return self._means
 
     def extremes(self) -> tuple[float, float]:
         """The lowest and the highest value as measured."""

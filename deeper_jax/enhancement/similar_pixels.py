@@ -1,9 +1,12 @@
 """Averaging each pixel with those nearby that are made of the same, and with no others."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import uniform_filter
+
+from deeper_jax.enhancement.measured_spectra import on_all_cores, slices_of
 
 # Distances in the map over which pixels help each other, pixels (standard deviation), and how far is looked.
 REACH = 2.0
@@ -13,6 +16,8 @@ TOLERANCE = 6.0
 # Where pixels and their averages differ by more than this many times the variance of noise, they are not the same.
 _SAME = 2.0
 _WINDOW = 3  # pixels over which that is judged
+# Numbers that a core looks at together.
+_TOGETHER = 1 << 17
 
 
 def bilateral_filter(
@@ -34,7 +39,17 @@ def bilateral_filter(
     Returns:
         The averages [..., K], and [...] the variance of their noise, of 1 in the scores.
     """
-    average, spread = _weighted_means(scores, present, reach, tolerance)
+    average, spread = np.empty(scores.shape), np.empty(present.shape)
+    farthest = tuple(min(_FARTHEST, size - 1) for size in present.shape)
+
+    def look(lines: slice) -> None:
+        """With the lines around that their pixels are averaged with."""
+        first = max(0, lines.start - farthest[0])
+        part, inner = slice(first, lines.stop + farthest[0]), slice(lines.start - first, lines.stop - first)
+        found = _weighted_means(scores[part], present[part], farthest, reach, tolerance)
+        average[lines], spread[lines] = (each[inner] for each in found)
+
+    on_all_cores(look, slices_of(len(present), scores[0].size, _TOGETHER))
     share = _own_share(scores - average, spread, present)
     own = (share**2).mean(-1)
     return average + share * (scores - average), np.minimum(spread + own, 1.0)
@@ -50,7 +65,7 @@ def _own_share(difference: np.ndarray, spread: np.ndarray, present: np.ndarray) 
 
 
 def _weighted_means(
-    scores: np.ndarray, present: np.ndarray, reach: float, tolerance: float
+    scores: np.ndarray, present: np.ndarray, farthest: Sequence[int], reach: float, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     # A plane for each component, so that sums over them run along the pixels.
     planes = np.ascontiguousarray(np.moveaxis(scores, -1, 0))
@@ -58,7 +73,6 @@ def _weighted_means(
     weights = present.astype(np.float64)
     squares = weights.copy()
     by_noise = 2 * len(planes)
-    farthest = [min(_FARTHEST, size - 1) for size in present.shape]
     for shift in itertools.product(*(range(-far, far + 1) for far in farthest)):
         # A pixel weighs for its neighbour what the neighbour weighs for it.
         if shift <= (0,) * len(shift):
