@@ -21,7 +21,7 @@ from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER, load_as
 # the raster's wider step, and of the restorer and its companion. Chosen on three simulated cells and two sections of
 # cartilage; kriging in place of the interpolation, with the companion, on measured maps too.
 _ALONE = {2: (0.5, 0.0, 0.5), 3: (0.6, 0.0, 0.4), 4: (0.85, 0.0, 0.15)}
-_BOTH = (0.0, 0.2, 0.0, 0.8)
+_BOTH = (0.0, 0.1, 0.0, 0.9)
 
 
 def check_refinable(image: Any, raster: Raster) -> None:
