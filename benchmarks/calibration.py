@@ -33,6 +33,8 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
 SIDE = 48
+# One number of so many is fitted to, which tells as much as all of them.
+FITTED = 7
 SCALES = (2, 3, 4)
 MEASURED = ("whole map", "one spectrum")
 _NONE = {"factor": 1.0, "noise_share": 0.0}
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     if options.pack or options.pack_between:
         fitted: dict[str, list[Case]] = {}
         for how, _, case in cases(model, networks, FIT_SEEDS):
-            fitted.setdefault(how, []).append(case)
+            fitted.setdefault(how, []).append(Case(*(each.ravel()[::FITTED] for each in case)))
         if options.pack:
             own = fit_calibration([case for how in MEASURED for case in fitted[how]])
             pack(model, options.pack, own, half=False)
