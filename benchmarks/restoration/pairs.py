@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     noise, own, distance = slow_noise(fitted), np.abs(slope) * uncertainty, np.abs(high - fitted)
     figures = [
         excess(output, high),
-        excess(enhanced(cube, axis, model, None).reshape(low.shape), high),
+        excess(enhanced(cube, axis, model, {}).reshape(low.shape), high),
         (own**2).mean(1) / np.ptp(high, axis=1) ** 2,
         (distance <= NINETY_PERCENT * np.hypot(own, noise)).mean(1),
         (distance <= NINETY_PERCENT * noise).mean(1),
