@@ -59,7 +59,7 @@ def answers(
     inside = np.abs(image - truth) <= NINETY_PERCENT * ours["uncertainty"].values
     measured = raster.spread(present)
     noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
-    before = denoise_map(low, present, noise_model, networks.denoiser.network).spectra.reshape(low.shape)
+    before = denoise_map(low, present, noise_model, networks.denoiser.network, {}).spectra.reshape(low.shape)
     found = {
         OURS: Answer(image, "", float(inside[measured].mean()), float(inside[~measured].mean())),
         "without the restorer, best interpolation": _best_interpolation(before, truth, scale),

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 from deeper_jax.enhancement.cosmic_rays import CosmicRays
 from deeper_jax.enhancement.map_denoiser import Estimate
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, SINGLE_LIMIT, restore_outliers
 

@@ -6,12 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from deeper_jax.enhancement.measured_spectra import (
-    MeasuredSpectra,
-    averaged_with_neighbours,
-    on_all_cores,
-    slices_of,
-)
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours
 from deeper_jax.spectra.noise import NoiseModel
 
 # Fewer spectra than this have too little in common to say what is noise.

@@ -1,8 +1,7 @@
 """The shares of several estimates in the mixture of them that is nearest to what is known."""
 
 import numpy as np
-
-from deeper_jax.spectra.non_negative import few_non_negative
+from scipy.optimize import nnls
 
 
 def convex_shares(products: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -16,5 +15,5 @@ def convex_shares(products: np.ndarray, target: np.ndarray) -> np.ndarray:
     # A heavy last row makes the sum 1.
     heavy = 1e3 * np.sqrt(np.trace(products))
     rows = np.vstack([root.T, np.full(len(target), heavy)])
-    shares = few_non_negative(rows, np.append(np.linalg.solve(root, target), heavy))
+    shares, _ = nnls(rows, np.append(np.linalg.solve(root, target), heavy))
     return shares / shares.sum()

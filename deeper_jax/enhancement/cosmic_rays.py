@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, estimate_noise
 from deeper_jax.spectra.peaks import peaks_of
 from deeper_jax.spectra.sharp_features import SharpFeatures, height_over_surroundings, sharp_features

@@ -10,14 +10,14 @@
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 from deeper_jax.enhancement.components import MapComponents, find_components, noise_by_pixel
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours, on_all_cores, slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours
 from deeper_jax.enhancement.score_images import HeldOutError, Restore, best_scores
 from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, is_unlike_noise
@@ -36,7 +36,6 @@ SMOOTHING = 1.0
 SPLITS, _MANY = 2, 20_000
 # What serves as noise is kept in single precision: random numbers are no worse for it.
 NOISE_TYPE = np.float32
-NO_RESTORERS: Mapping[str, Restore] = MappingProxyType({})
 
 
 class Estimate(NamedTuple):
@@ -118,7 +117,7 @@ def denoise_map(
     present: np.ndarray,
     noise_model: NoiseModel,
     network: Network,
-    restorers: Mapping[str, Restore] = NO_RESTORERS,
+    restorers: Mapping[str, Restore],
 ) -> Estimate:
     """Denoise the spectra of a map together: `fit_map`, and exceptions where they are needed."""
     spectra = MeasuredSpectra(cube, present)
@@ -133,7 +132,7 @@ def fit_map(
     spectra: MeasuredSpectra,
     noise_model: NoiseModel,
     network: Network,
-    restorers: Mapping[str, Restore] = NO_RESTORERS,
+    restorers: Mapping[str, Restore],
 ) -> FittedMap | None:
     """Find what the spectra of a map have in common.
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, on_all_cores, slices_of
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 from deeper_jax.errors import InputError
 from deeper_jax.inference.loaded_model import FEWEST_CHANNELS

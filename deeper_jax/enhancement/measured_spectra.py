@@ -2,23 +2,20 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra
-from deeper_jax.inference.machine import blas_on_one_core, core_count
 
-# Numbers in a block: few enough for a core's cache, so many that Python's own time does not count.
-_BLOCK = 1 << 17
 # Numbers that are smoothed together.
 _SLAB = 1 << 22
 # Standard deviations to which a Gaussian reaches, as SciPy cuts it.
 _REACH = 4.0
 # Pixels of a line whose averages are taken together.
 _WIDE = 16
-Result = TypeVar("Result")
 
 
 class MeasuredSpectra:
@@ -100,8 +97,8 @@ class MeasuredSpectra:
             self._sampled[count] = self._flat[rows if self._places is None else self._places[rows]]
         return self._with_replaced(self._sampled[count], rows)
 
-    def blocks(self, numbers: int = _BLOCK) -> list[slice]:
-        """Slices that together are all rows, each of about so many numbers."""
+    def blocks(self, numbers: int | None = None) -> list[slice]:
+        """Slices that together are all rows, each of about so many numbers, or of a block's."""
         return slices_of(len(self), self.shape[1], numbers)
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
@@ -177,23 +174,4 @@ def _blurred(values: np.ndarray, sigma: float, axes: int) -> np.ndarray:
 @functools.lru_cache(64)
 def _gaussian_rows(length: int, start: int, stop: int, sigma: float) -> np.ndarray:
     """Rows of the matrix [length, length] that a Gaussian filter is, mirrored at both ends."""
-    # Imported here: who draws needs blocks and lines of spectra, and none of SciPy.
-    from scipy.ndimage import gaussian_filter1d
-
     return gaussian_filter1d(np.eye(length), sigma, axis=0, truncate=_REACH)[start:stop]
-
-
-def slices_of(count: int, channels: int, numbers: int = _BLOCK, start: int = 0) -> list[slice]:
-    """Slices that together are `count` rows from `start` on, each of about so many numbers."""
-    size = max(1, numbers // max(channels, 1))
-    stop = start + count
-    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
-
-
-def on_all_cores(work: Callable[[slice], Result], slices: list[slice]) -> list[Result]:
-    """What `work` gives for each slice, in their order; NumPy and SciPy leave the other cores free meanwhile."""
-    cores = core_count()
-    if cores == 1 or len(slices) < 2:
-        return [work(each) for each in slices]
-    with blas_on_one_core(), ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(work, slices))

@@ -50,7 +50,7 @@ class ScoreEstimate(NamedTuple):
 
 
 def best_scores(
-    scores: np.ndarray, present: np.ndarray, noise: Iterable[np.ndarray], networks: Mapping[str, Restore]
+    scores: np.ndarray, present: np.ndarray, noise: Iterable[np.ndarray], restorers: Mapping[str, Restore]
 ) -> ScoreEstimate:
     """Estimate each component's image by the mixture of ways that proves best on it.
 
@@ -64,9 +64,9 @@ def best_scores(
         scores: [..., K] on a grid of any number of axes, in standard deviations of their noise.
         present: [...], false where nothing was measured.
         noise: for each split images [..., K] like the noise of the scores, of variance 1.
-        networks: further ways, by name.
+        restorers: two-dimensional networks, further ways, by name.
     """
-    ways: dict[str, Restore] = {"as measured": _own, "similar pixels": _by_similar_pixels, **networks}
+    ways: dict[str, Restore] = {"as measured": _own, "similar pixels": _by_similar_pixels, **restorers}
     count = scores.shape[-1]
     starts = _block_starts(int(present.sum()))
     products = np.zeros((len(starts), count, len(ways), len(ways)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from deeper_jax.enhancement.measured_spectra import on_all_cores, slices_of
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 
 # Distances in the map over which pixels help each other, pixels (standard deviation), and how far is looked.
 REACH = 2.0

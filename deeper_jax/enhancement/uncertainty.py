@@ -58,7 +58,7 @@ def fit_calibration(cases: Sequence[Case]) -> dict[str, float]:
         factor, share = np.exp(logarithms)
         return sum((coverage(case, factor, share) - 0.9) ** 4 for case in cases)
 
-    # Imported here: who enhances maps need not wait for it.
+    # Imported here: who draws intervals needs nothing else of SciPy.
     from scipy.optimize import minimize
 
     starts = [np.log([factor, share]) for factor in (1.0, 2.0) for share in (0.02, 0.06)]

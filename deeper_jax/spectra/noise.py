@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.optimize import nnls
 
 from deeper_jax.errors import InputError
-from deeper_jax.spectra.non_negative import few_non_negative
 from deeper_jax.spectra.sharp_features import height_over_surroundings, sharp_features
 
 # Fourth differences: a band three channels wide all but vanishes in them, white noise does not.
@@ -137,7 +137,7 @@ def _line(level: np.ndarray, variance: np.ndarray, smallest: float) -> NoiseMode
     weight = 1.0 / np.maximum(variance, smallest)
     lowest, reach = float(level.min()), max(float(np.ptp(level)), 1e-300)
     columns = np.stack([(level - lowest) / reach, np.ones_like(level)], axis=1)
-    gain, at_lowest = few_non_negative(columns * weight[:, None], variance * weight)
+    (gain, at_lowest), _ = nnls(columns * weight[:, None], variance * weight)
     gain = float(gain) / reach
     least = max(0.25 * float(variance.min()), smallest)
     return NoiseModel(gain, float(at_lowest) - gain * lowest, least)

@@ -15,7 +15,7 @@ def test_components_are_the_principal_components_of_what_was_fitted():
     values[1, 2] = np.nan
     present = np.isfinite(values).all(-1)
     measured = MeasuredSpectra(values, present)
-    fitted = fit_map(measured, NoiseModel(0.0, 4.0, 4.0), lambda spectra, std: (0.9 * spectra, std))
+    fitted = fit_map(measured, NoiseModel(0.0, 4.0, 4.0), lambda spectra, std: (0.9 * spectra, std), {})
     assert fitted is not None
     found = with_components(raman_map(values, axis).to_dataset(name="intensity"), fitted, present)
     scores, spectra = found["component_scores"].values, found["component_spectra"].values

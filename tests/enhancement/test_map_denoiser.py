@@ -170,7 +170,7 @@ def test_a_map_comes_out_better_than_its_spectra_one_by_one():
     cube = truth + 2 * rng.standard_normal(truth.shape)
     noise_model, present = NoiseModel(0.0, 4.0, 4.0), np.ones((20, 30), bool)
     flat = truth.reshape(-1, 200)
-    together = denoise_map(cube, present, noise_model, identity)
+    together = denoise_map(cube, present, noise_model, identity, {})
     by_itself = alone(cube.reshape(flat.shape), noise_model, smoothing)
     assert ((together.spectra - flat) ** 2).mean() < 0.1 * ((by_itself.spectra - flat) ** 2).mean()
 
@@ -180,7 +180,7 @@ def test_what_is_in_one_pixel_only_is_not_lost():
     truth = np.tile(20 + 20 * band(60), (20, 30, 1))
     truth[8, 9] += 9 * band(150)  # under no component: 9 of noise 2, in 600 pixels
     cube = truth + 2 * rng.standard_normal(truth.shape)
-    found = denoise_map(cube, np.ones((20, 30), bool), NoiseModel(0.0, 4.0, 4.0), smoothing)
+    found = denoise_map(cube, np.ones((20, 30), bool), NoiseModel(0.0, 4.0, 4.0), smoothing, {})
     height = found.spectra.reshape(truth.shape)[8, 9, 145:156].mean() - 20
     assert height > 0.6 * 9 * band(150)[145:156].mean()
 
@@ -190,9 +190,9 @@ def test_gaps_and_small_maps():
     cube = 20 + rng.standard_normal((6, 7, 200))
     present = rng.random((6, 7)) < 0.7
     cube[~present] = np.nan
-    found = denoise_map(cube, present, NoiseModel(0.0, 1.0, 1.0), smoothing)
+    found = denoise_map(cube, present, NoiseModel(0.0, 1.0, 1.0), smoothing, {})
     assert found.spectra.shape == (present.sum(), 200) and np.isfinite(found.spectra).all()
-    one = denoise_map(cube[present][0], np.ones((), bool), NoiseModel(0.0, 1.0, 1.0), smoothing)
+    one = denoise_map(cube[present][0], np.ones((), bool), NoiseModel(0.0, 1.0, 1.0), smoothing, {})
     assert one.spectra.shape == (1, 200)
 
 

@@ -7,8 +7,9 @@ from scipy.ndimage import gaussian_filter
 from tiny_models import spectra_of_bands, tiny_denoiser
 
 import deeper_jax
-from deeper_jax.enhancement import checked_spectra, measured_spectra
-from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, slices_of
+from deeper_jax.enhancement import blocks, checked_spectra, measured_spectra
+from deeper_jax.enhancement.blocks import slices_of
+from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.maps import raman_map
 
 
@@ -60,7 +61,7 @@ def test_a_map_in_tiny_blocks_is_enhanced_as_at_once(monkeypatch):
     given, model = raman_map(values, axis), tiny_denoiser()
     whole = deeper_jax.enhance(given, model)
     assert whole.attrs["spectra"] == 24 * 9 - 3 and '"whole_map": true' in whole.attrs["steps"]
-    for module, name, size in ((measured_spectra, "_BLOCK", 300), (checked_spectra, "TOGETHER", 900)):
+    for module, name, size in ((blocks, "_BLOCK", 300), (checked_spectra, "TOGETHER", 900)):
         monkeypatch.setattr(module, name, size)
     monkeypatch.setattr(measured_spectra, "_SLAB", 1)
     parts = deeper_jax.enhance(given, model)

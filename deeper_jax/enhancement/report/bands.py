@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeper_jax.enhancement.measured_spectra import on_all_cores, slices_of
+from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 from deeper_jax.enhancement.report.cubes import Cube, per_line, rows_of
 from deeper_jax.spectra.peaks import peaks_of
 from deeper_jax.unmixing.peak_maps import band_area

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deeper_jax.enhancement.measured_spectra import on_all_cores
+from deeper_jax.enhancement.blocks import on_all_cores
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 
 # Numbers of one cube that are looked at together.

@@ -1,12 +1,10 @@
 """The figures of an enhanced map, under each other in one PNG."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
-from isal import isal_zlib
 from matplotlib.figure import Figure
+from PIL import Image
 
 from deeper_jax.enhancement.report.map_figure import map_figure
 from deeper_jax.enhancement.report.pictured import Pictured
@@ -14,14 +12,14 @@ from deeper_jax.enhancement.report.series_figure import series_figure
 from deeper_jax.enhancement.report.spectrum_figure import spectrum_figure
 from deeper_jax.evaluation.plot_style import drawn
 
-# As small as what Pillow writes, in a tenth of the time.
-_PNG_LEVEL = 2
+# A tenth larger than the smallest of files, in half the time.
+_PNG_LEVEL = 3
 
 
 def write_picture(path: Path, picture: Pictured) -> None:
     """Write them, all of one width."""
     pictures = [drawn(figure) for figure in picture_figures(picture)]
-    path.write_bytes(_png(np.concatenate(pictures)))
+    Image.fromarray(np.concatenate(pictures)).save(path, format="png", compress_level=_PNG_LEVEL)
 
 
 def picture_figures(picture: Pictured) -> list[Figure]:
@@ -32,21 +30,3 @@ def picture_figures(picture: Pictured) -> list[Figure]:
         return [spectrum_figure(shown, examples)]
     whole = map_figure(shown, seen, places) if len(shown.positions) == 2 else series_figure(shown, places)
     return [whole, spectrum_figure(shown, examples)]
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    """A PNG file of [H, W, 3] bytes: red, green and blue."""
-    height, width, _ = pixels.shape
-    # Each line begins with a 0: its bytes are stored as they are, which suits lines and letters.
-    lines = np.zeros((height, 1 + 3 * width), np.uint8)
-    lines[:, 1:] = pixels.reshape(height, -1)
-    parts = {
-        b"IHDR": struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0),
-        b"IDAT": isal_zlib.compress(lines.data, _PNG_LEVEL),
-        b"IEND": b"",
-    }
-    chunks = [
-        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part))
-        for name, part in parts.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
