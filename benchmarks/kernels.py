@@ -24,7 +24,7 @@ from deeper_jax.models.functional import FunctionalModel
 from deeper_jax.models.hyrisr import HyRISR
 from deeper_jax.models.registry import DATA_AXIS
 from deeper_jax.models.resunet1d import ResUNet1D
-from deeper_jax.training.cpu_memory import keep_freed_memory
+from deeper_jax.training.cpu_memory import keep_memory_between_steps
 from deeper_jax.training.step import create_state, make_train_step
 
 KERNELS = {
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    keep_freed_memory()
+    keep_memory_between_steps()
     print("| job | without | s with | s without | ratio | ratio of processor seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, (make, kernels) in jobs().items():

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deeper_jax.allocator import keep_freed_memory
 from deeper_jax.cli import enhance, evaluate, info, memory, pack, plan, sample, simulate, train
 from deeper_jax.cli.command_line import Parser, run_command, stop_when_asked
 from deeper_jax.version import __version__
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and do what it says; a mistake is one sentence and exit status 2."""
     if arguments is None:
         _collect_less_garbage()
+        if sys.argv[1:2] == ["enhance"]:
+            keep_freed_memory(arenas=2)
         stop_when_asked("deeper-jax")
         # XLA tells on the terminal of every stored program that it takes for another machine's, and compiles it anew.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

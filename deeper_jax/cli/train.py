@@ -67,12 +67,12 @@ def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
 
     from deeper_jax.tasks.registry import training_job
-    from deeper_jax.training.cpu_memory import keep_freed_memory
+    from deeper_jax.training.cpu_memory import keep_memory_between_steps
     from deeper_jax.training.distributed import is_first
     from deeper_jax.training.loop import train
 
     if options.distributed is None:
-        keep_freed_memory()
+        keep_memory_between_steps()
     keep_compiled_programs()
     if is_first():
         print("\n".join(["The settings:", *setting_lines(config.to_dict())]), flush=True)

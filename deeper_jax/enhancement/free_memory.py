@@ -1,9 +1,6 @@
-"""The memory of the machine: what was freed is given back to it, and what it has not is not asked for."""
+"""What the machine has not in memory is not asked for."""
 
-import ctypes
-import ctypes.util
 import logging
-import sys
 
 from deeper_jax.errors import InputError
 from deeper_jax.inference.machine import machine_memory
@@ -11,19 +8,6 @@ from deeper_jax.inference.machine import machine_memory
 # Bytes above which a user is told beforehand.
 _TOLD = 2e9
 _log = logging.getLogger(__name__)
-
-
-def release_memory() -> None:
-    """Let the system have what this process no longer uses, where its C library can (glibc on Linux).
-
-    The library keeps what many threads freed in parts: several hundred megabytes after a large map.
-    """
-    if sys.platform != "linux":
-        return
-    try:
-        ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):
-        return
 
 
 def check_memory(needed: float, what: str, remedy: str) -> None:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deeper_jax.allocator import release_memory
 from deeper_jax.enhancement.checked_spectra import Checked, checked_blocks
 from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra, ways_in_pixels
-from deeper_jax.enhancement.free_memory import check_memory, release_memory
+from deeper_jax.enhancement.free_memory import check_memory
 from deeper_jax.enhancement.map_denoiser import FittedMap
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
