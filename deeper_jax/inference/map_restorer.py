@@ -71,8 +71,8 @@ class LoadedMapRestorer(LoadedModel):
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
 
     def restore_scan(self, scores: np.ndarray, measured: np.ndarray, raster: Raster) -> tuple[np.ndarray, np.ndarray]:
-        """As `restore`, of the pixels of the scan alone: [h, w, K] each."""
-        answer, error = self.restore(scores, measured, raster)
+        """As `restore`, turned, of the pixels of the scan alone: [h, w, K] each."""
+        answer, error = self.restore(scores, measured, raster, turned=True)
         return answer[raster.places], error[raster.places]
 
     def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
