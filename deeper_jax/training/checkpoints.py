@@ -50,7 +50,14 @@ def _but_of_closed_loops(hook: Callable[[Any], object]) -> Callable[[Any], objec
     return quieter
 
 
+def _of_something_else(record: logging.LogRecord) -> bool:
+    """Whether a record of asyncio tells other than that a write failed beside the one whose error was raised."""
+    error = record.exc_info[1] if record.exc_info else None
+    return "never retrieved" not in record.getMessage() or "Error writing" not in str(error)
+
+
 sys.unraisablehook = _but_of_closed_loops(sys.unraisablehook)
+logging.getLogger("asyncio").addFilter(_of_something_else)
 PyTree = Any
 DAMAGED = "damaged"
 _IS_BEST = "is_best"

@@ -206,3 +206,16 @@ def test_a_write_that_ends_after_another_failed_says_nothing():
         "promise.set_result(0); time.sleep(0.5); print('ended')"
     )
     assert python(code).communicate() == ("ended\n", "")
+
+
+@pytest.mark.parametrize(("error", "told"), [("Error writing 'bias/0'", False), ("another", True)])
+def test_writes_that_fail_beside_another_say_nothing(error, told):
+    """Orbax waits for all writes together, and is given the first error."""
+    code = (
+        "import asyncio, deeper_jax.training.checkpoints\n"
+        f"async def fail(): raise ValueError({error!r})\n"
+        "async def run(): task = asyncio.create_task(fail()); await asyncio.sleep(0)\n"
+        "asyncio.run(run()); print('ended')"
+    )
+    output, errors = python(code).communicate()
+    assert output == "ended\n" and ("never retrieved" in errors) == told and bool(errors) == told
