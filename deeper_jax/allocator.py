@@ -12,7 +12,7 @@ from collections.abc import Callable
 # The user's variable for each setting, its number in malloc.h, and our value; -1 is "never".
 _KEPT = {
     "MALLOC_TRIM_THRESHOLD_": (-1, -1),
-    "MALLOC_TOP_PAD_": (-2, 2**26),
+    "MALLOC_TOP_PAD_": (-2, 2**28),
     "MALLOC_MMAP_THRESHOLD_": (-3, -1),
 }
 

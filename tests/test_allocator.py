@@ -7,17 +7,17 @@ import pytest
 
 from deeper_jax.allocator import release_memory
 
-# Page faults of four arrays of 160 MB after a first, each freed before the next.
+# Page faults of four arrays of 320 MB after a first, each freed before the next.
 _PROGRAM = """
 import resource, sys
 from deeper_jax.allocator import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory(arenas=2)
 import numpy as np
-np.ones(20_000_000)
+np.ones(40_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(4):
-    np.ones(20_000_000)
+    np.ones(40_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -31,7 +31,7 @@ def page_faults(mode: str, **environment: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told")
 def test_freed_arrays_are_taken_again_without_the_system():
-    # Of 156 thousand pages; huge pages would make it fewer.
+    # Of 312 thousand pages; huge pages would make it fewer.
     huge_pages_off = {"NUMPY_MADVISE_HUGEPAGE": "0"}
     assert page_faults("default", **huge_pages_off) > 100_000
     assert page_faults("keep", **huge_pages_off) < 1_000

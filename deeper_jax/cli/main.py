@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and do what it says; a mistake is one sentence and exit status 2."""
     if arguments is None:
         _collect_less_garbage()
-        if sys.argv[1:2] == ["enhance"]:
+        if sys.argv[1:2] == ["enhance"]:  # before there are threads; a training tells the allocator itself
             keep_freed_memory(arenas=2)
         stop_when_asked("deeper-jax")
         # XLA tells on the terminal of every stored program that it takes for another machine's, and compiles it anew.

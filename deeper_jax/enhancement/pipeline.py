@@ -19,10 +19,10 @@ from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_
 from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
 from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra, ways_in_pixels
-from deeper_jax.enhancement.free_memory import check_memory
 from deeper_jax.enhancement.map_denoiser import FittedMap
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
+from deeper_jax.enhancement.memory_check import check_memory
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.progress import progress_bar
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from tiny_models import fixed_denoiser, spectra_of_bands, tiny_denoiser
 
 import deeper_jax
-from deeper_jax.enhancement import free_memory, pipeline, unloaded_spectra
+from deeper_jax.enhancement import memory_check, pipeline, unloaded_spectra
 from deeper_jax.enhancement.report import bands, comparison, cubes, embedded_spectra, page, pictured, write_page
 from deeper_jax.enhancement.unloaded_spectra import UnloadedSpectra, is_loaded
 from deeper_jax.errors import InputError
@@ -171,11 +171,11 @@ def test_other_formats_and_finer_maps_are_written_at_once(tmp_path):
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_computed(tmp_path, monkeypatch, caplog):
     given, model = interrupted(), tiny_denoiser()
-    monkeypatch.setattr(free_memory, "_TOLD", 1e5)
+    monkeypatch.setattr(memory_check, "_TOLD", 1e5)
     with caplog.at_level("INFO", "deeper_jax"):
         deeper_jax.enhance(given, model, use_map=False)
     assert "The enhanced map takes about 0 GB of memory" in caplog.text
-    monkeypatch.setattr(free_memory, "machine_memory", lambda: 1e5)
+    monkeypatch.setattr(memory_check, "machine_memory", lambda: 1e5)
     with pytest.raises(InputError, match=r"this machine has 0 GB: write it to a file in pieces, with output='NAME.h5'"):
         deeper_jax.enhance(given, model)
     with pytest.raises(InputError, match="A finer map takes about"):

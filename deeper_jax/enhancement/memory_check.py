@@ -1,4 +1,4 @@
-"""What the machine has not in memory is not asked for."""
+"""Whether the machine has the memory that a map will take, before it is asked for."""
 
 import logging
 
