@@ -47,11 +47,11 @@ class MapComponents(NamedTuple):
     singular_values: np.ndarray
     noise_factor: float
 
-    def white(self, spectra: np.ndarray, rows: slice) -> np.ndarray:
+    def white(self, spectra: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
         """These rows' spectra [n, L] in units of their noise."""
         return spectra / (self.by_pixel[rows] * self.by_channel)
 
-    def scores(self, spectra: np.ndarray, rows: slice) -> np.ndarray:
+    def scores(self, spectra: np.ndarray, rows: slice | np.ndarray) -> np.ndarray:
         """[n, K] of these rows' spectra [n, L], in standard deviations of their noise, which is 1 in each."""
         return self.white(spectra, rows) @ self.components.T
 

@@ -1,11 +1,12 @@
 """A whole map denoised: what its pixels have in common, then the network, then what stands out of both.
 
-1. Components of the map that stand out of the noise (`components`), the image of each estimated in the way that proves
-   best on it (`score_images`).
-2. The spectral network on the spectra that result, told how little noise is left in them. Their number does not
+1. Components of the map that stand out of the noise (`components`).
+2. The spectral network on spectra of these components, told how little noise is left in them. Their number does not
    matter, as all are mixtures of the same components: it works on some of them, and what it makes of the components
    serves for all.
-3. Where a measured spectrum still differs from its estimate by more than noise (a substance in a single pixel, that
+3. The map's scores on the denoised components, the image of each estimated in the way that proves best on it
+   (`score_images`).
+4. Where a measured spectrum still differs from its estimate by more than noise (a substance in a single pixel, that
    no component holds), the network's answer to that spectrum alone takes over, as far as the two differ significantly.
 """
 
@@ -19,7 +20,7 @@ from deeper_jax.enhancement.blocks import on_all_cores, slices_of
 from deeper_jax.enhancement.components import MapComponents, find_components, noise_by_pixel
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra, averaged_with_neighbours
 from deeper_jax.enhancement.score_images import HeldOutError, Restore, best_scores
-from deeper_jax.spectra.noise import NoiseModel, smooth_intensity
+from deeper_jax.spectra.noise import NOISE_SAMPLE, NoiseModel, smooth_intensity
 from deeper_jax.spectra.residuals import LIMIT, is_unlike_noise
 
 # From spectra [N, L] and the standard deviation of their noise [N, L] to denoised spectra and their errors.
@@ -58,8 +59,7 @@ class FittedMap(NamedTuple):
     Attributes:
         scores, std: [P, K], estimated, and standard deviation of their error.
         on_grid: [..., K], the scores as measured, 0 where nothing was.
-        components: [K, L], denoised; in units of `by_channel`.
-        measured_components: [K, L], before that; what is said of the noise goes by them.
+        components: [K, L], denoised, orthonormal rows in units of `by_channel`.
         error: [L], standard deviation of the components' own error in an average pixel, likewise.
         by_pixel: [P, 1], what one unit of a score stands for in each pixel.
         by_channel: [L], times this in each channel.
@@ -72,7 +72,6 @@ class FittedMap(NamedTuple):
     std: np.ndarray
     on_grid: np.ndarray
     components: np.ndarray
-    measured_components: np.ndarray
     error: np.ndarray
     by_pixel: np.ndarray
     by_channel: np.ndarray
@@ -88,7 +87,7 @@ class FittedMap(NamedTuple):
 
     def noise(self, rows: slice | np.ndarray) -> np.ndarray:
         """Standard deviation of the noise of measured spectra, [n, L]."""
-        expected = (self.scores[rows] @ self.measured_components) * (self.by_pixel[rows] * self.by_channel)
+        expected = (self.scores[rows] @ self.components) * (self.by_pixel[rows] * self.by_channel)
         return self.noise_model.std(expected)
 
     def in_precision(self, dtype: Any) -> "FittedMap":
@@ -109,7 +108,7 @@ class FittedMap(NamedTuple):
         return found
 
 
-_ESTIMATED_BY = ("scores", "std", "components", "measured_components", "error", "by_pixel", "by_channel")
+_ESTIMATED_BY = ("scores", "std", "components", "error", "by_pixel", "by_channel")
 
 
 def denoise_map(
@@ -152,28 +151,28 @@ def fit_map(
     parts = find_components(spectra, noise_model, by_pixel, SMOOTHING)
     if len(parts.components) < 2:
         return None
+    noise_model = noise_model.scaled(float(parts.noise_factor))
+    components, error = _denoised_components(spectra, parts, noise_model, network)
+    parts = parts._replace(components=components)
     measured, noise = _scores_and_noise(spectra, parts)
     on_grid = placed(measured, present)
     found = best_scores(on_grid, present, [placed(each, present) for each in noise], restorers)
     del measured, noise
     scores, std = (each.reshape(-1, each.shape[-1])[_places(present)] for each in (found.scores, found.std))
     by_network = parts.certain * sum((found.weights[name] for name in restorers), np.zeros(len(parts.components)))
-    fitted = FittedMap(
+    return FittedMap(
         scores=scores * (by_network + (1 - by_network) * parts.shares),
         std=std,
         on_grid=on_grid,
-        components=parts.components,
-        measured_components=parts.components,
-        error=np.zeros(spectra.shape[1]),
+        components=components,
+        error=error,
         by_pixel=parts.by_pixel,
         by_channel=parts.by_channel,
-        noise_model=noise_model.scaled(float(parts.noise_factor)),
+        noise_model=noise_model,
         shares=np.where(parts.certain, 1.0, parts.shares),
         weights=found.weights,
         held_out=found.held_out,
     )
-    components, error = _denoised_components(fitted, parts.singular_values, network)
-    return fitted._replace(components=components, error=error)
 
 
 def _places(present: np.ndarray) -> np.ndarray | slice:
@@ -191,24 +190,27 @@ def placed(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def _denoised_components(
-    fitted: FittedMap, singular_values: np.ndarray, network: Network
+    spectra: MeasuredSpectra, parts: MapComponents, noise_model: NoiseModel, network: Network
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the network makes of the components [K, L], and the standard deviation of the error that is left [L].
+    """What the network makes of the components, orthonormal again [K, L], and the deviation of the error left [L].
 
     Noise of the components is rough along the spectrum and the network's to remove; that of the scores has the
     components' own shapes, and stays. All pixels are mixtures of the components, so those of some pixels, drawn from
-    all and from the extremes of each component, tell what the components should be.
+    a sample of all and from its extremes of each component, tell what the components should be.
     """
-    rows = _representative(fitted.scores)
-    chosen, scale = fitted.scores[rows], fitted.by_pixel[rows] * fitted.by_channel
-    rough = scale * np.sqrt((chosen**2 / singular_values**2).sum(1, keepdims=True))
-    before = chosen @ fitted.components
-    answer, error = network(before * scale, np.minimum(rough, fitted.noise(rows)))
+    rows = spectra.sampled_rows(NOISE_SAMPLE)
+    scores = parts.scores(spectra.sample(NOISE_SAMPLE), rows)
+    few = _representative(scores)
+    chosen, scale = scores[few], parts.by_pixel[rows[few]] * parts.by_channel
+    rough = scale * np.sqrt((chosen**2 / parts.singular_values**2).sum(1, keepdims=True))
+    before = chosen @ parts.components
+    answer, error = network(before * scale, np.minimum(rough, noise_model.std(before * scale)))
     # As far as the pixels do not tell, the components stay as they are.
     power = chosen.T @ chosen
     ridge = 1e-6 * np.trace(power) / len(power) * np.eye(len(power))
     change = np.linalg.solve(power + ridge, chosen.T @ (answer / scale - before))
-    return fitted.components + change, np.sqrt(((error / scale) ** 2).mean(0))
+    basis, mixing = np.linalg.qr((parts.components + change).T)
+    return (basis * np.sign(np.diag(mixing))).T, np.sqrt(((error / scale) ** 2).mean(0))
 
 
 def _representative(scores: np.ndarray) -> np.ndarray:

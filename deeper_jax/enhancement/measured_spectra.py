@@ -84,18 +84,22 @@ class MeasuredSpectra:
                     found[index] = self._replaced[row]
         return found
 
+    def sampled_rows(self, most: int) -> np.ndarray:
+        """Rows from all over the map, evenly: all, or so many that their spectra hold at most `most` numbers."""
+        count = min(max(1, most // self.shape[1]), len(self))
+        return np.linspace(0, len(self) - 1, count).astype(int)
+
     def sample(self, most: int) -> np.ndarray:
-        """Spectra [n, L] from all over the map, evenly: all, or so many that they hold at most `most` numbers."""
-        count = max(1, most // self.shape[1])
-        if len(self) <= count:
+        """Spectra [n, L] of `sampled_rows`."""
+        rows = self.sampled_rows(most)
+        if len(rows) == len(self):
             return self.rows(slice(0, len(self)))
-        rows = np.linspace(0, len(self) - 1, count).astype(int)
         if not isinstance(self._flat, UnloadedSpectra):
             return self.take(rows)
         # All of the file is read for them, and they are asked for again and again.
-        if count not in self._sampled:
-            self._sampled[count] = self._flat[rows if self._places is None else self._places[rows]]
-        return self._with_replaced(self._sampled[count], rows)
+        if len(rows) not in self._sampled:
+            self._sampled[len(rows)] = self._flat[rows if self._places is None else self._places[rows]]
+        return self._with_replaced(self._sampled[len(rows)], rows)
 
     def blocks(self, numbers: int | None = None) -> list[slice]:
         """Slices that together are all rows, each of about so many numbers, or of a block's."""

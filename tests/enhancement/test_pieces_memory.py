@@ -15,17 +15,26 @@ import resource, sys, threading, time
 sys.path.insert(0, "tests")
 import deeper_jax
 from tiny_models import tiny_denoiser
-from deeper_jax.enhancement import cosmic_rays, measured_spectra, pipeline, unloaded_spectra
+from deeper_jax.enhancement import cosmic_rays, denoising, map_denoiser, measured_spectra, pipeline, unloaded_spectra
 from deeper_jax.enhancement.report import bands, comparison, cubes, embedded_spectra, page, write_page
 from deeper_jax.inference import map_restorer
 from deeper_jax.maps import read_map
 
+
+def let(number, *names):
+    for module, name in names:
+        assert hasattr(module, name), f"{module.__name__} has no {name}"
+        setattr(module, name, number)
+
+
 # What is bounded anyway is made small, so that a moderate map shows it.
-pipeline.SMALL = comparison._AT_ONCE = 0
-pipeline.NOISE_SAMPLE = cosmic_rays.NOISE_SAMPLE = bands._LOOKED_AT = page._ASKED = 1 << 18
-pipeline.TOGETHER = measured_spectra._SLAB = unloaded_spectra._TOGETHER = cubes._TOGETHER = 1 << 17
-map_restorer.TILE = 64
-embedded_spectra._PAGE = embedded_spectra.LARGEST_PAGE - 1_000_000
+let(0, (pipeline, "SMALL"), (comparison, "_AT_ONCE"))
+let(1 << 18, *((module, "NOISE_SAMPLE") for module in (pipeline, cosmic_rays, map_denoiser)))
+let(1 << 18, (bands, "_LOOKED_AT"), (page, "_ASKED"))
+let(1 << 17, (denoising, "TOGETHER"), (measured_spectra, "_SLAB"))
+let(1 << 17, (unloaded_spectra, "_TOGETHER"), (cubes, "_TOGETHER"))
+let(64, (map_restorer, "TILE"))
+let(embedded_spectra.LARGEST_PAGE - 1_000_000, (embedded_spectra, "_PAGE"))
 source, folder = sys.argv[1:]
 model = tiny_denoiser()
 
