@@ -201,7 +201,10 @@ def _denoised_components(
     rows = spectra.sampled_rows(NOISE_SAMPLE)
     scores = parts.scores(spectra.sample(NOISE_SAMPLE), rows)
     few = _representative(scores)
-    chosen, scale = scores[few], parts.by_pixel[rows[few]] * parts.by_channel
+    # Wiener's share: what varies no more than noise is not shown to the network.
+    mean, power = scores.mean(0), scores.var(0)
+    chosen = mean + (scores[few] - mean) * np.clip(1 - 1 / np.maximum(power, 1e-9), 0, 1)
+    scale = parts.by_pixel[rows[few]] * parts.by_channel
     rough = scale * np.sqrt((chosen**2 / parts.singular_values**2).sum(1, keepdims=True))
     before = chosen @ parts.components
     answer, error = network(before * scale, np.minimum(rough, noise_model.std(before * scale)))
