@@ -24,6 +24,7 @@ from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, 
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
+from deeper_jax.inference.map_restorer import tempered_deviation
 from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
@@ -31,7 +32,7 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 
 # Light of the short exposure over that of the DeepeR cells' 0.1 s; the noise is shot and read noise of that light.
 LEVELS = (0.3, 1.0, 3.0, 10.0)
-FIT_SEEDS, TEST_SEEDS = (1000, 1001, 1002), (2000, 2001, 2002, 2003)
+FIT_SEEDS, TEST_SEEDS = tuple(range(1000, 1007)), tuple(range(2000, 2004))
 SIDE = 48
 # One number of so many is fitted to, which tells as much as all of them.
 FITTED = 7
@@ -58,15 +59,15 @@ def run(options: argparse.Namespace) -> None:
     own = model.record.get("calibration", _NONE)
     between = networks[-1].record.get("calibration", {})
     if options.pack or options.pack_between:
-        fitted: dict[str, list[Case]] = {}
-        for how, _, case in cases(model, networks, FIT_SEEDS):
-            fitted.setdefault(how, []).append(Case(*(each.ravel()[::FITTED] for each in case)))
+        fitted: dict[tuple[str, float], list[Case]] = {}
+        for how, level, case in cases(model, networks, FIT_SEEDS):
+            fitted.setdefault((how, level), []).append(Case(*(each.ravel()[::FITTED] for each in case)))
         if options.pack:
-            own = fit_calibration([case for how in MEASURED for case in fitted[how]])
+            own = fit_calibration(fitted[how, level] for how in MEASURED for level in LEVELS)
             pack(model, options.pack, own, half=False)
         if options.pack_between:
             between = {
-                str(scale): fit_calibration([case for kind in SIMULATED for case in fitted[_new(scale, kind)]])
+                str(scale): fit_calibration(fitted[_new(scale, kind), level] for kind in SIMULATED for level in LEVELS)
                 for scale in SCALES
             }
             pack(networks[-1], options.pack_between, between, half=True)
@@ -134,7 +135,7 @@ def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any
     fine, std = refined_spectra(fitted, present, networks, raster)
     between = ~raster.spread(present)
     noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
-    yield Case((fine - truth)[between], std[between], noise[between])
+    yield Case((fine - truth)[between], tempered_deviation(std[between]), noise[between])
 
 
 if __name__ == "__main__":

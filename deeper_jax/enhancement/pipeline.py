@@ -275,7 +275,8 @@ def _refined(
             "scale."
         )
     fine, std = refined_spectra(fitted, present, networks, raster)
-    std = networks[-1].calibrated(std, result.attrs["noise_rms"], max(raster.step))
+    between = ~raster.spread(present)
+    std[between] = networks[-1].calibrated(std[between], result.attrs["noise_rms"], max(raster.step))
     finer = refined(result, fine, std, beyond, present, raster)
     steps = [*json.loads(result.attrs["steps"]), {"name": "refine", "scale": list(raster.step)}]
     return finer.assign_attrs(steps=json.dumps(steps))

@@ -1,6 +1,6 @@
 """How sure an estimate is: its standard deviation, and its calibration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,17 +46,18 @@ def coverage(case: Case, factor: float = 1.0, noise_share: float = 0.0) -> float
     return float((np.abs(case.error) <= NINETY_PERCENT * std).mean())
 
 
-def fit_calibration(cases: Sequence[Case]) -> dict[str, float]:
-    """`factor` and `noise_share` that bring the `coverage` of all cases, whose truth is known, nearest to 90 %.
+def fit_calibration(groups: Iterable[Sequence[Case]]) -> dict[str, float]:
+    """`factor` and `noise_share` that bring the mean `coverage` of each group of maps, their truth known, near to 90 %.
 
-    By the fourth power of what is missed, so that no case is far off. The factor makes up for what the deviations
+    By the fourth power of what is missed, so that no group is far off. The factor makes up for what the deviations
     leave out in proportion, the share of the input's noise for what a map's few components leave out: structure too
     weak to tell from noise.
     """
+    groups = list(groups)
 
     def miss(logarithms: np.ndarray) -> float:
         factor, share = np.exp(logarithms)
-        return sum((coverage(case, factor, share) - 0.9) ** 4 for case in cases)
+        return sum((np.mean([coverage(case, factor, share) for case in cases]) - 0.9) ** 4 for cases in groups)
 
     # Imported here: who draws intervals needs nothing else of SciPy.
     from scipy.optimize import minimize

@@ -17,6 +17,8 @@ _MULTIPLE = 8
 # So many tiles go through it at the same time, at most: one alone leaves a core of two idle for a third of the time.
 _TOGETHER = 2
 ONE_GRID = Raster((1, 1), (0, 0))
+# One channel of so many tells what deviations are typical of a map.
+_TYPICAL = 7
 # Mirrorings along y and x.
 _FLIPS = tuple((..., slice(None, None, up), slice(None, None, left)) for up in (1, -1) for left in (1, -1))
 
@@ -92,13 +94,20 @@ class LoadedMapRestorer(LoadedModel):
     def calibrated(self, deviation: np.ndarray, noise: float, step: int) -> np.ndarray:
         """Standard deviations of errors in pixels that were not measured, as held-out simulated maps show them to be.
 
+        `sqrt((factor * tempered)^2 + (noise_share * noise)^2)`, see `tempered_deviation`; the weights' record has both
+        numbers for each step of a raster, those that have none are taken at their word.
+
         Args:
-            deviation: what the network says of its error, any shape.
+            deviation: [N, L], what the network says of its error in all such pixels of a map; NaN where nothing.
             noise: standard deviation of the measured pixels' noise.
             step: of the raster, the wider one.
         """
-        settings = self.record.get("calibration", {}).get(str(step), {"factor": 1.0, "noise_share": 0.0})
-        return np.hypot(settings["factor"] * deviation, settings["noise_share"] * noise)
+        settings = self.record.get("calibration", {}).get(str(step))
+        if settings is None:
+            return deviation
+        return np.sqrt(
+            (settings["factor"] * tempered_deviation(deviation)) ** 2 + (settings["noise_share"] * noise) ** 2
+        )
 
     def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int], turned: bool) -> np.ndarray:
         """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured.
@@ -124,6 +133,16 @@ class LoadedMapRestorer(LoadedModel):
             mean = np.mean([answer[flip] for answer, flip in zip(answers, _FLIPS, strict=True)], axis=0)
             total += mean if swapped is images else mean.swapaxes(-1, -2)
         return total / 2
+
+
+def tempered_deviation(deviation: np.ndarray) -> np.ndarray:
+    """Deviations [N, L] brought nearer to what they are in the map as a whole: the geometric mean of both.
+
+    What is typical of a map tells its errors from another's better than the deviation of a single pixel does.
+    """
+    few = deviation[:, ::_TYPICAL]
+    few = few[np.isfinite(few) & (few > 0)]
+    return np.sqrt(deviation * np.exp(np.log(few).mean())) if few.size else deviation
 
 
 def _padded(count: int, image: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int]:

@@ -203,7 +203,7 @@ def test_calibration_mends_deviations_that_are_off():
         for d, n in ((1.0, 1.0), (0.02, 1.0), (0.1, 3.0))
     ]
     assert coverage(cases[1]) < 0.6
-    settings = fit_calibration(cases)
+    settings = fit_calibration([case] for case in cases)
     assert all(abs(coverage(case, **settings) - 0.9) < 0.02 for case in cases)
 
 

@@ -44,3 +44,19 @@ def test_a_map_turned_has_its_answer_turned_if_that_is_asked_for(shape):
 
     assert max(differences(turned=True)) < 1e-3
     assert min(differences(turned=False)) > 0.05
+
+
+def test_deviations_between_pixels_are_calibrated_by_the_map_they_are_of():
+    refiner = deeper_jax.load(DEFAULT_REFINER)
+    settings = refiner.record["calibration"]["3"]
+    rng = np.random.default_rng(4)
+    narrow, wide = np.exp(rng.normal(-3, 0.4, (40, 70))), np.exp(rng.normal(-1, 0.4, (40, 70)))
+    for deviation in (narrow, wide):
+        typical = np.exp(np.log(deviation).mean())
+        expected = np.hypot(settings["factor"] * np.sqrt(deviation * typical), settings["noise_share"] * 2.0)
+        # What is typical is told by some of the channels.
+        np.testing.assert_allclose(refiner.calibrated(deviation, 2.0, 3), expected, rtol=0.05)
+    unknown = np.where(rng.random(narrow.shape) < 0.1, np.nan, narrow)
+    found = refiner.calibrated(unknown, 2.0, 3)
+    assert np.array_equal(np.isnan(found), np.isnan(unknown)) and np.nanmin(found) > 0
+    np.testing.assert_array_equal(deeper_jax.load(DEFAULT_RESTORER).calibrated(narrow, 2.0, 3), narrow)
