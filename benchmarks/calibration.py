@@ -24,7 +24,7 @@ from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, 
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
-from deeper_jax.inference.map_restorer import tempered_deviation
+from deeper_jax.inference.map_restorer import LEAST, tempered_deviation
 from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     if options.pack or options.pack_between:
         fitted: dict[tuple[str, float], list[Case]] = {}
         for how, level, case in cases(model, networks, FIT_SEEDS):
-            fitted.setdefault((how, level), []).append(Case(*(each.ravel()[::FITTED] for each in case)))
+            fitted.setdefault((how, level), []).append(Case(*(np.ravel(each)[::FITTED] for each in case)))
         if options.pack:
             own = fit_calibration(fitted[how, level] for how in MEASURED for level in LEVELS)
             pack(model, options.pack, own, half=False)
@@ -135,7 +135,8 @@ def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any
     fine, std = refined_spectra(fitted, present, networks, raster)
     between = ~raster.spread(present)
     noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
-    yield Case((fine - truth)[between], tempered_deviation(std[between]), noise[between])
+    deviation = std[between]
+    yield Case((fine - truth)[between], tempered_deviation(deviation), noise[between], LEAST * deviation)
 
 
 if __name__ == "__main__":

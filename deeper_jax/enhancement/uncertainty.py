@@ -33,16 +33,24 @@ def parametric_bootstrap(
 
 
 class Case(NamedTuple):
-    """Estimates of one map, arrays of one shape: errors, their standard deviations as estimated, the input's noise."""
+    """Estimates of one map, arrays of one shape.
+
+    Attributes:
+        error: of the estimates.
+        std: their standard deviations, as estimated.
+        noise: standard deviation of the input's.
+        least: what their deviations are at least.
+    """
 
     error: np.ndarray
     std: np.ndarray
     noise: np.ndarray
+    least: np.ndarray | float = 0.0
 
 
 def coverage(case: Case, factor: float = 1.0, noise_share: float = 0.0) -> float:
-    """Share of the errors within the 90 % interval of `sqrt((factor * std)^2 + (noise_share * noise)^2)`."""
-    std = np.hypot(factor * case.std, noise_share * case.noise)
+    """Share of the errors in the 90 % interval of `sqrt(max(factor * std, least)^2 + (noise_share * noise)^2)`."""
+    std = np.hypot(np.maximum(factor * case.std, case.least), noise_share * case.noise)
     return float((np.abs(case.error) <= NINETY_PERCENT * std).mean())
 
 

@@ -17,6 +17,8 @@ _MULTIPLE = 8
 # So many tiles go through it at the same time, at most: one alone leaves a core of two idle for a third of the time.
 _TOGETHER = 2
 ONE_GRID = Raster((1, 1), (0, 0))
+# Where the network says that it knows little, at least so much of it is believed.
+LEAST = 0.5
 # One channel of so many tells what deviations are typical of a map.
 _TYPICAL = 7
 # Mirrorings along y and x.
@@ -94,8 +96,8 @@ class LoadedMapRestorer(LoadedModel):
     def calibrated(self, deviation: np.ndarray, noise: float, step: int) -> np.ndarray:
         """Standard deviations of errors in pixels that were not measured, as held-out simulated maps show them to be.
 
-        `sqrt((factor * tempered)^2 + (noise_share * noise)^2)`, see `tempered_deviation`; the weights' record has both
-        numbers for each step of a raster, those that have none are taken at their word.
+        `sqrt(max(factor * tempered, LEAST * deviation)^2 + (noise_share * noise)^2)`, see `tempered_deviation`; the
+        weights' record has factor and noise_share for each step of a raster, and without them deviations are as said.
 
         Args:
             deviation: [N, L], what the network says of its error in all such pixels of a map; NaN where nothing.
@@ -105,9 +107,8 @@ class LoadedMapRestorer(LoadedModel):
         settings = self.record.get("calibration", {}).get(str(step))
         if settings is None:
             return deviation
-        return np.sqrt(
-            (settings["factor"] * tempered_deviation(deviation)) ** 2 + (settings["noise_share"] * noise) ** 2
-        )
+        usual = settings["factor"] * tempered_deviation(deviation)
+        return np.sqrt(np.maximum(usual, LEAST * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
     def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int], turned: bool) -> np.ndarray:
         """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured.
