@@ -65,7 +65,8 @@ def fit_calibration(groups: Iterable[Sequence[Case]]) -> dict[str, float]:
 
     def miss(logarithms: np.ndarray) -> float:
         factor, share = np.exp(logarithms)
-        return sum((np.mean([coverage(case, factor, share) for case in cases]) - 0.9) ** 4 for cases in groups)
+        covered = [np.mean([coverage(case, factor, share) for case in cases]) for cases in groups]
+        return float(((np.array(covered) - 0.9) ** 4).sum())
 
     # Imported here: who draws intervals needs nothing else of SciPy.
     from scipy.optimize import minimize
