@@ -24,7 +24,7 @@ from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, 
 from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
-from deeper_jax.inference.map_restorer import LEAST, tempered_deviation
+from deeper_jax.inference.map_restorer import tempered_deviation
 from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
@@ -36,7 +36,10 @@ FIT_SEEDS, TEST_SEEDS = tuple(range(1000, 1007)), tuple(range(2000, 2004))
 SIDE = 48
 # One number of so many is fitted to, which tells as much as all of them.
 FITTED = 7
-SCALES = (2, 3, 4)
+# Where a network says that it knows little, at least so much of that is believed; by the raster's step. More of it
+# would make the intervals of cells too wide.
+LEAST = {2: 0.68, 3: 0.6, 4: 0.5}
+SCALES = tuple(LEAST)
 MEASURED = ("whole map", "one spectrum")
 _NONE = {"factor": 1.0, "noise_share": 0.0}
 
@@ -67,8 +70,11 @@ def run(options: argparse.Namespace) -> None:
             pack(model, options.pack, own, half=False)
         if options.pack_between:
             between = {
-                str(scale): fit_calibration(fitted[_new(scale, kind), level] for kind in SIMULATED for level in LEVELS)
-                for scale in SCALES
+                str(scale): fit_calibration(
+                    (fitted[_new(scale, kind), level] for kind in SIMULATED for level in LEVELS), least
+                )
+                | {"least": least}
+                for scale, least in LEAST.items()
             }
             pack(networks[-1], options.pack_between, between, half=True)
     settings = dict.fromkeys(MEASURED, own)
@@ -134,9 +140,9 @@ def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any
         return
     fine, std = refined_spectra(fitted, present, networks, raster)
     between = ~raster.spread(present)
-    noise = np.full_like(std, np.sqrt((fitted.noise(slice(None)) ** 2).mean()))
+    noise = np.full_like(std, np.sqrt((fitted.estimate(slice(0, len(fitted.scores))).noise ** 2).mean()))
     deviation = std[between]
-    yield Case((fine - truth)[between], tempered_deviation(deviation), noise[between], LEAST * deviation)
+    yield Case((fine - truth)[between], tempered_deviation(deviation), noise[between], deviation)
 
 
 if __name__ == "__main__":

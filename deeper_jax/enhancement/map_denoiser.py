@@ -85,11 +85,6 @@ class FittedMap(NamedTuple):
         scale = by_pixel * self.by_channel
         return (scores @ self.components) * scale, np.sqrt(std**2 @ self.components**2 + self.error**2) * scale
 
-    def noise(self, rows: slice | np.ndarray) -> np.ndarray:
-        """Standard deviation of the noise of measured spectra, [n, L]."""
-        expected = (self.scores[rows] @ self.components) * (self.by_pixel[rows] * self.by_channel)
-        return self.noise_model.std(expected)
-
     def in_precision(self, dtype: Any) -> "FittedMap":
         """The fit with what `estimate` goes by in another type."""
         return self._replace(**{name: getattr(self, name).astype(dtype, copy=False) for name in _ESTIMATED_BY})
@@ -102,7 +97,8 @@ class FittedMap(NamedTuple):
         def fill(part: slice) -> None:
             here = slice(part.start - rows.start, part.stop - rows.start)
             answer = self.spectra(self.scores[part], self.std[part], self.by_pixel[part])
-            found.spectra[here], found.std[here], found.noise[here] = *answer, self.noise(part)
+            found.spectra[here], found.std[here] = answer
+            found.noise[here] = self.noise_model.std(answer[0])
 
         on_all_cores(fill, slices_of(rows.stop - rows.start, channels, start=rows.start))
         return found
@@ -202,8 +198,8 @@ def _denoised_components(
     scores = parts.scores(spectra.sample(NOISE_SAMPLE), rows)
     few = _representative(scores)
     # Wiener's share: what varies no more than noise is not shown to the network.
-    mean, power = scores.mean(0), scores.var(0)
-    chosen = mean + (scores[few] - mean) * np.clip(1 - 1 / np.maximum(power, 1e-9), 0, 1)
+    mean, variance = scores.mean(0), scores.var(0)
+    chosen = mean + (scores[few] - mean) * np.clip(1 - 1 / np.maximum(variance, 1e-9), 0, 1)
     scale = parts.by_pixel[rows[few]] * parts.by_channel
     rough = scale * np.sqrt((chosen**2 / parts.singular_values**2).sum(1, keepdims=True))
     before = chosen @ parts.components
@@ -213,7 +209,7 @@ def _denoised_components(
     ridge = 1e-6 * np.trace(power) / len(power) * np.eye(len(power))
     change = np.linalg.solve(power + ridge, chosen.T @ (answer / scale - before))
     basis, mixing = np.linalg.qr((parts.components + change).T)
-    return (basis * np.sign(np.diag(mixing))).T, np.sqrt(((error / scale) ** 2).mean(0))
+    return (basis * np.copysign(1.0, np.diag(mixing))).T, np.sqrt(((error / scale) ** 2).mean(0))
 
 
 def _representative(scores: np.ndarray) -> np.ndarray:

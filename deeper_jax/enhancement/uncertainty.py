@@ -39,33 +39,33 @@ class Case(NamedTuple):
         error: of the estimates.
         std: their standard deviations, as estimated.
         noise: standard deviation of the input's.
-        least: what their deviations are at least.
+        alone: what the deviations are by themselves, where `std` goes by those of the whole map too; 0 where not.
     """
 
     error: np.ndarray
     std: np.ndarray
     noise: np.ndarray
-    least: np.ndarray | float = 0.0
+    alone: np.ndarray | float = 0.0
 
 
-def coverage(case: Case, factor: float = 1.0, noise_share: float = 0.0) -> float:
-    """Share of the errors in the 90 % interval of `sqrt(max(factor * std, least)^2 + (noise_share * noise)^2)`."""
-    std = np.hypot(np.maximum(factor * case.std, case.least), noise_share * case.noise)
+def coverage(case: Case, factor: float = 1.0, noise_share: float = 0.0, least: float = 0.0) -> float:
+    """Share of errors in the 90 % interval of `sqrt(max(factor * std, least * alone)^2 + (noise_share * noise)^2)`."""
+    std = np.hypot(np.maximum(factor * case.std, least * case.alone), noise_share * case.noise)
     return float((np.abs(case.error) <= NINETY_PERCENT * std).mean())
 
 
-def fit_calibration(groups: Iterable[Sequence[Case]]) -> dict[str, float]:
+def fit_calibration(groups: Iterable[Sequence[Case]], least: float = 0.0) -> dict[str, float]:
     """`factor` and `noise_share` that bring the mean `coverage` of each group of maps, their truth known, near to 90 %.
 
     By the fourth power of what is missed, so that no group is far off. The factor makes up for what the deviations
     leave out in proportion, the share of the input's noise for what a map's few components leave out: structure too
-    weak to tell from noise.
+    weak to tell from noise. `least` is as for `coverage`, and not fitted.
     """
     groups = list(groups)
 
     def miss(logarithms: np.ndarray) -> float:
         factor, share = np.exp(logarithms)
-        covered = [np.mean([coverage(case, factor, share) for case in cases]) for cases in groups]
+        covered = [np.mean([coverage(case, factor, share, least) for case in cases]) for cases in groups]
         return float(((np.array(covered) - 0.9) ** 4).sum())
 
     # Imported here: who draws intervals needs nothing else of SciPy.

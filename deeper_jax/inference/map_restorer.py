@@ -17,8 +17,6 @@ _MULTIPLE = 8
 # So many tiles go through it at the same time, at most: one alone leaves a core of two idle for a third of the time.
 _TOGETHER = 2
 ONE_GRID = Raster((1, 1), (0, 0))
-# Where the network says that it knows little, at least so much of it is believed.
-LEAST = 0.5
 # One channel of so many tells what deviations are typical of a map.
 _TYPICAL = 7
 # Mirrorings along y and x.
@@ -96,8 +94,9 @@ class LoadedMapRestorer(LoadedModel):
     def calibrated(self, deviation: np.ndarray, noise: float, step: int) -> np.ndarray:
         """Standard deviations of errors in pixels that were not measured, as held-out simulated maps show them to be.
 
-        `sqrt(max(factor * tempered, LEAST * deviation)^2 + (noise_share * noise)^2)`, see `tempered_deviation`; the
-        weights' record has factor and noise_share for each step of a raster, and without them deviations are as said.
+        `sqrt(max(factor * tempered, least * deviation)^2 + (noise_share * noise)^2)`, see `tempered_deviation`; the
+        weights' record has factor, noise_share and least for each step of a raster, and without them deviations are
+        as said.
 
         Args:
             deviation: [N, L], what the network says of its error in all such pixels of a map; NaN where nothing.
@@ -108,7 +107,7 @@ class LoadedMapRestorer(LoadedModel):
         if settings is None:
             return deviation
         usual = settings["factor"] * tempered_deviation(deviation)
-        return np.sqrt(np.maximum(usual, LEAST * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
+        return np.sqrt(np.maximum(usual, settings["least"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
     def _tile(self, planes: np.ndarray, count: int, shape: tuple[int, int, int], turned: bool) -> np.ndarray:
         """[H, W, 2 K + 1] to [H, W, 2 K], padded to a shape [K, H, W]: components of nothing, pixels not measured.

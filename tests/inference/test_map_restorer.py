@@ -53,7 +53,7 @@ def test_deviations_between_pixels_are_calibrated_by_the_map_they_are_of():
     narrow, wide = np.exp(rng.normal(-3, 0.7, (40, 70))), np.exp(rng.normal(-1, 0.4, (40, 70)))
     for deviation in (narrow, wide):
         typical = np.exp(np.log(deviation).mean())
-        usual = np.maximum(settings["factor"] * np.sqrt(deviation * typical), 0.5 * deviation)
+        usual = np.maximum(settings["factor"] * np.sqrt(deviation * typical), settings["least"] * deviation)
         expected = np.hypot(usual, settings["noise_share"] * 2.0)
         # What is typical is told by some of the channels.
         np.testing.assert_allclose(refiner.calibrated(deviation, 2.0, 3), expected, rtol=0.05)
