@@ -142,6 +142,7 @@ def test_what_napari_lists_and_reads_with_needs_no_napari():
 def test_the_page_needs_no_matplotlib_and_its_picture_little_else():
     code = "import sys; from deeper_jax.enhancement.report import {}; print(*{} & set(sys.modules))"
     assert in_a_process(code.format("page", HEAVY - {"numpy", "scipy"})) == ""
+    assert in_a_process(code.format("explorer_document", HEAVY - {"numpy"})) == "bokeh"
     assert in_a_process(code.format("drawing_process, picture", HEAVY - {"numpy"})) == "matplotlib"
 
 

@@ -5,11 +5,17 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deeper_jax.cli.command_line import log_shown, name_or_number
 from deeper_jax.cli.enhance_many import add_folder_arguments, check_one, enhance_many, made_from
-from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE
+from deeper_jax.enhancement.options import COSMIC_RAYS, OUTSIDE, EnhanceOptions
 from deeper_jax.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray
+
+    from deeper_jax.enhancement.report.drawing_process import DrawingProcess
 
 _PAGES = (".html", ".htm")
 
@@ -114,6 +120,8 @@ def _enhance_one(options: argparse.Namespace, stack: contextlib.ExitStack) -> No
         entry = name_or_number(options.entry)
         origin = made_from(source, options)
         measured = read_map(source, entry=entry, wavenumbers=options.wavenumbers, laser=options.laser, lazy=True)
+        if drawing is not None and options.super_resolver is None:
+            _expect(drawing, measured, options)
         result = enhance(
             measured,
             options.model,
@@ -139,6 +147,15 @@ def _enhance_one(options: argparse.Namespace, stack: contextlib.ExitStack) -> No
             write_page(page, result, drawing)
             print(f"Before and after: {page} (picture: {page.with_suffix('.png')})")
         print("\n".join(summary_sentences(result)))
+
+
+def _expect(drawing: "DrawingProcess", measured: "xarray.DataArray", options: argparse.Namespace) -> None:
+    """Tell what draws the figures what they will probably be of."""
+    from deeper_jax.enhancement.report.expected_outline import expected_outline
+
+    # What is wrong with a map or a scale, `enhance` says.
+    with contextlib.suppress(InputError):
+        drawing.expect(expected_outline(measured, EnhanceOptions(scale=options.scale).scales))
 
 
 def _check_targets(source: Path, output: Path, page: Path | None, options: argparse.Namespace) -> None:

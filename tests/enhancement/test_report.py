@@ -10,7 +10,7 @@ import deeper_jax
 from deeper_jax.enhancement.report.bands import strongest_bands
 from deeper_jax.enhancement.report.comparison import Positions, compare, number, place_sentences
 from deeper_jax.enhancement.report.overview import overview
-from deeper_jax.enhancement.report.picture import picture_figures
+from deeper_jax.enhancement.report.picture import lower_figures, upper_figures
 from deeper_jax.enhancement.report.pictured import pictured
 from deeper_jax.enhancement.report.words import cosmic_ray_rows, summary_sentences
 from deeper_jax.maps import raman_map
@@ -91,7 +91,7 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
     (shown,) = compare(deeper_jax.enhance(given, tiny_denoiser(random=False), **finer))
     seen = overview(shown, strongest_bands(shown.after, shown.axis))
     picture = pictured(shown, seen)
-    for figure in picture_figures(picture):
+    for figure in [*upper_figures(picture), *lower_figures(picture)]:
         figure.draw_without_rendering()
         panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
         assert panels and all(axes.has_data() and axes.axison for axes in panels)

@@ -235,7 +235,7 @@ def compare(result: Any) -> list[Comparison]:
         Comparison(
             axis=axis,
             positions=tuple(long[-2:]),
-            unit=str(result["intensity"].attrs.get("units", "a.u.")),
+            unit=unit_of(result["intensity"]),
             slice=words,
             note=note,
             components=components,
@@ -288,6 +288,11 @@ def positions_of(array: Any) -> tuple[Positions, ...]:
     return tuple(_positions(array, str(dim)) for dim in array.dims[:-1])
 
 
+def unit_of(array: Any) -> str:
+    """That of a map's (DataArray's) intensities."""
+    return str(array.attrs.get("units", "a.u."))
+
+
 def _positions(array: Any, dim: str) -> Positions:
     size = array.sizes[dim]
     counted = Positions(dim, np.arange(size, dtype=np.float64), "")
@@ -303,13 +308,20 @@ def _positions(array: Any, dim: str) -> Positions:
 
 def _finer(array: Any, measured: tuple[Positions, ...], before: Any) -> tuple[Positions, ...]:
     """Those of the finer map `array`, from the origins and in the units of the grid that was measured."""
+    places = [(str(dim), np.asarray(array[dim], np.float64)) for dim in array.dims[: len(measured)]]
+    coarse = [np.asarray(before[name], np.float64) for name in before.dims[: len(measured)]]
+    return finer_positions(places, measured, coarse)
+
+
+def finer_positions(
+    finer: Sequence[tuple[str, np.ndarray]], measured: Sequence[Positions], places: Sequence[np.ndarray]
+) -> tuple[Positions, ...]:
+    """Those of a finer grid, of which names and places are given, beside what was measured at other `places`."""
     found = []
-    for dim, name, coarse in zip(array.dims, before.dims, measured, strict=False):
-        values = np.asarray(array[dim], np.float64)
+    for (name, values), coarse, known in zip(finer, measured, places, strict=True):
         if coarse.counted:
-            places = np.asarray(before[name], np.float64)
-            values = (values - places[0]) / (places[1] - places[0])
-        found.append(coarse._replace(name=str(dim), values=values))
+            values = (values - known[0]) / (known[1] - known[0])
+        found.append(coarse._replace(name=name, values=values))
     return tuple(found)
 
 

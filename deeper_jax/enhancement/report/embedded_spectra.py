@@ -8,6 +8,7 @@ import numpy as np
 
 from deeper_jax.enhancement.report.comparison import Explored, Positions
 from deeper_jax.enhancement.report.cubes import per_line
+from deeper_jax.enhancement.report.explorer_outline import Outline
 
 LARGEST_PAGE = 20_000_000
 """Bytes of a page; more spectra than fit are binned."""
@@ -56,18 +57,36 @@ class Embedded(NamedTuple):
     together: int
 
 
-def embed(shown: Explored, largest: int = LARGEST_PAGE) -> Embedded:
-    """Turn spectra into text of so many bytes at most, the page's own part included.
+def bins_for(shown: Explored, largest: int = LARGEST_PAGE) -> tuple[Bins, bool]:
+    """The smallest bins that leave a page so many bytes at most, its own part included, and whether values are exact.
 
     Args:
         shown: spectra on the measured grid and on the one shown, [S, ..., L].
         largest: bytes of the page, over 2 MB.
     """
-    shown = shown._replace(scores=shown.scores[..., :_MOST_COMPONENTS], components=shown.components[:_MOST_COMPONENTS])
+    shown = _with_strongest_components(shown)
     bins = Bins()
     exact = _bytes(shown, bins, 4) <= largest
     while _bytes(shown, bins, 4 if exact else 2) > largest:
         bins = _next(bins, shown)
+    return bins, exact
+
+
+def outline_of(shown: Explored, bins: Bins) -> Outline:
+    """What the figures must be told of a map, a series or one spectrum that is embedded in such bins."""
+    measured, positions = _places(shown.measured_positions, bins), _places(shown.positions, bins)
+    return Outline(
+        axis=_mean_along(shown.axis, bins.channels),
+        measured_positions=measured,
+        positions=positions,
+        unit=shown.unit,
+        has_components=bool(len(shown.components)),
+    )
+
+
+def embed(shown: Explored, bins: Bins, exact: bool) -> Embedded:
+    """Turn spectra [S, ..., L] into text, as `bins_for` says."""
+    shown = _with_strongest_components(shown)
     together = 1
     if bins == Bins():
         loaded: dict[str, Any] = {name: np.asarray(getattr(shown, name)) for name in _CUBES}
@@ -124,6 +143,10 @@ def notices(embedded: Embedded) -> list[str]:
     return sentences
 
 
+def _with_strongest_components(shown: Explored) -> Explored:
+    return shown._replace(scores=shown.scores[..., :_MOST_COMPONENTS], components=shown.components[:_MOST_COMPONENTS])
+
+
 def _bytes(shown: Explored, bins: Bins, width: int) -> int:
     """Of the page, with so many bytes a value."""
     channels = -(-len(shown.axis) // bins.channels)
@@ -173,11 +196,6 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
     def any_of(marks: Any) -> np.ndarray:
         return binned(marks, lambda part: _in_bins(np.logical_or, part, bins.pixels, bins.channels))
 
-    def places(positions: tuple[Positions, ...]) -> tuple[Positions, ...]:
-        return tuple(
-            each._replace(values=_mean_along(np.asarray(each.values, np.float64), bins.pixels)) for each in positions
-        )
-
     chosen = {name: getattr(shown, name)[:: bins.slices] for name in (*_CUBES, "scores")}
     shown = shown._replace(slices=shown.slices[:: bins.slices], **chosen)
     return shown._replace(
@@ -190,8 +208,14 @@ def _binned(shown: Explored, bins: Bins) -> Explored:
         removed=any_of(shown.removed),
         scores=mean(shown.scores, 1),
         components=mean(shown.components) if len(shown.components) else shown.components,
-        measured_positions=places(shown.measured_positions),
-        positions=places(shown.positions),
+        measured_positions=_places(shown.measured_positions, bins),
+        positions=_places(shown.positions, bins),
+    )
+
+
+def _places(positions: tuple[Positions, ...], bins: Bins) -> tuple[Positions, ...]:
+    return tuple(
+        each._replace(values=_mean_along(np.asarray(each.values, np.float64), bins.pixels)) for each in positions
     )
 
 

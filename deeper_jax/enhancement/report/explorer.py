@@ -10,8 +10,8 @@ import numpy as np
 
 from deeper_jax.enhancement.report.bands import Band
 from deeper_jax.enhancement.report.comparison import Explored, Positions, nearest
-from deeper_jax.enhancement.report.embedded_spectra import LARGEST_PAGE, Embedded, embed, notices
-from deeper_jax.enhancement.report.explorer_figures import Figures, Grid, explorer_figures
+from deeper_jax.enhancement.report.embedded_spectra import Embedded, notices
+from deeper_jax.enhancement.report.explorer_outline import ExplorerDocument, Grid
 from deeper_jax.enhancement.report.explorer_style import MARK_COLOURS, MARK_NAMES
 from deeper_jax.enhancement.report.marks import Mark
 
@@ -35,41 +35,34 @@ class Explorer(NamedTuple):
 
 
 def explorer(
-    shown: Explored,
+    embedded: Embedded,
+    document: ExplorerDocument,
     bands: Sequence[Band],
     marks: Sequence[Mark],
     noise: Noise,
     start: tuple[int, ...],
     file: str,
-    largest: int = LARGEST_PAGE,
 ) -> Explorer:
     """Figures that a script in the page fills, offline.
 
     Args:
-        shown: spectra with no, one or two axes of pixels, of one slice or several.
+        embedded: spectra with no, one or two axes of pixels, of one slice or several.
+        document: the empty figures, for its outline.
         bands: to choose from, the first shown first.
         marks: pixels to jump to, on the measured grid.
         noise: of the measurement.
         start: number of the slice and index of the pixel that are shown first, on the measured grid.
         file: name of the measurement.
-        largest: bytes of the page; more spectra are binned.
     """
-    from bokeh.resources import Resources
-
-    embedded = embed(shown, largest)
     marks = [mark for mark in marks if mark.slice % embedded.bins.slices == 0]
-    figures = explorer_figures(embedded.spectra)
-    data = _data(embedded, figures, bands, marks, noise, start, file)
-    # The core alone: no widgets, no tables.
-    scripts = Resources(mode="inline", components=["bokeh"]).js_raw
-    head = "".join(f"<script>{script}</script>\n" for script in scripts)
+    data = _data(embedded, document, bands, marks, noise, start, file)
     style = (_HERE / "explorer.css").read_text(encoding="utf-8")
-    return Explorer(f"{head}<style>{style}</style>", _body(embedded, figures, data, marks, bands))
+    return Explorer(f"{document.library}<style>{style}</style>", _body(embedded, document, data, marks, bands))
 
 
 def _data(
     embedded: Embedded,
-    figures: Figures,
+    document: ExplorerDocument,
     bands: Sequence[Band],
     marks: Sequence[Mark],
     noise: Noise,
@@ -100,11 +93,11 @@ def _data(
         "restored": _grid(restored),
         "toMeasured": dict(zip("yx", (each.tolist() for each in to_measured), strict=True)),
         "toRestored": dict(zip("yx", (each.tolist() for each in to_restored), strict=True)),
-        "grids": {name: grid._asdict() for name, grid in figures.grids.items()},
-        "columns": figures.columns.tolist(),
-        "figures": list(figures.models),
-        "spectral": [name for name in _RIGHT if name in figures.models],
-        "ratio": _ratio(shown.positions, figures.grids),
+        "grids": {name: grid._asdict() for name, grid in document.grids.items()},
+        "columns": document.columns,
+        "figures": list(document.places),
+        "spectral": [name for name in _RIGHT if name in document.places],
+        "ratio": _ratio(shown.positions, document.grids),
         "bands": [band._asdict() for band in bands],
         "marks": [binned(mark.slice, mark.place) | {"ray": mark.ray} for mark in marks],
         "markColours": list(MARK_COLOURS),
@@ -135,19 +128,9 @@ def _ratio(positions: tuple[Positions, ...], grids: dict[str, Grid]) -> float | 
 
 
 def _body(
-    embedded: Embedded, figures: Figures, data: dict[str, Any], marks: Sequence[Mark], bands: Sequence[Band]
+    embedded: Embedded, document: ExplorerDocument, data: dict[str, Any], marks: Sequence[Mark], bands: Sequence[Band]
 ) -> str:
-    from bokeh.document import Document
-    from bokeh.embed import components
-    from bokeh.events import DocumentReady
-    from bokeh.models import CustomJS
-
-    document = Document()
-    with document.models.freeze():  # or all models are looked for anew with each
-        for model in figures.models.values():
-            document.add_root(model)
-    document.js_on_event(DocumentReady, CustomJS(code="window.explorer.start(Bokeh.documents[0])"))
-    script, divs = components(figures.models, wrap_plot_info=True)
+    divs = document.places
     kind = data["kind"]
     wide = " wide" if (data["ratio"] or 1.0) > 2.2 else ""
     parts = [
@@ -168,7 +151,7 @@ def _body(
         *_texts(embedded),
         f'<script type="application/json" id="explorer-data">{_json(data)}</script>',
         f"<script>{(_HERE / 'explorer.js').read_text(encoding='utf-8')}</script>",
-        script,
+        document.script,
         "<noscript><p>The figures need JavaScript; the picture beside this page shows the same bands.</p></noscript>",
     ]
     return "\n".join(parts)

@@ -4,24 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deeper_jax.enhancement.report.comparison import Explored, Positions
+from deeper_jax.enhancement.report.comparison import Positions
+from deeper_jax.enhancement.report.explorer_outline import Grid, Outline
 from deeper_jax.enhancement.report.explorer_spectra import spectrum_figures
 from deeper_jax.enhancement.report.explorer_style import GAP, MEASURED, RESTORED, empty_figure, legend_above
 
 _COLUMNS = 600  # of a series drawn as a picture
-
-
-class Grid(NamedTuple):
-    """How the pixels of an image lie in its figure.
-
-    Attributes:
-        shape: rows, columns.
-        x, y: (first edge, last edge); the first may be the larger.
-    """
-
-    shape: tuple[int, int]
-    x: tuple[float, float]
-    y: tuple[float, float]
 
 
 class Figures(NamedTuple):
@@ -33,7 +21,7 @@ class Figures(NamedTuple):
     """[C] for a series: the channel that each column of its picture shows."""
 
 
-def explorer_figures(shown: Explored) -> Figures:
+def explorer_figures(shown: Outline) -> Figures:
     """Figures of a map, a series or one spectrum, as there are two axes of pixels, one or none."""
     models = spectrum_figures(shown)
     if not shown.positions:
@@ -41,15 +29,15 @@ def explorer_figures(shown: Explored) -> Figures:
     columns = np.arange(0)
     if len(shown.positions) == 2:
         before, after = (
-            Grid(cube.shape[1:3], *reversed([each.edges() for each in places]))
-            for cube, places in ((shown.measured, shown.measured_positions), (shown.restored, shown.positions))
+            Grid(tuple(len(each.values) for each in places), *reversed([each.edges() for each in places]))
+            for places in (shown.measured_positions, shown.positions)
         )
         labels = [each.label for each in reversed(shown.positions)]
     else:
         # An even axis for the picture: channels of an instrument lie closer at one end than at the other.
         even = np.linspace(shown.axis[0], shown.axis[-1], min(_COLUMNS, len(shown.axis)))
         columns = np.rint(np.interp(even, shown.axis, np.arange(len(shown.axis)))).astype(int)
-        before = after = Grid((shown.restored.shape[1], len(columns)), _axis_edges(even), _series_edges(shown))
+        before = after = Grid((len(shown.positions[0].values), len(columns)), _axis_edges(even), _series_edges(shown))
         labels = ["Raman shift (cm⁻¹)", shown.positions[0].label]
     grids = {"before": before, "after": after, "layer": after}
     # The first line of the scan is at the top, whichever way the stage counts.
@@ -64,7 +52,7 @@ def explorer_figures(shown: Explored) -> Figures:
     return Figures(models, grids, columns)
 
 
-def _series_edges(shown: Explored) -> tuple[float, float]:
+def _series_edges(shown: Outline) -> tuple[float, float]:
     """Spectra at uneven distances are drawn one after another."""
     (positions,) = shown.positions
     return positions.edges() if positions.even else (-0.5, len(positions.values) - 0.5)
@@ -194,7 +182,7 @@ def _chosen() -> Any:
     return ColumnDataSource({"x": [], "y": []}, tags=["chosen"])
 
 
-def _profile(shown: Explored) -> Any:
+def _profile(shown: Outline) -> Any:
     """Height of the chosen band along a series."""
     from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 

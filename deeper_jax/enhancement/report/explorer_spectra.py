@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from deeper_jax.enhancement.report.comparison import Explored
+from deeper_jax.enhancement.report.explorer_outline import Outline
 from deeper_jax.enhancement.report.explorer_style import BASELINE, MEASURED, RESTORED, empty_figure, legend_above
 
 _CURVES = ("measured", "restored", "low", "high", "residual", "noise_low", "noise_high")
 _AXIS_LABEL = "Raman shift (cm⁻¹)"
 
 
-def spectrum_figures(shown: Explored) -> dict[str, Any]:
+def spectrum_figures(shown: Outline) -> dict[str, Any]:
     """The spectrum of the chosen pixel, under it the residual, and a component where there are some: on one axis."""
     from bokeh.models import ColumnDataSource, Range1d
 
@@ -24,7 +24,7 @@ def spectrum_figures(shown: Explored) -> dict[str, Any]:
         "spectrum": _spectrum(source, marks, x_range, shown.unit),
         "residual": _residual(source, marks, x_range, shown.unit),
     }
-    if len(shown.components):
+    if shown.has_components:
         figures["component"] = _component(axis, x_range)
     for drawn in figures.values():
         _finish(drawn)

@@ -24,8 +24,8 @@ _PERCENTILES = (0.5, HIGHEST_PERCENTILE)
 _Place = tuple[Positions, ...]
 
 
-def map_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int, ...]]) -> Figure:
-    """Rows of maps: each of the strongest bands measured, restored and super-resolved; uncertainty and flags.
+def band_figures(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int, ...]]) -> list[Figure]:
+    """For each of the strongest bands the map measured, restored and super-resolved, beside each other.
 
     Args:
         shown: a map; its spectra are not looked at.
@@ -35,26 +35,33 @@ def map_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int
     stages = {"measured": (seen.before, shown.positions), "denoised": (seen.after, shown.positions)}
     if seen.finer is not None:
         stages["super-resolved"] = (seen.finer, shown.finer_positions)
-    bands = seen.bands
     ratio = _ratio(shown.positions) or 1.0
     # Beside two others a title has no room for both in one line.
     apart = ", " if len(stages) < 3 or ratio > _EXTREME else "\n"
-    further = _further(shown, seen)
-    figure, rows = _canvas([len(stages)] * len(bands) + [len(further)], ratio, 0.6 if apart == "\n" else 0.4)
-    for number, ((row, panels), band) in enumerate(zip(rows, bands, strict=False)):
+    figures = []
+    for number, band in enumerate(seen.bands):
+        figure, panels = _canvas(len(stages), len(stages), ratio, 0.6 if apart == "\n" else 0.4)
         images = {name: each[..., number] for name, (each, _) in stages.items()}
         norm = Normalize(*_limits(images["denoised"]))
         for panel, (name, image) in zip(panels, images.items(), strict=True):
             drawn = _draw(panel, image, stages[name][1], norm, "viridis")
             panel.set_title(f"{name}{apart}{band.centre:.0f} cm⁻¹", fontsize=TITLE)
             _point(panel, shown.positions, places)
-        _colour_bar(row, drawn, panels, shown.unit)
-    row, panels = rows[-1]
+        _colour_bar(figure, drawn, panels, shown.unit)
+        figures.append(figure)
+    return figures
+
+
+def trust_figure(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int, ...]]) -> Figure:
+    """Maps of the uncertainty and of where to be careful; arguments as of `band_figures`."""
+    further = _further(shown, seen)
+    stages = 2 if seen.finer is None else 3
+    figure, panels = _canvas(len(further), stages, _ratio(shown.positions) or 1.0, 0.4)
     for panel, (name, image, norm, colours, unit) in zip(panels, further, strict=True):
         drawn = _draw(panel, image, shown.positions, norm, colours)
         panel.set_title(name, fontsize=TITLE)
         _point(panel, shown.positions, places)
-        bar = _colour_bar(row, drawn, [panel], unit)
+        bar = _colour_bar(figure, drawn, [panel], unit)
         if not unit:
             bar.locator_params("y", integer=True)
     return figure
@@ -138,21 +145,15 @@ def _ratio(positions: Sequence[Positions]) -> float | None:
     return width / height if positions[0].unit == positions[1].unit else None
 
 
-def _canvas(counts: list[int], ratio: float, title: float) -> tuple[Figure, list[tuple[Any, list[Any]]]]:
-    """A figure with a row for each number of panels, as (part of the figure, panels).
+def _canvas(count: int, widest: int, ratio: float, title: float) -> tuple[Figure, list[Any]]:
+    """A figure with so many panels, as large as they are where `widest` lie beside each other.
 
-    Wide maps lie under each other within their row. A title takes so many inches.
+    Wide maps lie under each other. A title takes so many inches.
     """
     wide = ratio > _EXTREME
-    columns = 1 if wide else max(counts)
-    side = (WIDTH - 1.7) / columns - 0.15
+    side = (WIDTH - 1.7) / (1 if wide else widest) - 0.15
     panel = float(np.clip(side / ratio, 0.45, _LARGEST_PANEL))
-    heights = [(count if wide else 1) * (panel + title) + 0.35 for count in counts]
-    figure = new_figure(WIDTH, sum(heights))
+    figure = new_figure(WIDTH, (count if wide else 1) * (panel + title) + 0.35)
     figure.set_dpi(DPI)
-    parts = figure.subfigures(len(counts), 1, height_ratios=heights, squeeze=False)[:, 0]
-    shapes = [(count, 1) if wide else (1, count) for count in counts]
-    return figure, [
-        (part, list(part.subplots(*shape, squeeze=False, sharex=True, sharey=True).ravel()))
-        for part, shape in zip(parts, shapes, strict=True)
-    ]
+    shape = (count, 1) if wide else (1, count)
+    return figure, list(figure.subplots(*shape, squeeze=False, sharex=True, sharey=True).ravel())

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deeper_jax.enhancement.report.bands import Band, shared_contrast, strongest_bands
-from deeper_jax.enhancement.report.comparison import Comparison, at_hand, compare, explored, middle, place_sentences
+from deeper_jax.enhancement.report.comparison import (
+    Comparison,
+    at_hand,
+    compare,
+    explored,
+    middle,
+    place_sentences,
+)
 from deeper_jax.enhancement.report.cubes import cube_of, rows_of
 from deeper_jax.enhancement.report.drawing_process import DrawingProcess
+from deeper_jax.enhancement.report.embedded_spectra import bins_for, embed, outline_of
 from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.marks import marked_spectra
 from deeper_jax.enhancement.report.overview import Overview, overview
@@ -21,6 +29,8 @@ from deeper_jax.evaluation.report.web_page import list_html, section_html, write
 if TYPE_CHECKING:
     import xarray
 
+# A tenth larger than the smallest of files, in half the time.
+_PNG_LEVEL = 3
 # Numbers of a map that its noise is averaged over, at least half as many.
 _ASKED = 1 << 22
 
@@ -31,7 +41,7 @@ def write_page(path: str | Path, result: "xarray.Dataset", drawing: DrawingProce
     Args:
         path: the page, .html; replaced if it exists.
         result: what `deeper_jax.enhance` answered.
-        drawing: what draws the pictures meanwhile; None: they are drawn here.
+        drawing: what draws the picture and the figures meanwhile; None: that is done here.
 
     Returns:
         The path of the page.
@@ -45,32 +55,35 @@ def write_page(path: str | Path, result: "xarray.Dataset", drawing: DrawingProce
     seen = every[len(slices) // 2]
     file = str(result.attrs["source_file"]) or "Raman map"
     picture, png = pictured(shown, seen), path.with_suffix(".png")
-    if drawing is not None:
-        drawing.begin(png, picture)
-    interactive = explorer(
-        explored(slices),
-        _bands(seen),
-        marked_spectra(slices, every),
-        noise_of(result),
-        (len(slices) // 2, *picture.examples[0].place),
-        file,
-    )
-    parts = [list_html([*summary_sentences(result), *_about(shown)]), interactive.body]
-    parts.append(section_html(Section("What to believe", MEANING)))
+    drawing = drawing or DrawingProcess(start=False)
+    spectra = explored(slices)
+    bins, exact = bins_for(spectra)
+    drawing.begin(outline_of(spectra, bins), picture, picture)
+    embedded, marks, noise = embed(spectra, bins, exact), marked_spectra(slices, every), noise_of(result)
+    parts = [section_html(Section("What to believe", MEANING))]
     if rays := cosmic_ray_rows(result):
-        words = [
+        about_rays = [
             "Every feature removed as a cosmic ray, or suspected to be one, by wavenumber; the highest channel of "
             "each as measured and in the denoised spectrum."
         ]
         columns = ["at", "spectrum", "what", "measured", "denoised"]
-        parts.append(section_html(Section("Cosmic rays", words, TextTable(columns, rays), folded=True)))
+        parts.append(section_html(Section("Cosmic rays", about_rays, TextTable(columns, rays), folded=True)))
     table = TextTable(["what", "how"], provenance_rows(result))
     parts.append(section_html(Section("How it was made", [], table, folded=True)))
-    if drawing is None or not drawing.finished():
-        from deeper_jax.enhancement.report.picture import write_picture
+    words = list_html([*summary_sentences(result), *_about(shown)])
+    document, *halves = drawing.drawn()
+    start = (len(slices) // 2, *picture.examples[0].place)
+    interactive = explorer(embedded, document, _bands(seen), marks, noise, start, file)
+    write_picture(png, halves)
+    return write_web_page(path, f"{file}, before and after", [words, interactive.body, *parts], interactive.head)
 
-        write_picture(png, picture)
-    return write_web_page(path, f"{file}, before and after", parts, interactive.head)
+
+def write_picture(path: Path, pictures: list[np.ndarray]) -> None:
+    """Write pictures [H, W, 3] under each other into a PNG, all of one width but for those of no height."""
+    from PIL import Image
+
+    under = np.concatenate([each for each in pictures if len(each)])
+    Image.fromarray(under).save(path, format="png", compress_level=_PNG_LEVEL)
 
 
 def _about(shown: Comparison) -> list[str]:

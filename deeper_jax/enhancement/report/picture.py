@@ -1,32 +1,50 @@
-"""The figures of an enhanced map, under each other in one PNG."""
+"""The figures of an enhanced map, one under another, as pixels; in two halves, each about as much work."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
-from PIL import Image
 
-from deeper_jax.enhancement.report.map_figure import map_figure
+from deeper_jax.enhancement.report.map_figure import band_figures, trust_figure
 from deeper_jax.enhancement.report.pictured import Pictured
 from deeper_jax.enhancement.report.series_figure import series_figure
 from deeper_jax.enhancement.report.spectrum_figure import spectrum_figure
 from deeper_jax.evaluation.plot_style import drawn
 
-# A tenth larger than the smallest of files, in half the time.
-_PNG_LEVEL = 3
+
+def upper_half(picture: Pictured) -> npt.NDArray[np.uint8]:
+    """The strongest bands of a map or all of a series, [H, W, 3]; of a single spectrum nothing, and H is 0."""
+    return _under_each_other(upper_figures(picture))
 
 
-def write_picture(path: Path, picture: Pictured) -> None:
-    """Write them, all of one width."""
-    pictures = [drawn(figure) for figure in picture_figures(picture)]
-    Image.fromarray(np.concatenate(pictures)).save(path, format="png", compress_level=_PNG_LEVEL)
+def lower_half(picture: Pictured) -> npt.NDArray[np.uint8]:
+    """Where to trust a map, and the chosen spectra, [H, W, 3]."""
+    return _under_each_other(lower_figures(picture))
 
 
-def picture_figures(picture: Pictured) -> list[Figure]:
-    """The whole measurement, if it is more than one spectrum, and the chosen spectra."""
-    shown, seen, examples = picture
-    places = {example.letter: example.place for example in examples}
+def upper_figures(picture: Pictured) -> list[Figure]:
+    """Those of the upper half."""
+    shown, seen, _ = picture
     if not shown.positions:
-        return [spectrum_figure(shown, examples)]
-    whole = map_figure(shown, seen, places) if len(shown.positions) == 2 else series_figure(shown, places)
-    return [whole, spectrum_figure(shown, examples)]
+        return []
+    return (
+        band_figures(shown, seen, _places(picture))
+        if len(shown.positions) == 2
+        else [series_figure(shown, _places(picture))]
+    )
+
+
+def lower_figures(picture: Pictured) -> list[Figure]:
+    """Those of the lower half."""
+    shown, seen, examples = picture
+    maps = [trust_figure(shown, seen, _places(picture))] if len(shown.positions) == 2 else []
+    return [*maps, spectrum_figure(shown, examples)]
+
+
+def _places(picture: Pictured) -> dict[str, tuple[int, ...]]:
+    return {example.letter: example.place for example in picture.examples}
+
+
+def _under_each_other(figures: Sequence[Figure]) -> npt.NDArray[np.uint8]:
+    return np.concatenate([drawn(figure) for figure in figures]) if figures else np.zeros((0, 0, 3), np.uint8)
