@@ -17,7 +17,7 @@ from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.report import drawing_process, write_page
 from deeper_jax.enhancement.report.comparison import compare, explored
 from deeper_jax.enhancement.report.drawing_process import DRAWN, DrawingProcess
-from deeper_jax.enhancement.report.embedded_spectra import bins_for, outline_of
+from deeper_jax.enhancement.report.embedded_spectra import outline_of
 from deeper_jax.enhancement.report.expected_outline import expected_outline
 from deeper_jax.maps import raman_map
 
@@ -72,8 +72,7 @@ def test_what_is_expected_is_what_will_be_told(shape, falling, scale):
     given = given.expand_dims({"z": 2}).copy() if len(shape) == 3 else given
     given = given.isel(wavenumber=slice(None, None, -1 if falling else 1))
     expected = expected_outline(given, EnhanceOptions(scale=scale).scales)
-    spectra = explored(compare(deeper_jax.enhance(given, scale=scale)))
-    told = outline_of(spectra, bins_for(spectra)[0])
+    told = outline_of(explored(compare(deeper_jax.enhance(given, scale=scale))))
     assert pickle.dumps(told._replace(has_components=True)) == pickle.dumps(expected)
 
 

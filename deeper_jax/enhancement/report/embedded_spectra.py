@@ -57,35 +57,14 @@ class Embedded(NamedTuple):
     together: int
 
 
-def bins_for(shown: Explored, largest: int = LARGEST_PAGE) -> tuple[Bins, bool]:
-    """The smallest bins that leave a page so many bytes at most, its own part included, and whether values are exact.
+def embed(shown: Explored, largest: int = LARGEST_PAGE) -> Embedded:
+    """Turn spectra into text of so many bytes at most, the page's own part included.
 
     Args:
         shown: spectra on the measured grid and on the one shown, [S, ..., L].
         largest: bytes of the page, over 2 MB.
     """
-    shown = _with_strongest_components(shown)
-    bins = Bins()
-    exact = _bytes(shown, bins, 4) <= largest
-    while _bytes(shown, bins, 4 if exact else 2) > largest:
-        bins = _next(bins, shown)
-    return bins, exact
-
-
-def outline_of(shown: Explored, bins: Bins) -> Outline:
-    """What the figures must be told of a map, a series or one spectrum that is embedded in such bins."""
-    measured, positions = _places(shown.measured_positions, bins), _places(shown.positions, bins)
-    return Outline(
-        axis=_mean_along(shown.axis, bins.channels),
-        measured_positions=measured,
-        positions=positions,
-        unit=shown.unit,
-        has_components=bool(len(shown.components)),
-    )
-
-
-def embed(shown: Explored, bins: Bins, exact: bool) -> Embedded:
-    """Turn spectra [S, ..., L] into text, as `bins_for` says."""
+    bins, exact = _bins(shown, largest)
     shown = _with_strongest_components(shown)
     together = 1
     if bins == Bins():
@@ -106,6 +85,28 @@ def embed(shown: Explored, bins: Bins, exact: bool) -> Embedded:
         bins,
         together,
     )
+
+
+def outline_of(shown: Explored, largest: int = LARGEST_PAGE) -> Outline:
+    """What the figures must be told of what `embed` makes of the same; spectra are not looked at."""
+    bins, _ = _bins(shown, largest)
+    return Outline(
+        axis=_mean_along(shown.axis, bins.channels),
+        measured_positions=_places(shown.measured_positions, bins),
+        positions=_places(shown.positions, bins),
+        unit=shown.unit,
+        has_components=bool(len(shown.components)),
+    )
+
+
+def _bins(shown: Explored, largest: int) -> tuple[Bins, bool]:
+    """The smallest that leave a page so many bytes at most, and whether values are exact."""
+    shown = _with_strongest_components(shown)
+    bins = Bins()
+    exact = _bytes(shown, bins, 4) <= largest
+    while _bytes(shown, bins, 4 if exact else 2) > largest:
+        bins = _next(bins, shown)
+    return bins, exact
 
 
 def _next(bins: Bins, shown: Explored) -> Bins:

@@ -7,7 +7,7 @@ import numpy as np
 
 from deeper_jax.enhancement.finer_map import check_refinable
 from deeper_jax.enhancement.report.comparison import Explored, finer_positions, positions_of, unit_of
-from deeper_jax.enhancement.report.embedded_spectra import bins_for, outline_of
+from deeper_jax.enhancement.report.embedded_spectra import outline_of
 from deeper_jax.enhancement.report.explorer_outline import Outline
 from deeper_jax.spectra.raster import Raster, finer_coordinates
 
@@ -56,4 +56,4 @@ def expected_outline(measured: "xarray.DataArray", scales: tuple[int, int]) -> O
         unit=unit_of(measured),
         slices=("",) * math.prod(len(each.values) for each in long[:-2]),
     )
-    return outline_of(spectra, bins_for(spectra)[0])
+    return outline_of(spectra)

@@ -17,7 +17,7 @@ from deeper_jax.enhancement.report.comparison import (
 )
 from deeper_jax.enhancement.report.cubes import cube_of, rows_of
 from deeper_jax.enhancement.report.drawing_process import DrawingProcess
-from deeper_jax.enhancement.report.embedded_spectra import bins_for, embed, outline_of
+from deeper_jax.enhancement.report.embedded_spectra import embed, outline_of
 from deeper_jax.enhancement.report.explorer import Noise, explorer
 from deeper_jax.enhancement.report.marks import marked_spectra
 from deeper_jax.enhancement.report.overview import Overview, overview
@@ -57,9 +57,8 @@ def write_page(path: str | Path, result: "xarray.Dataset", drawing: DrawingProce
     picture, png = pictured(shown, seen), path.with_suffix(".png")
     drawing = drawing or DrawingProcess(start=False)
     spectra = explored(slices)
-    bins, exact = bins_for(spectra)
-    drawing.begin(outline_of(spectra, bins), picture, picture)
-    embedded, marks, noise = embed(spectra, bins, exact), marked_spectra(slices, every), noise_of(result)
+    drawing.begin(outline_of(spectra), picture, picture)
+    embedded, marks, noise = embed(spectra), marked_spectra(slices, every), noise_of(result)
     parts = [section_html(Section("What to believe", MEANING))]
     if rays := cosmic_ray_rows(result):
         about_rays = [
