@@ -95,6 +95,8 @@ def test_the_picture_has_no_empty_panel_and_points_at_its_spectra(kind):
         figure.draw_without_rendering()
         panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
         assert panels and all(axes.has_data() and axes.axison for axes in panels)
+        cut = figure.get_tightbbox().padded(-0.01)  # inches
+        assert cut.x0 >= 0 and cut.y0 >= 0 and (cut.max <= figure.get_size_inches()).all()
         boxes = [axes.title.get_window_extent().padded(5) for axes in panels if axes.get_title()]
         assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
         if any(axes.images for axes in panels):

@@ -153,7 +153,7 @@ def _canvas(count: int, widest: int, ratio: float, title: float) -> tuple[Figure
     wide = ratio > _EXTREME
     side = (WIDTH - 1.7) / (1 if wide else widest) - 0.15
     panel = float(np.clip(side / ratio, 0.45, _LARGEST_PANEL))
-    figure = new_figure(WIDTH, (count if wide else 1) * (panel + title) + 0.35)
+    figure = new_figure(WIDTH, (count if wide else 1) * (panel + title) + 0.5)
     figure.set_dpi(DPI)
     shape = (count, 1) if wide else (1, count)
     return figure, list(figure.subplots(*shape, squeeze=False, sharex=True, sharey=True).ravel())
