@@ -5,13 +5,17 @@
     python -m benchmarks.calibration --restorer=runs/restorer --pack-between=FILE.npz    # the same of a map restorer
     python -m benchmarks.calibration --refiner=runs/refiner --pack-between=FILE.npz      # or of its companion
 
-The calibration is fitted on other cells than those it is tried on, and both have more background, noise and droplets
-than the training's. Measured pixels have the denoiser's calibration; pixels between them have that of the restorer's
-companion, or of a restorer that has none, one for each step of the raster, fitted on cells and sections of cartilage.
+The calibration is fitted on other samples than those it is tried on, and both have more background, noise and droplets
+than the training's. Measured pixels have the denoiser's calibration, one for spectra that are seen one by one and, for
+those of a map, one for each step of the raster; pixels between them have that of the restorer's companion, or of a
+restorer that has none, one for each step. Those of maps are fitted on cells and on sections of cartilage, those of
+measured pixels with a constant offset of the read-outs and with a random one.
 """
 
 import argparse
 import dataclasses
+import itertools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +24,15 @@ import numpy as np
 import deeper_jax
 from benchmarks.restoration.samples import SIMULATED, drawn
 from deeper_jax.cli.command_line import run_quietly
+from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, ways_in_pixels
-from deeper_jax.enhancement.map_denoiser import alone, fit_map, with_exceptions
+from deeper_jax.enhancement.map_denoiser import alone
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
+from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
 from deeper_jax.inference.map_restorer import tempered_deviation
 from deeper_jax.models.weights_file import write_weights_file
+from deeper_jax.simulator import default_wavenumbers
 from deeper_jax.spectra.noise import estimate_noise
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
@@ -35,13 +42,13 @@ LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = tuple(range(1000, 1007)), tuple(range(2000, 2004))
 SIDE = 48
 # One number of so many is fitted to, which tells as much as all of them.
-FITTED = 7
+FITTED = 15
 # Where a network says that it knows little, at least so much of that is believed; by the raster's step. More of it
 # would make the intervals of cells too wide.
 LEAST = {2: 0.68, 3: 0.6, 4: 0.5}
-SCALES = tuple(LEAST)
-MEASURED = ("whole map", "one spectrum")
-_NONE = {"factor": 1.0, "noise_share": 0.0}
+# What errors are of, and what the read-outs' offset does.
+ALONE, MEASURED, NEW = "spectra one by one", "measured pixels", "pixels between"
+OFFSETS = ("random", "constant")
 
 
 def main() -> None:
@@ -56,93 +63,105 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    logging.getLogger("deeper_jax").setLevel(logging.WARNING)
     model, networks = deeper_jax.load(options.run), networks_between(deeper_jax.load(options.restorer))
     if options.refiner:
         networks = [networks[0], deeper_jax.load(options.refiner)]
-    own = model.record.get("calibration", _NONE)
-    between = networks[-1].record.get("calibration", {})
     if options.pack or options.pack_between:
-        fitted: dict[tuple[str, float], list[Case]] = {}
-        for how, level, case in cases(model, networks, FIT_SEEDS):
-            fitted.setdefault((how, level), []).append(Case(*(np.ravel(each)[::FITTED] for each in case)))
+        fitted: dict[tuple[str, ...], dict[tuple[Any, ...], list[Case]]] = {}
+        for (*what, kind), group, case in cases(model, networks, FIT_SEEDS, stated=True):
+            few = Case(*(np.ravel(each)[::FITTED].astype(np.float32) for each in case))
+            fitted.setdefault(tuple(what), {}).setdefault((kind, *group), []).append(few)
         if options.pack:
-            own = fit_calibration(fitted[how, level] for how in MEASURED for level in LEVELS)
-            pack(model, options.pack, own, half=False)
+            together = {str(step): fit_calibration(fitted[MEASURED, _step(step)].values()) for step in (1, *LEAST)}
+            alone = fit_calibration(fitted[(ALONE,)].values())
+            pack(model, options.pack, {"calibration": alone, "calibration_together": together}, half=False)
         if options.pack_between:
             between = {
-                str(scale): fit_calibration(
-                    (fitted[_new(scale, kind), level] for kind in SIMULATED for level in LEVELS), least
-                )
-                | {"least": least}
-                for scale, least in LEAST.items()
+                str(step): fit_calibration(fitted[NEW, _step(step)].values(), least) | {"least": least}
+                for step, least in LEAST.items()
             }
-            pack(networks[-1], options.pack_between, between, half=True)
-    settings = dict.fromkeys(MEASURED, own)
-    for scale in SCALES:
-        settings |= {_new(scale, kind): between.get(str(scale), _NONE) for kind in SIMULATED}
-    found: dict[tuple[str, float], list[float]] = {}
-    for how, level, case in cases(model, networks, TEST_SEEDS):
-        found.setdefault((how, level), []).append(coverage(case, **settings[how]))
-    print("| light | " + " | ".join(str(level) for level in LEVELS) + " |")
+            pack(networks[-1], options.pack_between, {"calibration": between}, half=True)
+    covered: dict[tuple[str, ...], dict[float, list[float]]] = {}
+    for what, (level, *_), case in cases(model, networks, TEST_SEEDS):
+        covered.setdefault(what, {}).setdefault(level, []).append(coverage(case))
+    print("| truth within 90 % interval, % | " + " | ".join(f"light {level:g}" for level in LEVELS) + " |")
     print("| --- |" + " --- |" * len(LEVELS))
-    for how in settings:
-        cells = [f"{np.mean(found[how, level]):.3f}" for level in LEVELS]
-        print(f"| {how}, truth within 90 % interval | {' | '.join(cells)} |")
+    for what in sorted(covered, key=lambda each: (len(each), each)):
+        cells = [f"{100 * np.mean(covered[what][level]):.1f}" for level in LEVELS]
+        print(f"| {', '.join(what)} | {' | '.join(cells)} |")
 
 
-def pack(loaded: Any, path: str, calibration: dict[str, Any], half: bool) -> None:
-    """Write the weights of a loaded network with its calibration."""
+def pack(loaded: Any, path: str, calibrations: dict[str, Any], half: bool) -> None:
+    """Write the weights of a loaded network with its calibrations, and take these for its own."""
+    loaded.record.update(calibrations)
     record = {key: value for key, value in loaded.record.items() if key not in ("checkpoint", "source")}
-    write_weights_file(path, loaded.params, loaded.stats, record | {"calibration": calibration}, half=half)
-    print(f"Fitted: {calibration}. Written to {path}.", flush=True)
+    write_weights_file(path, loaded.params, loaded.stats, record, half=half)
+    print(f"Fitted: {calibrations}. Written to {path}.", flush=True)
 
 
-def cases(model: Any, networks: list[Any], seeds: tuple[int, ...]) -> Iterator[tuple[str, float, Case]]:
-    """(how, level, Case) of each simulated sample: cells on their own grid, cells and cartilage on finer ones."""
-    for level in LEVELS:
-        for seed in seeds:
-            for kind, (_, config) in SIMULATED.items():
-                ranges = {"signal_level": (level, level), "low_cosmic_rate": 0.0}
-                if kind == "cell":
-                    ranges["droplet_diameter"] = (1.0, 3.0)
-                    sample = drawn(kind, dataclasses.replace(config, **ranges), seed, SIDE)
-                    for how, case in _measured(*sample, model, networks):
-                        yield how, level, case
-                # The random offset of a read-out nobody can know where nothing was read out.
-                sample = drawn(kind, dataclasses.replace(config, **ranges, offset_step_probability=0.0), seed, SIDE)
-                for scale in SCALES:
-                    for case in _between(*sample, model, networks, scale):
-                        yield _new(scale, kind), level, case
+def cases(
+    model: Any, networks: list[Any], seeds: tuple[int, ...], stated: bool = False
+) -> Iterator[tuple[tuple[str, ...], tuple[Any, ...], Case]]:
+    """(what, group, Case) of simulated cells and sections on their own grid and on finer ones.
+
+    A group has its level of light first. Deviations are those of `enhance`, or as `stated` by map and networks.
+    """
+    for level, seed, kind, offset in itertools.product(LEVELS, seeds, SIMULATED, OFFSETS):
+        config = dataclasses.replace(SIMULATED[kind][1], signal_level=(level, level), low_cosmic_rate=0.0)
+        if kind == "cell":
+            config = dataclasses.replace(config, droplet_diameter=(1.0, 3.0))
+        if offset == "constant":
+            config = dataclasses.replace(config, offset_step_probability=0.0)
+        cube, truth = drawn(kind, config, seed, SIDE)
+        group = (level, offset)
+        if kind == "cell" and offset == "random":
+            yield (ALONE, kind), group, _alone(cube, truth, model, stated)
+        for step in (1, *LEAST):
+            # Where nothing was read out nobody can know the random offset of a read-out.
+            with_new = step > 1 and offset == "constant"
+            for name, case in _on_raster(cube, truth, model, networks, step, stated, with_new).items():
+                yield (name, _step(step), kind), group, case
 
 
-def _new(scale: int, kind: str) -> str:
-    return f"{scale}x, pixels between, {kind}"
+def _step(step: int) -> str:
+    return f"{step}x"
 
 
-def _measured(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any]) -> Iterator[tuple[str, Case]]:
-    spectra, truth = cube.reshape(-1, cube.shape[-1]), truth.reshape(-1, truth.shape[-1])
-    noise_model = estimate_noise(spectra)
-    measured, every = MeasuredSpectra(cube, np.ones(cube.shape[:2], bool)), slice(0, len(spectra))
-    fitted = fit_map(measured, noise_model, model.network, ways_in_pixels(networks[:1], Raster.of((1, 1))))
-    by_itself = alone(spectra, noise_model, model.network)
-    together = by_itself if fitted is None else with_exceptions(spectra, fitted.estimate(every), model.network)
-    for how, estimate in zip(MEASURED, (together, by_itself), strict=True):
-        yield how, Case(estimate.spectra - truth, estimate.std, estimate.noise)
+def _alone(cube: np.ndarray, truth: np.ndarray, model: Any, stated: bool) -> Case:
+    spectra = cube.reshape(-1, cube.shape[-1])
+    found = alone(spectra, estimate_noise(spectra), model.network)
+    std = found.std if stated else model.calibrated(found.std, found.noise)
+    return Case(found.spectra - truth.reshape(spectra.shape), std, found.noise)
 
 
-def _between(cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any], scale: int) -> Iterator[Case]:
-    raster = Raster.of((scale, scale))
-    low = cube[raster.places]
-    present = np.ones(low.shape[:2], bool)
-    noise_model = estimate_noise(low.reshape(-1, low.shape[-1]))
-    fitted = fit_map(MeasuredSpectra(low, present), noise_model, model.network, ways_in_pixels(networks, raster))
+def _on_raster(
+    cube: np.ndarray, truth: np.ndarray, model: Any, networks: list[Any], step: int, stated: bool, with_new: bool
+) -> dict[str, Case]:
+    raster = Raster.of((step, step))
+    low, true = cube[raster.places], truth[raster.places].reshape(-1, truth.shape[-1])
+    present, every = np.ones(low.shape[:2], bool), slice(0, len(true))
+    spectra = MeasuredSpectra(low, present)
+    ways = ways_in_pixels(networks if step > 1 else networks[:1], raster)
+    denoising = Denoising(model, ways, spectra, estimate_noise(spectra.rows(every)), default_wavenumbers())
+    denoising.begin(EnhanceOptions(scale=step))
+    fitted = denoising.fitted
     if fitted is None:
-        return
-    fine, std = refined_spectra(fitted, present, networks, raster)
-    between = ~raster.spread(present)
-    noise = np.full_like(std, np.sqrt((fitted.estimate(slice(0, len(fitted.scores))).noise ** 2).mean()))
-    deviation = std[between]
-    yield Case((fine - truth)[between], tempered_deviation(deviation), noise[between], deviation)
+        return {}
+    common = fitted.estimate(every)
+    found = common if stated else denoising.estimate(every)[0]
+    cases = {MEASURED: Case(found.spectra - true, found.std, found.noise)}
+    if with_new:
+        fine, std = refined_spectra(fitted, present, networks, raster)
+        new = ~raster.spread(present)
+        noise = np.sqrt((common.noise**2).mean())
+        deviation, error = std[new], (fine - truth)[new]
+        if stated:
+            by_map = tempered_deviation(deviation)
+            cases[NEW] = Case(error, by_map, np.broadcast_to(noise, error.shape), deviation)
+        else:
+            cases[NEW] = Case(error, networks[-1].calibrated(deviation, float(noise), step), np.zeros(()))
+    return cases
 
 
 if __name__ == "__main__":

@@ -1,12 +1,21 @@
 """The estimate of a map's spectra in the way that the model allows: all together, one by one, or on a fixed axis."""
 
+import functools
 import logging
 from collections.abc import Mapping
 
 import numpy as np
 
 from deeper_jax.enhancement.checked_spectra import TOGETHER
-from deeper_jax.enhancement.map_denoiser import Estimate, FittedMap, alone, fit_map, with_exceptions
+from deeper_jax.enhancement.map_denoiser import (
+    UNCALIBRATED,
+    Calibrations,
+    Estimate,
+    FittedMap,
+    alone,
+    fit_map,
+    with_exceptions,
+)
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.progress import Progress, progress_bar
@@ -41,12 +50,15 @@ class Denoising:
         self.fitted: FittedMap | None = None
         self._as_precise: FittedMap | None = None
         self.use_map = False
+        self._calibrations = UNCALIBRATED
         self._by_itself: Estimate | None = None
 
     def begin(self, options: EnhanceOptions) -> None:
         """Find out what takes all spectra."""
         count = f"{len(self._spectra):,} {'spectrum' if len(self._spectra) == 1 else 'spectra'}"
         _log.info("denoising %s of %d channels", count, len(self._axis))
+        together = functools.partial(self._model.calibrated, step=max(options.scales))
+        self._calibrations = Calibrations(together, self._model.calibrated)
         self.use_map = options.use_map and self._model.knows_uncertainty
         if not self._model.knows_uncertainty:
             every = self._spectra.rows(slice(0, len(self._spectra)))
@@ -67,15 +79,16 @@ class Denoising:
         In the precision of the spectra.
         """
         precision = self._spectra.precision
-        if self._by_itself is not None:
-            found = common = Estimate(*(each[rows].astype(precision) for each in self._by_itself))
-        elif self._as_precise is None:
-            by_itself = alone(self._spectra.rows(rows), self._noise_model, self._network)
-            found = common = Estimate(*(each.astype(precision) for each in by_itself))
-        else:
+        if self._as_precise is not None:
             common = self._as_precise.estimate(rows)
-            found = with_exceptions(self._spectra.rows(rows, precision), common, self._network)
-        return found._replace(std=self._model.calibrated(found.std, found.noise)), common.spectra
+            spectra = self._spectra.rows(rows, precision)
+            return with_exceptions(spectra, common, self._network, self._calibrations), common.spectra
+        if self._by_itself is not None:
+            by_itself = Estimate(*(each[rows] for each in self._by_itself))
+        else:
+            by_itself = alone(self._spectra.rows(rows), self._noise_model, self._network)
+        found = Estimate(*(each.astype(precision) for each in by_itself))
+        return found._replace(std=self._model.calibrated(found.std, found.noise)), found.spectra
 
     def _network(self, spectra: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         answer, error = self._model.on_axis(spectra, std, self._axis)

@@ -53,6 +53,21 @@ class Estimate(NamedTuple):
     noise: np.ndarray
 
 
+class Calibrations(NamedTuple):
+    """From stated deviations and those of the input's noise, of one shape, to deviations as errors show them to be.
+
+    Attributes:
+        together: of spectra that were estimated as those of a map.
+        alone: of spectra that the network saw one by one.
+    """
+
+    together: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    alone: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+UNCALIBRATED = Calibrations(lambda deviation, _: deviation, lambda deviation, _: deviation)
+
+
 class FittedMap(NamedTuple):
     """A map as restored images of denoised components.
 
@@ -254,21 +269,33 @@ def alone(spectra: np.ndarray, noise_model: NoiseModel, network: Network) -> Est
     return Estimate(np.asarray(answer, np.float64), np.asarray(error, np.float64), noise)
 
 
-def with_exceptions(spectra: np.ndarray, estimate: Estimate, network: Network) -> Estimate:
-    """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly."""
+def with_exceptions(
+    spectra: np.ndarray, estimate: Estimate, network: Network, calibrations: Calibrations = UNCALIBRATED
+) -> Estimate:
+    """Pixels whose residual is not noise: the network's answer to them alone, where it differs significantly.
+
+    Args:
+        spectra: [P, L], measured.
+        estimate: of them, from the map as a whole.
+        network: see `Network`.
+        calibrations: what deviations become in the end.
+    """
 
     def strange(rows: slice) -> np.ndarray:
         return is_unlike_noise(spectra[rows] - estimate.spectra[rows], estimate.noise[rows], LIMIT)
 
     rows = np.flatnonzero(np.concatenate(on_all_cores(strange, slices_of(*spectra.shape))))
+    std = calibrations.together(estimate.std, estimate.noise)
     if not len(rows):
-        return estimate
+        return estimate._replace(std=std)
     by_itself, error = network(spectra[rows], estimate.noise[rows])
     difference = by_itself - estimate.spectra[rows]
     expected = uniform_filter1d(error**2 + estimate.std[rows] ** 2, _WINDOW, axis=1)
     found = uniform_filter1d(difference**2, _WINDOW, axis=1)
     share = np.clip(1.0 - expected / np.maximum(found, 1e-300), 0.0, 1.0)
-    answer, std = estimate.spectra.copy(), estimate.std.copy()
+    answer = estimate.spectra.copy()
     answer[rows] += share * difference
+    error = calibrations.alone(error, estimate.noise[rows])
+    std = std.copy() if std is estimate.std else std
     std[rows] = np.sqrt((1 - share) * std[rows] ** 2 + share * error**2)
     return Estimate(answer, std, estimate.noise)

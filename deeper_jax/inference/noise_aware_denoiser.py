@@ -94,14 +94,22 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         detail = spectra - inside @ back
         return denoised @ back + np.where(np.abs(detail) > 4 * noise, detail, 0.0), error @ back
 
-    def calibrated(self, deviation: np.ndarray, noise: Any) -> np.ndarray:
-        """Standard deviations of errors as held-out simulated cells show them to be; any shape, equal for both.
+    def calibrated(self, deviation: np.ndarray, noise: Any, step: int | None = None) -> np.ndarray:
+        """Standard deviations of errors as held-out simulated samples show them to be; any shape, equal for both.
+
+        `sqrt((factor * deviation)^2 + (noise_share * noise)^2)`; the weights' record has factor and noise_share, of
+        spectra that are estimated together for each step, and without them deviations are as said.
 
         Args:
             deviation: what network and map say of their error.
             noise: standard deviation of the input's noise.
+            step: of the raster whose measured pixels were estimated together, the wider one, 1 of a map on its own
+                grid; None: the spectra were seen one by one.
         """
-        settings = self.record.get("calibration", {"factor": 1.0, "noise_share": 0.0})
+        record = self.record
+        settings = record.get("calibration") if step is None else record.get("calibration_together", {}).get(str(step))
+        if settings is None:
+            return deviation
         return np.sqrt((settings["factor"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
 
