@@ -6,8 +6,8 @@
     python -m benchmarks.calibration --refiner=runs/refiner --pack-between=FILE.npz      # or of its companion
 
 The calibration is fitted on other samples than those it is tried on, and both have more background, noise and droplets
-than the training's. Measured pixels have the denoiser's calibration, one for spectra that are seen one by one and, for
-those of a map, one for each step of the raster; pixels between them have that of the restorer's companion, or of a
+than the training's. Measured pixels have the denoiser's calibration: one for spectra that are seen one by one and, for
+those of a map, one that depends on their number; pixels between them have that of the restorer's companion, or of a
 restorer that has none, one for each step. Those of maps are fitted on cells and on sections of cartilage, those of
 measured pixels with a constant offset of the read-outs and with a random one.
 """
@@ -29,7 +29,7 @@ from deeper_jax.enhancement.finer_map import networks_between, refined_spectra, 
 from deeper_jax.enhancement.map_denoiser import alone
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
-from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration
+from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration, fit_factor
 from deeper_jax.inference.map_restorer import tempered_deviation
 from deeper_jax.models.weights_file import write_weights_file
 from deeper_jax.simulator import default_wavenumbers
@@ -40,7 +40,7 @@ from deeper_jax.tasks.load import DEFAULT_RESTORER
 # Light of the short exposure over that of the DeepeR cells' 0.1 s; the noise is shot and read noise of that light.
 LEVELS = (0.3, 1.0, 3.0, 10.0)
 FIT_SEEDS, TEST_SEEDS = tuple(range(1000, 1007)), tuple(range(2000, 2004))
-SIDE = 48
+SIDES = (48, 24, 16, 12)
 # One number of so many is fitted to, which tells as much as all of them.
 FITTED = 15
 # Where a network says that it knows little, at least so much of that is believed; by the raster's step. More of it
@@ -68,17 +68,21 @@ def run(options: argparse.Namespace) -> None:
     if options.refiner:
         networks = [networks[0], deeper_jax.load(options.refiner)]
     if options.pack or options.pack_between:
-        fitted: dict[tuple[str, ...], dict[tuple[Any, ...], list[Case]]] = {}
-        for (*what, kind), group, case in cases(model, networks, FIT_SEEDS, stated=True):
+        fitted: dict[Any, dict[tuple[Any, ...], list[Case]]] = {}
+        for (what, size, kind), group, case in cases(model, networks, FIT_SEEDS, True, bool(options.pack_between)):
             few = Case(*(np.ravel(each)[::FITTED].astype(np.float32) for each in case))
-            fitted.setdefault(tuple(what), {}).setdefault((kind, *group), []).append(few)
+            # What the spectra of a map have in common is found from them: their number tells.
+            key = (what, group[-1] if what == MEASURED else size)
+            fitted.setdefault(key, {}).setdefault((size, kind, *group), []).append(few)
         if options.pack:
-            together = {str(step): fit_calibration(fitted[MEASURED, _step(step)].values()) for step in (1, *LEAST)}
-            alone = fit_calibration(fitted[(ALONE,)].values())
+            counts = sorted(count for what, count in fitted if what == MEASURED)
+            factors = [fit_factor(fitted[MEASURED, count].values()) for count in counts]
+            alone = fit_calibration(fitted[ALONE, ""].values())
+            together = {"spectra": counts, "factor": factors}
             pack(model, options.pack, {"calibration": alone, "calibration_together": together}, half=False)
         if options.pack_between:
             between = {
-                str(step): fit_calibration(fitted[NEW, _step(step)].values(), least) | {"least": least}
+                str(step): fit_calibration(fitted[NEW, f"{step}x"].values(), least) | {"least": least}
                 for step, least in LEAST.items()
             }
             pack(networks[-1], options.pack_between, {"calibration": between}, half=True)
@@ -87,9 +91,9 @@ def run(options: argparse.Namespace) -> None:
         covered.setdefault(what, {}).setdefault(level, []).append(coverage(case))
     print("| truth within 90 % interval, % | " + " | ".join(f"light {level:g}" for level in LEVELS) + " |")
     print("| --- |" + " --- |" * len(LEVELS))
-    for what in sorted(covered, key=lambda each: (len(each), each)):
+    for what in sorted(covered):
         cells = [f"{100 * np.mean(covered[what][level]):.1f}" for level in LEVELS]
-        print(f"| {', '.join(what)} | {' | '.join(cells)} |")
+        print(f"| {', '.join(filter(None, what))} | {' | '.join(cells)} |")
 
 
 def pack(loaded: Any, path: str, calibrations: dict[str, Any], half: bool) -> None:
@@ -101,11 +105,12 @@ def pack(loaded: Any, path: str, calibrations: dict[str, Any], half: bool) -> No
 
 
 def cases(
-    model: Any, networks: list[Any], seeds: tuple[int, ...], stated: bool = False
-) -> Iterator[tuple[tuple[str, ...], tuple[Any, ...], Case]]:
-    """(what, group, Case) of simulated cells and sections on their own grid and on finer ones.
+    model: Any, networks: list[Any], seeds: tuple[int, ...], stated: bool = False, with_new: bool = True
+) -> Iterator[tuple[tuple[str, str, str], tuple[float, str, int], Case]]:
+    """((what, size, kind), (light, offset, number of spectra), Case) of simulated cells and sections.
 
-    A group has its level of light first. Deviations are those of `enhance`, or as `stated` by map and networks.
+    Of their middle, and of scans with larger steps. Deviations are those of `enhance`, or as `stated` by map and
+    networks. Those of pixels between the measured ones may be left out.
     """
     for level, seed, kind, offset in itertools.product(LEVELS, seeds, SIMULATED, OFFSETS):
         config = dataclasses.replace(SIMULATED[kind][1], signal_level=(level, level), low_cosmic_rate=0.0)
@@ -113,19 +118,19 @@ def cases(
             config = dataclasses.replace(config, droplet_diameter=(1.0, 3.0))
         if offset == "constant":
             config = dataclasses.replace(config, offset_step_probability=0.0)
-        cube, truth = drawn(kind, config, seed, SIDE)
-        group = (level, offset)
+        cube, truth = drawn(kind, config, seed, SIDES[0])
         if kind == "cell" and offset == "random":
-            yield (ALONE, kind), group, _alone(cube, truth, model, stated)
-        for step in (1, *LEAST):
+            yield (ALONE, "", kind), (level, offset, 1), _alone(cube, truth, model, stated)
+        for side in SIDES:
+            middle = (slice((SIDES[0] - side) // 2, (SIDES[0] + side) // 2),) * 2
+            found = _on_raster(cube[middle], truth[middle], model, networks, 1, stated, False)
+            for name, case in found.items():
+                yield (name, f"{side} x {side}", kind), (level, offset, side**2), case
+        for step in LEAST:
             # Where nothing was read out nobody can know the random offset of a read-out.
-            with_new = step > 1 and offset == "constant"
-            for name, case in _on_raster(cube, truth, model, networks, step, stated, with_new).items():
-                yield (name, _step(step), kind), group, case
-
-
-def _step(step: int) -> str:
-    return f"{step}x"
+            new = with_new and offset == "constant"
+            for name, case in _on_raster(cube, truth, model, networks, step, stated, new).items():
+                yield (name, f"{step}x", kind), (level, offset, (SIDES[0] // step) ** 2), case
 
 
 def _alone(cube: np.ndarray, truth: np.ndarray, model: Any, stated: bool) -> Case:

@@ -8,7 +8,6 @@ import numpy as np
 
 from deeper_jax.enhancement.checked_spectra import TOGETHER
 from deeper_jax.enhancement.map_denoiser import (
-    UNCALIBRATED,
     Calibrations,
     Estimate,
     FittedMap,
@@ -50,15 +49,14 @@ class Denoising:
         self.fitted: FittedMap | None = None
         self._as_precise: FittedMap | None = None
         self.use_map = False
-        self._calibrations = UNCALIBRATED
+        together = functools.partial(model.calibrated, together=len(spectra))
+        self._calibrations = Calibrations(together, model.calibrated)
         self._by_itself: Estimate | None = None
 
     def begin(self, options: EnhanceOptions) -> None:
         """Find out what takes all spectra."""
         count = f"{len(self._spectra):,} {'spectrum' if len(self._spectra) == 1 else 'spectra'}"
         _log.info("denoising %s of %d channels", count, len(self._axis))
-        together = functools.partial(self._model.calibrated, step=max(options.scales))
-        self._calibrations = Calibrations(together, self._model.calibrated)
         self.use_map = options.use_map and self._model.knows_uncertainty
         if not self._model.knows_uncertainty:
             every = self._spectra.rows(slice(0, len(self._spectra)))

@@ -75,3 +75,16 @@ def fit_calibration(groups: Iterable[Sequence[Case]], least: float = 0.0) -> dic
     best = min((minimize(miss, start, method="Nelder-Mead") for start in starts), key=lambda found: found.fun)
     factor, share = np.exp(best.x)
     return {"factor": round(float(factor), 3), "noise_share": round(float(share), 4)}
+
+
+def fit_factor(groups: Iterable[Sequence[Case]]) -> float:
+    """As `fit_calibration`, the factor alone."""
+    groups = list(groups)
+
+    def miss(logarithm: float) -> float:
+        covered = [np.mean([coverage(case, float(np.exp(logarithm))) for case in cases]) for cases in groups]
+        return float(((np.array(covered) - 0.9) ** 4).sum())
+
+    from scipy.optimize import minimize_scalar
+
+    return round(float(np.exp(minimize_scalar(miss, bounds=(-2.0, 2.0), method="bounded").x)), 3)

@@ -94,22 +94,25 @@ class NoiseAwareDenoiser(SpectralDenoiser):
         detail = spectra - inside @ back
         return denoised @ back + np.where(np.abs(detail) > 4 * noise, detail, 0.0), error @ back
 
-    def calibrated(self, deviation: np.ndarray, noise: Any, step: int | None = None) -> np.ndarray:
+    def calibrated(self, deviation: np.ndarray, noise: Any, together: int = 1) -> np.ndarray:
         """Standard deviations of errors as held-out simulated samples show them to be; any shape, equal for both.
 
-        `sqrt((factor * deviation)^2 + (noise_share * noise)^2)`; the weights' record has factor and noise_share, of
-        spectra that are estimated together for each step, and without them deviations are as said.
+        Of spectra that the network saw one by one `sqrt((factor * deviation)^2 + (noise_share * noise)^2)`. Of those of
+        a map `factor * deviation`, where the factor depends on how many there are, as what they have in common is found
+        from them. The weights' record has these numbers; without them deviations are as said.
 
         Args:
             deviation: what network and map say of their error.
             noise: standard deviation of the input's noise.
-            step: of the raster whose measured pixels were estimated together, the wider one, 1 of a map on its own
-                grid; None: the spectra were seen one by one.
+            together: number of spectra that were estimated together.
         """
-        record = self.record
-        settings = record.get("calibration") if step is None else record.get("calibration_together", {}).get(str(step))
-        if settings is None:
+        if together > 1 and "calibration_together" in self.record:
+            known = self.record["calibration_together"]
+            factor = float(np.interp(np.log(together), np.log(known["spectra"]), known["factor"]))
+            return factor * deviation
+        if together > 1 or "calibration" not in self.record:
             return deviation
+        settings = self.record["calibration"]
         return np.sqrt((settings["factor"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
 

@@ -114,7 +114,7 @@ class SpectralDenoiser(LoadedModel):
         lowest = minimum_filter1d(noise, SMOOTHING, axis=1)
         return restore_outliers(spectra, answer, self.calibrated(error, noise), lowest)[:2]
 
-    def calibrated(self, deviation: np.ndarray, noise: Any, step: int | None = None) -> np.ndarray:
+    def calibrated(self, deviation: np.ndarray, noise: Any, together: int = 1) -> np.ndarray:
         """Standard deviations of errors as held-out data show them to be; as they are where nothing is known of it."""
         return deviation
 
