@@ -6,13 +6,14 @@ from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
 from deeper_jax.enhancement.components import find_components, noise_by_pixel
-from deeper_jax.enhancement.map_denoiser import alone, denoise_map
+from deeper_jax.enhancement.map_denoiser import Calibrations, Estimate, alone, denoise_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
 from deeper_jax.enhancement.uncertainty import (
     Case,
     coverage,
     fit_calibration,
+    fit_factor,
     parametric_bootstrap,
 )
 from deeper_jax.errors import InputError
@@ -185,6 +186,21 @@ def test_what_is_in_one_pixel_only_is_not_lost():
     assert height > 0.6 * 9 * band(150)[145:156].mean()
 
 
+def test_what_is_in_one_pixel_only_is_as_certain_as_a_spectrum_by_itself():
+    rng = np.random.default_rng(11)
+    truth = np.tile(20 + 20 * band(60), (20, 30, 1))
+    truth[8, 9] += 200 * band(150)
+    cube = (truth + 2 * rng.standard_normal(truth.shape)).reshape(-1, 200)
+    common = Estimate(np.tile(20 + 20 * band(60), (600, 1)), np.full((600, 200), 0.5), np.full((600, 200), 2.0))
+    calibrations = Calibrations(lambda deviation, _: 3 * deviation, lambda deviation, noise: 5 * deviation + noise)
+    found = with_exceptions(cube, common, smoothing, calibrations)
+    particle = 8 * 30 + 9
+    assert_allclose(found.std[particle, 140:160], 5 * 2 / 3 + 2, rtol=0.02)
+    assert_allclose(np.delete(found.std, particle, 0), 1.5)
+    assert_allclose(found.spectra, with_exceptions(cube, common, smoothing).spectra)
+    assert (common.std == 0.5).all()
+
+
 def test_gaps_and_small_maps():
     rng = np.random.default_rng(12)
     cube = 20 + rng.standard_normal((6, 7, 200))
@@ -205,6 +221,10 @@ def test_calibration_mends_deviations_that_are_off():
     assert coverage(cases[1]) < 0.6
     settings = fit_calibration([case] for case in cases)
     assert all(abs(coverage(case, **settings) - 0.9) < 0.02 for case in cases)
+    # The factor alone comes near to all three, as far as it can.
+    factor = fit_factor([case] for case in cases[::2])
+    assert 1.7 < factor < np.hypot(1.7, 0.05 * 3 / 0.1)
+    assert all(abs(coverage(case, factor) - 0.9) < 0.06 for case in cases[::2])
 
 
 def test_repeated_noise_finds_a_known_deviation():

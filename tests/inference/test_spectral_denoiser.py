@@ -94,3 +94,22 @@ def test_covers_takes_an_axis(model):
     for wrong in ("x", np.ones((2, 3)), [3.0, 1.0, 2.0]):
         with pytest.raises(InputError, match="covers.*found wavenumbers"):
             model.covers(wrong)
+
+
+def test_deviations_are_calibrated_by_how_many_spectra_were_estimated_together():
+    model = deeper_jax.load()
+    known, one = model.record["calibration_together"], model.record["calibration"]
+    deviation, noise = np.array([0.5, 2.0], np.float32), np.array([1.0, 3.0], np.float32)
+    # Fewer spectra tell less of what they have in common.
+    assert (np.diff(known["spectra"]) > 0).all() and (np.diff(known["factor"]) < 0).all()
+    for count, factor in zip(known["spectra"], known["factor"], strict=True):
+        np.testing.assert_allclose(model.calibrated(deviation, noise, count), factor * deviation, rtol=1e-6)
+    (few, more), (first, second) = known["spectra"][:2], known["factor"][:2]
+    between = model.calibrated(deviation, noise, round(np.sqrt(few * more)))
+    np.testing.assert_allclose(between, (first + second) / 2 * deviation, rtol=0.01)
+    for far, factor in ((2, known["factor"][0]), (10**9, known["factor"][-1])):
+        np.testing.assert_allclose(model.calibrated(deviation, noise, far), factor * deviation, rtol=1e-6)
+    expected = np.hypot(one["factor"] * deviation, one["noise_share"] * noise)
+    found = model.calibrated(deviation, noise)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.dtype == model.calibrated(deviation, noise, 7).dtype == np.float32
