@@ -157,7 +157,7 @@ def _on_raster(
     found = common if stated else denoising.estimate(every)[0]
     cases = {MEASURED: Case(found.spectra - true, found.std, found.noise)}
     if with_new:
-        fine, std = refined_spectra(fitted, present, networks, raster)
+        fine, std = refined_spectra(fitted, present, networks, raster, ways)
         new = ~raster.spread(present)
         noise = np.sqrt((common.noise**2).mean())
         deviation, error = std[new], (fine - truth)[new]

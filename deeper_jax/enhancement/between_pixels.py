@@ -46,6 +46,7 @@ def scores_between(
     networks: Sequence[LoadedMapRestorer],
     usual: Sequence[float],
     certainty: np.ndarray,
+    last: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> ScoresBetween:
     """Estimate scores on the finer grid of a raster.
 
@@ -62,12 +63,14 @@ def scores_between(
         networks: the first is the one that also restores the scan on its own grid.
         usual: shares of the interpolation, of kriging and of each network that are best on most samples.
         certainty: [K], how much of each component's image by a network counts.
+        last: what the last network answers to the scores from all sides, if that is known.
     """
     complete = _interpolated(scores, present, ONE_GRID, _LOBES[2])
     covariances = fit_covariances(complete, 1.0, raster.step)
     shares = _shares(complete, present, raster, networks, np.asarray(usual, np.float64), covariances)
     # That of the last, which counts most, from all sides.
-    answers = [network.restore(scores, present, raster, turned=network is networks[-1]) for network in networks]
+    answers = [network.restore(scores, present, raster) for network in networks[:-1]]
+    answers.append(last or networks[-1].restore(scores, present, raster, turned=True))
     # The interpolation says nothing of its error, and kriging what holds for the image as a whole: not less than what
     # the first network says of its own.
     by_network = certainty * answers[0][1]

@@ -1,8 +1,7 @@
 """A denoised map made finer by the map restorers, with its coordinates, uncertainty and marks."""
 
-import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,12 +53,37 @@ def ways_in_pixels(networks: Sequence[LoadedMapRestorer], raster: Raster) -> dic
     """
     ways: dict[str, Restore] = {"network": networks[0].restore_grid}
     if len(networks) > 1:
-        ways["companion"] = functools.partial(networks[-1].restore_scan, raster=raster)
+        ways["companion"] = CompanionInPixels(networks[-1], raster)
     return ways
 
 
+class CompanionInPixels:
+    """What the companion answers to a scan, from all sides, in the pixels of the scan.
+
+    Attributes:
+        scan: [h, w, K], the last that it was asked for.
+        answer: to that on the finer grid, scores and deviations of their error [H, W, K], since it is asked for again.
+    """
+
+    def __init__(self, network: LoadedMapRestorer, raster: Raster) -> None:
+        """Nothing is asked yet."""
+        self._network, self._raster = network, raster
+        self.scan: np.ndarray | None = None
+        self.answer: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __call__(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Restore`."""
+        self.scan, self.answer = scores, self._network.restore(scores, measured, self._raster, turned=True)
+        answer, error = self.answer
+        return answer[self._raster.places], error[self._raster.places]
+
+
 def refined_spectra(
-    fitted: FittedMap, present: np.ndarray, networks: Sequence[LoadedMapRestorer], raster: Raster
+    fitted: FittedMap,
+    present: np.ndarray,
+    networks: Sequence[LoadedMapRestorer],
+    raster: Raster,
+    ways: Mapping[str, Restore],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spectra of a fitted map on a finer grid and the standard deviation of their error, [H, W, L].
 
@@ -70,11 +94,18 @@ def refined_spectra(
         present: [h, w], where a spectrum was measured, P of them.
         networks: see `networks_between`.
         raster: where the map's pixels lie.
+        ways: those in which the map was fitted.
     """
     sampled = raster.spread(present)
     restored, error = placed(fitted.scores, present), placed(fitted.std, present)
     usual = _ALONE[max(raster.step)] if len(networks) == 1 else _BOTH
-    scores, std, _ = scores_between(fitted.on_grid, restored, error, present, raster, networks, usual, fitted.shares)
+    companion = ways.get("companion")
+    last = None
+    if isinstance(companion, CompanionInPixels) and companion.scan is fitted.on_grid:
+        last = companion.answer
+    scores, std, _ = scores_between(
+        fitted.on_grid, restored, error, present, raster, networks, usual, fitted.shares, last
+    )
     # The pixels that were measured have their answer.
     scores[sampled], std[sampled] = fitted.scores, fitted.std
     return fitted.spectra(scores, std, _unit_between(fitted.by_pixel, present, raster))

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.memory_check import check_memory
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.progress import progress_bar
+from deeper_jax.enhancement.score_images import Restore
 from deeper_jax.enhancement.super_resolved_map import check_super_resolvable, super_resolved
 from deeper_jax.enhancement.unloaded_spectra import is_loaded
 from deeper_jax.errors import InputError
@@ -212,7 +213,7 @@ def _enhanced(
         enhanced.attrs["restorer"] = json.dumps(model_record(networks[0]))
     if finer:
         _log.info("estimating the map %d x %d times finer", *options.scales)
-        return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, networks, raster)
+        return _refined(enhanced, denoising.fitted, result.kept["beyond"], spectra.present, networks, raster, ways)
     if super_resolver is None:
         return enhanced
     _log.info("super-resolving %d times", super_resolver.scale)
@@ -268,13 +269,14 @@ def _refined(
     present: np.ndarray,
     networks: Sequence[LoadedMapRestorer],
     raster: Raster,
+    ways: Mapping[str, Restore],
 ) -> "xarray.Dataset":
     if fitted is None:
         raise InputError(
             "The map's spectra show nothing in common above their noise, so it cannot be made finer: leave out the "
             "scale."
         )
-    fine, std = refined_spectra(fitted, present, networks, raster)
+    fine, std = refined_spectra(fitted, present, networks, raster, ways)
     between = ~raster.spread(present)
     std[between] = networks[-1].calibrated(std[between], result.attrs["noise_rms"], max(raster.step))
     finer = refined(result, fine, std, beyond, present, raster)

@@ -72,11 +72,6 @@ class LoadedMapRestorer(LoadedModel):
         answer = apply_tiled(planes, work, scale=1, tile=tile, overlap=OVERLAP, workers=workers)
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
 
-    def restore_scan(self, scores: np.ndarray, measured: np.ndarray, raster: Raster) -> tuple[np.ndarray, np.ndarray]:
-        """As `restore`, turned, of the pixels of the scan alone: [h, w, K] each."""
-        answer, error = self.restore(scores, measured, raster, turned=True)
-        return answer[raster.places], error[raster.places]
-
     def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `restore`, on the grid of the scores, which may have any number of axes: [..., K] and [...].
 

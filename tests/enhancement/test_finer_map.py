@@ -8,8 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import deeper_jax
 from deeper_jax.enhancement.finer_map import _unit_between
+from deeper_jax.enhancement.map_denoiser import SPLITS
 from deeper_jax.errors import InputError
 from deeper_jax.evaluation.upsampling import upsample
+from deeper_jax.inference.map_restorer import LoadedMapRestorer
 from deeper_jax.maps import raman_map
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_RESTORER
@@ -50,6 +52,18 @@ def test_it_lies_where_the_map_lies(coarse, finer):
     assert finer["denoised"].dims == ("y_measured", "x_measured", "wavenumber")
     assert finer["component_scores"].dims == ("y_measured", "x_measured", "component")
     assert_allclose(finer["intensity"].values[1::2, 1::2], finer["denoised"].values, rtol=1e-9)
+
+
+def test_the_companion_is_asked_for_each_split_and_for_the_scan_once(coarse, finer, monkeypatch):
+    restore, turned = LoadedMapRestorer.restore, []
+
+    def counted(*arguments, **settings):
+        turned.append(settings.get("turned", False))
+        return restore(*arguments, **settings)
+
+    monkeypatch.setattr(LoadedMapRestorer, "restore", counted)
+    assert_array_equal(deeper_jax.enhance(coarse[2], scale=2)["intensity"], finer["intensity"])
+    assert sum(turned) == SPLITS + 1
 
 
 def test_it_is_nearer_to_the_truth_than_the_interpolated_scan(coarse, finer):
