@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -43,9 +43,10 @@ class Denoising:
         spectra: MeasuredSpectra,
         noise_model: NoiseModel,
         axis: np.ndarray,
+        prepare: Callable[[int], None] | None = None,
     ) -> None:
         self._model, self._restorers, self._spectra = model, restorers, spectra
-        self._noise_model, self._axis = noise_model, axis
+        self._noise_model, self._axis, self._prepare = noise_model, axis, prepare
         self.fitted: FittedMap | None = None
         self._as_precise: FittedMap | None = None
         self.use_map = False
@@ -62,7 +63,7 @@ class Denoising:
             every = self._spectra.rows(slice(0, len(self._spectra)))
             self._by_itself = _by_fixed_axis(self._model, every, self._noise_model, self._axis, options.progress)
         elif self.use_map:
-            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorers)
+            self.fitted = fit_map(self._spectra, self._noise_model, self._network, self._restorers, self._prepare)
         # What is read as float32 is handed out so, and may be looked at so in half of the time.
         self._as_precise = self.fitted and self.fitted.in_precision(self._spectra.precision)
 

@@ -57,6 +57,14 @@ def ways_in_pixels(networks: Sequence[LoadedMapRestorer], raster: Raster) -> dic
     return ways
 
 
+def prepare(networks: Sequence[LoadedMapRestorer], raster: Raster, shape: tuple[int, ...], count: int) -> None:
+    """Have what the networks need for `count` images on a map's grid [..., w] compiled; arguments else as above."""
+    plane = (shape[-2] if len(shape) > 1 else 1, shape[-1])
+    networks[0].prepare(plane, count)
+    if max(raster.step) > 1:
+        networks[-1].prepare(plane, count, raster)
+
+
 class CompanionInPixels:
     """What the companion answers to a scan, from all sides, in the pixels of the scan.
 

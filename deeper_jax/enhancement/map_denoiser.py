@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,6 +144,7 @@ def fit_map(
     noise_model: NoiseModel,
     network: Network,
     restorers: Mapping[str, Restore],
+    prepare: Callable[[int], None] | None = None,
 ) -> FittedMap | None:
     """Find what the spectra of a map have in common.
 
@@ -151,6 +153,7 @@ def fit_map(
         noise_model: their noise.
         network: see `Network`.
         restorers: two-dimensional networks by name, each a way to estimate the components' images.
+        prepare: told as soon as it is known how many components there are, beside what else is to be done.
 
     Returns:
         The fit; None where they have nothing in common.
@@ -163,7 +166,10 @@ def fit_map(
     if len(parts.components) < 2:
         return None
     noise_model = noise_model.scaled(float(parts.noise_factor))
-    components, error = _denoised_components(spectra, parts, noise_model, network)
+    with ThreadPoolExecutor(1) as beside:
+        if prepare is not None:
+            beside.submit(prepare, len(parts.components))
+        components, error = _denoised_components(spectra, parts, noise_model, network)
     parts = parts._replace(components=components)
     measured, noise = _scores_and_noise(spectra, parts)
     on_grid = placed(measured, present)

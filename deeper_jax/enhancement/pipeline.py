@@ -18,7 +18,14 @@ from deeper_jax.enhancement.component_images import with_components
 from deeper_jax.enhancement.cosmic_rays import SPATIAL, CosmicRays, find_cosmic_rays
 from deeper_jax.enhancement.denoising import Denoising
 from deeper_jax.enhancement.enhanced_map import COMPONENTS, ON_MEASURED_GRID, EnhancedMap, model_record
-from deeper_jax.enhancement.finer_map import check_refinable, networks_between, refined, refined_spectra, ways_in_pixels
+from deeper_jax.enhancement.finer_map import (
+    check_refinable,
+    networks_between,
+    prepare,
+    refined,
+    refined_spectra,
+    ways_in_pixels,
+)
 from deeper_jax.enhancement.map_denoiser import FittedMap
 from deeper_jax.enhancement.measured_map import inside, measured_spectra, resolution_of
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
@@ -192,7 +199,9 @@ def _enhanced(
 
     rays, noise_models = _rays_and_noise(data, spectra, options)
     ways = ways_in_pixels(networks, raster) if networks else {}
-    denoising = Denoising(model, ways, spectra, noise_models[0], np.asarray(data["wavenumber"], np.float64))
+    ahead = functools.partial(prepare, networks, raster, spectra.present.shape) if networks else None
+    axis = np.asarray(data["wavenumber"], np.float64)
+    denoising = Denoising(model, ways, spectra, noise_models[0], axis, ahead)
     denoising.begin(options)
     release_memory()
     # A finer map needs what its pixels have beyond what is common to all, a super-resolver their noise.

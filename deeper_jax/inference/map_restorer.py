@@ -63,14 +63,18 @@ class LoadedMapRestorer(LoadedModel):
             interpolated = np.moveaxis(interpolate_raster(np.moveaxis(fine, -1, 0), mask, *raster), 0, -1)
         planes = np.concatenate([fine, interpolated, mask[..., None]], -1).astype(np.float32)
         count = scores.shape[-1]
-        height, width = mask.shape
-        tile = (even_tile(height, TILE, OVERLAP, _MULTIPLE), even_tile(width, TILE, OVERLAP, _MULTIPLE))
-        padded = _padded(count, (height, width), tile)
+        tile = _tile_of(mask.shape)
+        padded = _padded(count, mask.shape, tile)
         work = functools.partial(self._tile, count=count, shape=padded, turned=turned)
         # The ways to turn a tile keep the cores busy by themselves.
         workers = 1 if turned else min(worker_count(), _TOGETHER)
         answer = apply_tiled(planes, work, scale=1, tile=tile, overlap=OVERLAP, workers=workers)
         return answer[..., :count] + mean.astype(np.float32), answer[..., count:]
+
+    def prepare(self, shape: tuple[int, int], count: int, raster: Raster = ONE_GRID) -> None:
+        """Compile what `restore` needs for `count` images on a grid [h, w], where that is not done."""
+        height, width = (size * step for size, step in zip(shape, raster.step, strict=True))
+        self._programs.made((1, 3, *_padded(count, (height, width), _tile_of((height, width)))))
 
     def restore_grid(self, scores: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `restore`, on the grid of the scores, which may have any number of axes: [..., K] and [...].
@@ -140,7 +144,12 @@ def tempered_deviation(deviation: np.ndarray) -> np.ndarray:
     return np.sqrt(deviation * np.exp(np.log(few).mean())) if few.size else deviation
 
 
-def _padded(count: int, image: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int]:
+def _tile_of(image: tuple[int, ...]) -> tuple[int, int]:
+    height, width = (even_tile(side, TILE, OVERLAP, _MULTIPLE) for side in image)
+    return height, width
+
+
+def _padded(count: int, image: tuple[int, ...], tile: tuple[int, int]) -> tuple[int, int, int]:
     """The shape [K, H, W] that a tile of `count` components is given: one of few, since each has to be compiled.
 
     All tiles of a large image are of one size, and compiling takes less time than what padding adds to many of them.

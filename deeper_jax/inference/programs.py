@@ -27,7 +27,8 @@ _OPTIONS: dict[str, str | bool] = {"xla_backend_optimization_level": "1"}
 _QUICK_OPTIONS: dict[str, str | bool] = {**_OPTIONS, "xla_cpu_use_fusion_emitters": False}
 # Examples in a batch where there are too few for the largest.
 _FEW, _SMALL_BATCH = 4, 16
-_MAKING = threading.Lock()
+# Threads that ask for the same program at the same time must not all make it; of these locks each program has one.
+_MAKING = [threading.Lock() for _ in range(16)]
 
 
 def padded_size(size: int, multiple: int) -> int:
@@ -63,10 +64,7 @@ class Programs:
             return examples
         workers = worker_count()
         size = _batch_size(-(-len(examples) // workers), largest)
-        # Threads that ask for the same program at the same time must not all make it.
-        with _MAKING:
-            shape = (size, *examples.shape[1:])
-            program = compiled(self._architecture, shape, len(extent), math.prod(shape) < self._quick_below)
+        program = self.made((size, *examples.shape[1:]), len(extent))
 
         def answer(start: int) -> np.ndarray:
             batch = examples[start : start + size]
@@ -79,6 +77,12 @@ class Programs:
             return np.concatenate([answer(start) for start in starts])
         with ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(answer, starts)))
+
+    def made(self, shape: tuple[int, ...], numbers: int = 0) -> Callable[..., jax.Array]:
+        """The program for batches [N, ...] of one shape, each with so many whole numbers that tell its extent."""
+        program = (self._architecture, shape, numbers, math.prod(shape) < self._quick_below)
+        with _MAKING[hash(program) % len(_MAKING)]:
+            return compiled(*program)
 
 
 def worker_count() -> int:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import deeper_jax
+from deeper_jax.inference.map_restorer import ONE_GRID
+from deeper_jax.inference.programs import compiled
 from deeper_jax.spectra.raster import Raster
 from deeper_jax.tasks.load import DEFAULT_REFINER, DEFAULT_RESTORER
 
@@ -61,3 +63,15 @@ def test_deviations_between_pixels_are_calibrated_by_the_map_they_are_of():
     found = refiner.calibrated(unknown, 2.0, 3)
     assert np.array_equal(np.isnan(found), np.isnan(unknown)) and np.nanmin(found) > 0
     np.testing.assert_array_equal(deeper_jax.load(DEFAULT_RESTORER).calibrated(narrow, 2.0, 3), narrow)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "raster", "turned"),
+    [((9, 7), 3, ONE_GRID, False), ((170, 12), 5, ONE_GRID, False), ((6, 11), 9, Raster.of((4, 2)), True)],
+)
+def test_what_is_prepared_is_all_that_is_needed(shape, count, raster, turned):
+    model = deeper_jax.load(DEFAULT_RESTORER)
+    model.prepare(shape, count, raster)
+    made = compiled.cache_info().misses
+    model.restore(np.ones((*shape, count)), np.ones(shape, bool), raster, turned=turned)
+    assert compiled.cache_info().misses == made
