@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from deeper_jax.maps.formats.hdf5_pieces import Hdf5Pieces
 
 
+# Numbers of an array that is packed by all cores, as many of them at a time.
+_WORTH_ALL_CORES = 1 << 19
+_IN_PIECES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(bool))
+
+
 def check_writable(path: str | Path, *, overwrite: bool = False, further_variables: Iterable[str] = ()) -> None:
     """Say before any computing whether `write_map` could write `path`.
 
@@ -65,8 +70,36 @@ def write_map(data: xarray.DataArray | xarray.Dataset, path: str | Path, *, over
     path = Path(path)
     dataset = as_dataset(data)
     check_writable(path, overwrite=overwrite, further_variables=[str(name) for name in list(dataset.data_vars)[1:]])
+    if (large := _large(dataset)) and written_in_pieces(path):
+        _write_by_all_cores(dataset, large, path, overwrite)
+        return
     with _told(path), _appearing(path) as partial:
         WRITTEN[path.suffix.lower()].write_own(dataset, partial)
+
+
+def _large(dataset: xarray.Dataset) -> list[str]:
+    """Names of a map's arrays in memory that are as large as its first, where they are worth packing by all cores."""
+    first = next(iter(dataset.data_vars.values()))
+    if first.ndim < 2 or first.size < _WORTH_ALL_CORES:
+        return []
+    return [
+        str(name)
+        for name, each in dataset.data_vars.items()
+        if each.dims == first.dims and each.dtype in _IN_PIECES and getattr(each.variable, "_in_memory", True)
+    ]
+
+
+def _write_by_all_cores(dataset: xarray.Dataset, names: list[str], path: Path, overwrite: bool) -> None:
+    arrays = {name: dataset[name].values for name in names}
+    flat = {name: each.reshape(-1, each.shape[-1]) for name, each in arrays.items()}
+    count, channels = flat[names[0]].shape
+    together = max(1, _WORTH_ALL_CORES // channels)
+    with MapInPieces(path, overwrite=overwrite) as file:
+        file.begin(dataset[names])
+        for start in range(0, count, together):
+            rows = slice(start, min(start + together, count))
+            file.put(rows, {name: each[rows] for name, each in flat.items()})
+        file.finish(dataset)
 
 
 class MapInPieces:

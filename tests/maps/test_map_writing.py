@@ -13,6 +13,7 @@ import xarray as xr
 from map_examples import ARRANGEMENTS, enhanced, raster, single_spectrum
 
 from deeper_jax.errors import InputError
+from deeper_jax.maps import writing
 from deeper_jax.maps.reading import read_own
 from deeper_jax.maps.registry import WRITTEN
 from deeper_jax.maps.writing import check_writable, write_map
@@ -51,6 +52,27 @@ def test_round_trip_loses_nothing(arrangement, suffix, tmp_path):
         assert once[data.name].identical(data)
     write_map(once, tmp_path / f"again{suffix}")
     assert_same(read_own(tmp_path / f"again{suffix}"), dataset)
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".nc"])
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_what_all_cores_pack_is_the_same(arrangement, suffix, tmp_path, monkeypatch):
+    data = ARRANGEMENTS[arrangement]()
+    dataset = data if isinstance(data, xr.Dataset) else data.to_dataset()
+    write_map(data, tmp_path / f"one{suffix}")
+    monkeypatch.setattr(writing, "_WORTH_ALL_CORES", 100)
+    first = next(iter(dataset.data_vars.values()))
+    packed = writing._large(dataset)
+    assert (str(first.name) in packed) == (first.ndim > 1 and first.size >= 100 and first.dtype in writing._IN_PIECES)
+    before = dataset.copy(deep=True)
+    write_map(data, tmp_path / f"all{suffix}")
+    assert dataset.identical(before)
+    assert_same(read_own(tmp_path / f"all{suffix}"), dataset)
+    with xr.open_dataset(tmp_path / f"one{suffix}") as one, xr.open_dataset(tmp_path / f"all{suffix}") as every:
+        assert every.identical(one)
+    with pytest.raises(InputError, match="existing file"):
+        write_map(data, tmp_path / f"all{suffix}")
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
 
