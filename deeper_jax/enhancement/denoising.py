@@ -7,14 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from deeper_jax.enhancement.checked_spectra import TOGETHER
-from deeper_jax.enhancement.map_denoiser import (
-    Calibrations,
-    Estimate,
-    FittedMap,
-    alone,
-    fit_map,
-    with_exceptions,
-)
+from deeper_jax.enhancement.map_denoiser import Calibrations, Estimate, FittedMap, alone, fit_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.options import EnhanceOptions
 from deeper_jax.enhancement.progress import Progress, progress_bar

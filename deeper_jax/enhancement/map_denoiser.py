@@ -167,7 +167,7 @@ def fit_map(
         return None
     noise_model = noise_model.scaled(float(parts.noise_factor))
     with ThreadPoolExecutor(1) as beside:
-        if prepare is not None:
+        if prepare is not None:  # what fails there fails again where it is needed, and is heard
             beside.submit(prepare, len(parts.components))
         components, error = _denoised_components(spectra, parts, noise_model, network)
     parts = parts._replace(components=components)

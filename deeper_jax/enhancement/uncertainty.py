@@ -65,8 +65,7 @@ def fit_calibration(groups: Iterable[Sequence[Case]], least: float = 0.0) -> dic
 
     def miss(logarithms: np.ndarray) -> float:
         factor, share = np.exp(logarithms)
-        covered = [np.mean([coverage(case, factor, share, least) for case in cases]) for cases in groups]
-        return float(((np.array(covered) - 0.9) ** 4).sum())
+        return _miss(groups, factor, share, least)
 
     # Imported here: who draws intervals needs nothing else of SciPy.
     from scipy.optimize import minimize
@@ -81,10 +80,13 @@ def fit_factor(groups: Iterable[Sequence[Case]]) -> float:
     """As `fit_calibration`, the factor alone."""
     groups = list(groups)
 
-    def miss(logarithm: float) -> float:
-        covered = [np.mean([coverage(case, float(np.exp(logarithm))) for case in cases]) for cases in groups]
-        return float(((np.array(covered) - 0.9) ** 4).sum())
-
     from scipy.optimize import minimize_scalar
 
-    return round(float(np.exp(minimize_scalar(miss, bounds=(-2.0, 2.0), method="bounded").x)), 3)
+    found = minimize_scalar(lambda logarithm: _miss(groups, np.exp(logarithm)), bounds=(-2.0, 2.0), method="bounded")
+    return round(float(np.exp(found.x)), 3)
+
+
+def _miss(groups: Sequence[Sequence[Case]], factor: float, noise_share: float = 0.0, least: float = 0.0) -> float:
+    """How far the mean coverages of groups are from 90 %: the sum of fourth powers."""
+    covered = [np.mean([coverage(case, factor, noise_share, least) for case in cases]) for cases in groups]
+    return float(((np.array(covered) - 0.9) ** 4).sum())

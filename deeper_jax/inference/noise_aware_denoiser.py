@@ -106,13 +106,11 @@ class NoiseAwareDenoiser(SpectralDenoiser):
             noise: standard deviation of the input's noise.
             together: number of spectra that were estimated together.
         """
-        if together > 1 and "calibration_together" in self.record:
-            known = self.record["calibration_together"]
-            factor = float(np.interp(np.log(together), np.log(known["spectra"]), known["factor"]))
-            return factor * deviation
-        if together > 1 or "calibration" not in self.record:
+        settings = self.record.get("calibration_together" if together > 1 else "calibration")
+        if settings is None:
             return deviation
-        settings = self.record["calibration"]
+        if together > 1:
+            return float(np.interp(np.log(together), np.log(settings["spectra"]), settings["factor"])) * deviation
         return np.sqrt((settings["factor"] * deviation) ** 2 + (settings["noise_share"] * noise) ** 2)
 
 

@@ -9,13 +9,7 @@ from deeper_jax.enhancement.components import find_components, noise_by_pixel
 from deeper_jax.enhancement.map_denoiser import Calibrations, Estimate, alone, denoise_map, with_exceptions
 from deeper_jax.enhancement.measured_spectra import MeasuredSpectra
 from deeper_jax.enhancement.similar_pixels import bilateral_filter
-from deeper_jax.enhancement.uncertainty import (
-    Case,
-    coverage,
-    fit_calibration,
-    fit_factor,
-    parametric_bootstrap,
-)
+from deeper_jax.enhancement.uncertainty import Case, coverage, fit_calibration, fit_factor, parametric_bootstrap
 from deeper_jax.errors import InputError
 from deeper_jax.spectra.noise import NoiseModel, estimate_noise
 

@@ -97,6 +97,7 @@ def draw_what_is_told(answer: Any) -> None:
     """What the process does: it writes into the file `answer`."""
     functions = _functions()
     told = pickle.load(sys.stdin.buffer)
+    # `begin` tells a list; anything else is what is expected.
     if not isinstance(told, list):
         expected, document = pickle.dumps(told), functions[0](told)
         told = pickle.load(sys.stdin.buffer)

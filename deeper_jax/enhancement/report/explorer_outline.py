@@ -1,4 +1,7 @@
-"""What the figures of a page must be told of a map, its axes and not its spectra, and what they come back as."""
+"""What the figures of a page must be told of a map, its axes and not its spectra, and what they come back as.
+
+Both are handed from process to process, and here so that taking them does not load Bokeh.
+"""
 
 from typing import NamedTuple
 

@@ -21,8 +21,6 @@ _EXTREME = 2.2  # maps so much wider than high lie under each other
 _LARGEST_PANEL = 3.4  # inches
 _PERCENTILES = (0.5, HIGHEST_PERCENTILE)
 
-_Place = tuple[Positions, ...]
-
 
 def band_figures(shown: Comparison, seen: Overview, places: Mapping[str, tuple[int, ...]]) -> list[Figure]:
     """For each of the strongest bands the map measured, restored and super-resolved, beside each other.

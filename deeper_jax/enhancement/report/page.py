@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deeper_jax.enhancement.report.bands import Band, shared_contrast, strongest_bands
-from deeper_jax.enhancement.report.comparison import (
-    Comparison,
-    at_hand,
-    compare,
-    explored,
-    middle,
-    place_sentences,
-)
+from deeper_jax.enhancement.report.comparison import Comparison, at_hand, compare, explored, middle, place_sentences
 from deeper_jax.enhancement.report.cubes import cube_of, rows_of
 from deeper_jax.enhancement.report.drawing_process import DrawingProcess
 from deeper_jax.enhancement.report.embedded_spectra import embed, outline_of

@@ -26,13 +26,9 @@ def lower_half(picture: Pictured) -> npt.NDArray[np.uint8]:
 def upper_figures(picture: Pictured) -> list[Figure]:
     """Those of the upper half."""
     shown, seen, _ = picture
-    if not shown.positions:
-        return []
-    return (
-        band_figures(shown, seen, _places(picture))
-        if len(shown.positions) == 2
-        else [series_figure(shown, _places(picture))]
-    )
+    if len(shown.positions) == 2:
+        return band_figures(shown, seen, _places(picture))
+    return [series_figure(shown, _places(picture))] if shown.positions else []
 
 
 def lower_figures(picture: Pictured) -> list[Figure]:
